@@ -1,0 +1,143 @@
+# quantgate: `make` builds build/quantgate, `make help` lists the rest.
+
+# ---- settings ------------------------------------------------------------------------------------
+VERSION  := 0.1.0
+CC       ?= cc
+OPT      ?= -O2 -g
+SAN      ?= 0          # 1: AddressSanitizer and UndefinedBehaviorSanitizer
+COV      ?= 0          # 1: coverage counters for gcovr
+WERROR   ?= 0          # 1: warnings are errors (CI)
+BUILD    ?= build
+ARGS     ?=            # arguments of `make kcheck` and `make bench`
+WARN     = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+           -Wno-sign-conversion
+
+# ---- END OF USER SETTINGS. NO NEED TO CHANGE ANYTHING BELOW --------------------------------------
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/bash
+
+MODE := $(if $(filter 1,$(SAN)),san,$(if $(filter 1,$(COV)),cov,release))
+OUT  := $(BUILD)/$(MODE)
+GEN  := $(OUT)/gen
+# The release program lies where people look for it; the others keep out of its way.
+BIN  := $(if $(filter release,$(MODE)),$(BUILD),$(OUT))
+
+PACKAGES := jansson yaml-0.1 libpcre2-8 libutf8proc libcrypto libxml-2.0
+PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
+CHECK_LIBS  = $(shell pkg-config --libs check)
+
+BASE_CFLAGS := -std=c11 -D_GNU_SOURCE -Isrc -I. -I$(GEN) $(WARN) -fno-strict-aliasing \
+               -fno-omit-frame-pointer $(PKG_CFLAGS)
+ifeq ($(WERROR),1)
+BASE_CFLAGS += -Werror
+endif
+ifeq ($(SAN),1)
+BASE_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -DQG_SANITIZED=1
+LDFLAGS     += -fsanitize=address,undefined
+endif
+ifeq ($(COV),1)
+OPT         := -O1 -g
+BASE_CFLAGS += --coverage -fprofile-update=atomic
+LDFLAGS     += --coverage
+endif
+
+# Tier flags by file-name suffix, in a variable of their own so that CFLAGS= on the command line is safe.
+TIER = -fopenmp
+%_ref.o:    TIER = -ffp-contract=off -fopenmp
+%_avx2.o:   TIER = -O3 -mavx2 -mfma -mf16c -fopenmp
+%_avx512.o: TIER = -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c -fopenmp
+
+C_ALL    := $(shell find src kernels -name '*.c' 2>/dev/null | LC_ALL=C sort)
+MAINS    := src/main.c src/check_main.c kernels/kcheck_main.c
+CHECKS   := $(filter %_check.c,$(C_ALL))
+KCHECKS  := $(filter %_kcheck.c,$(C_ALL))
+KERNELS  := $(filter-out $(CHECKS) $(KCHECKS) $(MAINS) kernels/kcheck.c,$(filter kernels/%,$(C_ALL)))
+SOURCES  := $(filter-out $(CHECKS) $(KCHECKS) $(MAINS) kernels/%,$(C_ALL))
+
+obj = $(patsubst %.c,$(OUT)/%.o,$(1))
+LIBS = $(PKG_LIBS) -fopenmp -lm -ldl -lpthread
+
+PROGRAMS := $(if $(wildcard src/main.c),$(BIN)/quantgate) $(BIN)/unit \
+            $(if $(wildcard kernels/kcheck_main.c),$(BIN)/kcheck)
+
+all: $(PROGRAMS) ## build the program and its tests
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+# Changed flags, compiler or Makefile rebuild everything.
+$(OUT)/flags: FORCE
+	@mkdir -p $(GEN)
+	@echo '$(CC) $(shell $(CC) -dumpfullversion) $(OPT) $(BASE_CFLAGS) $(CFLAGS)' | cmp -s - $@ || \
+	  echo '$(CC) $(shell $(CC) -dumpfullversion) $(OPT) $(BASE_CFLAGS) $(CFLAGS)' >$@
+
+# What the program says of its own build.
+define BUILD_INFO
+#define QG_BUILD_VERSION "$(VERSION)"
+#define QG_BUILD_COMMIT "$(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)"
+#define QG_BUILD_COMPILER "$(shell $(CC) --version | head -1 | tr -d '"\\')"
+#define QG_BUILD_FLAGS "$(strip $(OPT) $(CFLAGS))"
+#define QG_BUILD_MODE "$(MODE)"
+endef
+$(GEN)/build_info.h: FORCE
+	@mkdir -p $(GEN)
+	$(file >$@.new,$(BUILD_INFO))@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+# Unit suites and kernel cases are found by file name: declarations and list in one generated header.
+check_names  := $(notdir $(CHECKS:.c=))
+kcheck_names := $(notdir $(KCHECKS:.c=))
+$(GEN)/check_suites.h: Makefile $(CHECKS) $(OUT)/flags
+	@{ echo '/* generated from the names of *_check.c */'; echo '#include <check.h>'; \
+	   for n in $(check_names); do echo "Suite *$$n(void);"; done; \
+	   printf '#define QG_CHECK_SUITES(X)'; for n in $(check_names); do printf ' X(%s)' $$n; done; echo; } >$@
+$(GEN)/kcheck_cases.h: Makefile $(KCHECKS) $(OUT)/flags
+	@{ echo '/* generated from the names of *_kcheck.c */'; \
+	   for n in $(kcheck_names); do echo "void $$n(void);"; done; \
+	   printf '#define QGK_KCHECK_CASES(X)'; for n in $(kcheck_names); do printf ' X(%s)' $$n; done; echo; } >$@
+
+$(OUT)/%.o: %.c $(OUT)/flags Makefile | $(GEN)/check_suites.h $(GEN)/kcheck_cases.h $(GEN)/build_info.h
+	@mkdir -p $(@D)
+	$(CC) $(BASE_CFLAGS) $(OPT) $(TIER) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BIN)/quantgate: $(call obj,$(SOURCES) $(KERNELS) src/main.c)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(BIN)/unit: $(call obj,$(SOURCES) $(KERNELS) $(CHECKS) src/check_main.c)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) $(CHECK_LIBS)
+$(BIN)/kcheck: $(call obj,$(KERNELS) $(KCHECKS) kernels/kcheck.c kernels/kcheck_main.c)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -fopenmp -lm
+
+check: all ## run the unit tests (SUITE=noun_check runs one)
+	QG_ROOT=$(CURDIR) QG_PROGRAM=$(CURDIR)/$(BIN)/quantgate $(if $(SUITE),CK_RUN_SUITE=$(SUITE)) $(BIN)/unit
+
+kcheck: all ## prove every kernel tier of this CPU against its reference (ARGS=--case ...)
+	$(BIN)/kcheck $(ARGS)
+
+bench: all ## prove, then time every kernel tier
+	$(BIN)/kcheck --bench $(ARGS)
+
+layers: ## check who includes whom
+	ci/layers.sh
+
+headers: | $(GEN)/check_suites.h $(GEN)/kcheck_cases.h $(GEN)/build_info.h ## compile every header alone
+	@for h in $$(find src kernels -name '*.h' | LC_ALL=C sort); do \
+	  $(CC) $(BASE_CFLAGS) -Wno-unused-function -fsyntax-only -x c $$h || exit 1; done; echo "headers: each compiles alone"
+
+CLANG_FORMAT ?= $(firstword $(wildcard $(BUILD)/venv/bin/clang-format) clang-format)
+format: ## rewrite the sources in the house style
+	$(CLANG_FORMAT) -i $$(find src kernels ci -name '*.[ch]')
+
+ci: ## all that CI runs
+	ci/gate.sh
+
+clean: ## remove what was built
+	rm -rf $(BUILD)
+
+FORCE:
+.PHONY: all help check kcheck bench layers headers format ci clean FORCE
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)
