@@ -1,0 +1,50 @@
+/* Where memory lives and which kernel table runs.
+ *
+ * A backend owns device memory and a kernel context. Buffers come from it with a purpose, so that
+ * its ledger is exact to the byte (what was asked for, rounded up to 64 bytes, and mapped weights
+ * as they lie in the file), the same in every run. Buffers live as long as the arena that the
+ * backend was opened on.
+ */
+#ifndef QG_BACKEND_BACKEND_H
+#define QG_BACKEND_BACKEND_H
+
+#include "backend/ledger.h"
+#include "base/arena.h"
+#include "base/err.h"
+#include "kernels/qgk.h"
+
+typedef struct qg_backend_options {
+    const char *device; /* "cpu", "cuda" or "auto" (the best that works) */
+    const char *tier;   /* "auto", or the highest tier that may run: "ref", "avx2" */
+    int n_threads;      /* 0: all that this process may use */
+} qg_backend_options;
+
+typedef struct qg_backend qg_backend;
+struct qg_backend {
+    const char *name; /* "cpu" */
+    qgk_table table;
+    qgk_ctx ctx;
+    qg_ledger ledger;
+    void *state;
+    /* A buffer for `purpose`, zeroed. QG_ENOMEM tells how much was asked for and for what. */
+    qg_status (*alloc)(void **out, qg_backend *b, size_t bytes, qg_purpose purpose, qg_err *err);
+    void (*upload)(qg_backend *b, void *to, const void *from, size_t bytes);
+    void (*download)(qg_backend *b, void *to, const void *from, size_t bytes); /* waits */
+    /* Waits for all that was started; a kernel that failed surfaces here with its name. */
+    qg_status (*sync)(qg_backend *b, qg_err *err);
+    /* Whether host memory (a mapped file) can be read by kernels as it is. */
+    bool reads_host_memory;
+};
+
+/* QG_EARG: unknown name. QG_EDEVICE: known, but not on this machine or not built in, with the
+ * reason. */
+qg_status qg_backend_open(qg_backend **out, qg_arena *arena, const qg_backend_options *options,
+                          qg_err *err);
+
+/* Sizes ctx->scratch; called once, when the largest shapes are known. Counted as workspace. */
+qg_status qg_backend_reserve_scratch(qg_backend *b, const qgk_limits *limits, qg_err *err);
+
+/* Weights that lie in a mapped file and are read in place: counted, not allocated. */
+void qg_backend_count_mapped(qg_backend *b, size_t bytes);
+
+#endif

@@ -1,0 +1,57 @@
+/* The door of the engine: a model folder, opened and ready to run.
+ *
+ * Nouns: an *engine* is a loaded model with its weights, KV pool and kernel context; a *session*
+ * (engine/session.h) is one timeline of tokens on it. Opening checks all of the folder, the
+ * tokenizer included, and refuses what is broken, or what does not fit in memory with the
+ * arithmetic, before it computes. Nothing of tensors or kernels shows here. An engine and its
+ * sessions belong to one thread.
+ */
+#ifndef QG_ENGINE_ENGINE_H
+#define QG_ENGINE_ENGINE_H
+
+#include "backend/ledger.h"
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "tokenizer/tokenizer.h"
+
+typedef struct qg_engine_options {
+    const char *device; /* "cpu", "cuda", "auto"; NULL: "auto"                               */
+    const char *tier;   /* highest kernel tier, "auto" or NULL: the best of this CPU         */
+    const char *quantization; /* method the caller declares; NULL: what the folder says */
+    const char *dtype; /* "float16", "auto" or NULL; others are refused by name             */
+    int n_threads;     /* 0: all that this process may use                                  */
+    int max_model_len; /* most tokens of a session; 0: the model's, at most 4096 on the CPU */
+    int max_seqs;      /* sessions that exist at once; 0: 1                                 */
+    int64_t kv_tokens; /* KV pool, rounded up to blocks; 0: max_seqs * max_model_len        */
+    int max_rows;      /* tokens of one forward pass: the prefill chunk; 0: 256             */
+    int block_tokens;  /* tokens of a KV block; 0: 16                                       */
+} qg_engine_options;
+
+typedef struct qg_engine qg_engine;
+
+/* What was opened. Texts live as long as the engine. */
+typedef struct qg_engine_info {
+    const char *folder, *family, *method, *dtype, *device, *tier;
+    int n_threads, n_layers, hidden_size, vocab_size, max_model_len, max_seqs;
+    int64_t n_params; /* numbers in the checkpoint's tensors, a tied head counted once */
+    qg_ledger ledger; /* at this moment */
+} qg_engine_info;
+
+/* The engine lives as long as the arena. */
+qg_status qg_engine_open(qg_engine **out, qg_arena *arena, const char *folder,
+                         const qg_engine_options *options, qg_err *err);
+qg_engine_info qg_engine_describe(const qg_engine *e);
+const qg_tokenizer *qg_engine_tokenizer(const qg_engine *e);
+bool qg_engine_is_end(const qg_engine *e,
+                      int32_t id);       /* an end token of generation_config.json or config.json */
+void qg_engine_reset_peak(qg_engine *e); /* memory_peak counts from here */
+
+/* SHA-256 over config.json and the content of every shard (reads them all). */
+qg_status qg_engine_hash_folder(char hex[65], const char *folder, qg_err *err);
+
+/* Bytes that opening would take, from config.json and the headers of the tensors alone. */
+qg_status qg_engine_plan_memory(qg_ledger *out, const char *folder,
+                                const qg_engine_options *options, qg_err *err);
+
+#endif

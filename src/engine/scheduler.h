@@ -1,0 +1,39 @@
+/* Text generation for many prompts at once: admit, step, finish.
+ *
+ * Requests are admitted as sessions and KV blocks allow (a request reserves what it can need at
+ * most, so none is ever lost half way), prefilled, and decoded together, one step for all that run;
+ * the others wait.
+ */
+#ifndef QG_ENGINE_SCHEDULER_H
+#define QG_ENGINE_SCHEDULER_H
+
+#include "engine/sampler.h"
+#include "engine/session.h"
+
+typedef struct qg_request {
+    qg_ids prompt;
+    int max_tokens; /* at least 1 */
+    qg_sampling sampling;
+    bool ignore_end;    /* --ignore-eos: only max_tokens ends it */
+    const qg_str *stop; /* stop strings; the text ends before the first that occurs */
+    int n_stop;
+} qg_request;
+
+typedef struct qg_completion {
+    qg_ids ids;         /* new tokens, the end token included where it stopped */
+    qg_str text;        /* without special tokens, cut before a stop string */
+    const char *finish; /* "stop" or "length" */
+    double *margins;    /* [ids.n] logit of the best minus second best at each choice */
+    int64_t first_ns;   /* monotonic times: when the request was admitted to its first token, */
+    int64_t *token_ns;  /* and of each token, absolute */
+    int64_t start_ns;
+} qg_completion;
+
+/* Called after each token with the text that it completes (never half a character); may be NULL. */
+typedef qg_status qg_on_text(void *user, int request, qg_str piece, qg_err *err);
+
+/* Runs all requests to their end. Results on the arena, in order. */
+qg_status qg_generate(qg_completion *out, qg_arena *arena, qg_engine *e, const qg_request *requests,
+                      int n_requests, qg_on_text *on_text, void *user, qg_err *err);
+
+#endif
