@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/str.h"
 #include "kernels/qgk_types.h"
 
 enum { QG_TENSOR_MAX_DIMS = 8, QG_SAFETENSORS_MAX_HEADER = 100000000 };
@@ -40,6 +41,7 @@ typedef struct qg_safetensors qg_safetensors;
 qg_status qg_safetensors_open(const qg_safetensors **out, qg_arena *arena, const char *path,
                               qg_err *err);
 const char *qg_safetensors_path(const qg_safetensors *st);
+qg_str qg_safetensors_bytes(const qg_safetensors *st); /* the whole file, header included */
 size_t qg_safetensors_count(const qg_safetensors *st);
 /* In the order of their data; i < count. */
 const qg_tensor *qg_safetensors_at(const qg_safetensors *st, size_t i);

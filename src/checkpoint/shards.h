@@ -35,8 +35,8 @@ const qg_tensor *qg_checkpoint_find(const qg_checkpoint *c, const char *name); /
 size_t qg_checkpoint_bytes(const qg_checkpoint *c);
 
 /* Identity of the model: SHA-256 over everything that decides its numbers: config.json,
- * generation_config.json and quantize_config.json where they exist, and every shard whole, each
- * with name and length. Reads all weights: ask once. */
+ * generation_config.json, quantize_config.json and quant_config.json where they exist, and every
+ * shard whole, each with name and length. Reads all weights: ask once. */
 qg_status qg_checkpoint_hash(const qg_checkpoint *c, char hex[QG_HASH_HEX], qg_err *err);
 
 #endif

@@ -1,0 +1,471 @@
+/* config.json: see config.h.
+ *
+ * Small readers, one a type, each with bounds and the default that it leaves alone when the key is
+ * absent or null; then the few rules between keys. Invariant: a qg_model_config that was returned
+ * lies within the bounds of config.h, so n_layers * hidden * intermediate and the like stay far
+ * below 2^63.
+ */
+#include "checkpoint/config.h"
+
+#include "base/file.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { REQUIRED = INT_MIN, MAX_CONFIG_BYTES = 16 << 20 };
+
+/* Defaults of transformers' configuration classes where they differ; the first row serves all other
+ * families. n_kv_heads 0: as many as heads. */
+static const struct defaults {
+    const char *model_type;
+    int n_kv_heads, max_positions, sliding_window;
+} defaults[] = {
+    {"llama", 0, 2048, 0},
+    {"mistral", 8, 131072, 4096},
+    {"qwen2", 32, 32768, 0},
+};
+
+static const struct defaults *defaults_of(const char *model_type)
+{
+    for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
+        if (strcmp(defaults[i].model_type, model_type) == 0)
+            return &defaults[i];
+    return &defaults[0];
+}
+
+/* "'hidden_size' is -5, an integer from 1 to 65536 was expected" */
+static qg_status fail_value(const qg_json *node, const char *key, const char *expected, qg_err *err)
+{
+    char found[64];
+    int64_t i;
+    double r;
+
+    if (qg_json_type_of(node) == QG_JSON_INT && qg_json_int(node, &i))
+        snprintf(found, sizeof found, "%lld", (long long)i);
+    else if (qg_json_real(node, &r))
+        snprintf(found, sizeof found, "%g", r);
+    else
+        snprintf(found, sizeof found, "%s", qg_json_type_name(node));
+    return qg_fail(err, QG_EFORMAT, "'%s' is %s, %s was expected", key, found, expected);
+}
+
+static qg_status get_int(int *out, const qg_json *object, const char *key, int min, int max,
+                         qg_err *err)
+{
+    const qg_json *node = qg_json_get(object, key);
+    char expected[64];
+    int64_t v;
+
+    if (qg_json_is_null(node))
+        return *out == REQUIRED ? qg_fail(err, QG_EFORMAT, "'%s' is missing", key) : QG_OK;
+    if (!qg_json_int(node, &v) || v < min || v > max) {
+        snprintf(expected, sizeof expected, "an integer from %d to %d", min, max);
+        return fail_value(node, key, expected, err);
+    }
+    *out = (int)v;
+    return QG_OK;
+}
+
+/* NaN as the default: the key is required. */
+static qg_status get_real(double *out, const qg_json *object, const char *key, double min,
+                          double max, qg_err *err)
+{
+    const qg_json *node = qg_json_get(object, key);
+    char expected[64];
+    double v;
+
+    if (qg_json_is_null(node))
+        return isnan(*out) ? qg_fail(err, QG_EFORMAT, "'%s' is missing", key) : QG_OK;
+    if (!qg_json_real(node, &v) || !(v >= min && v <= max)) {
+        snprintf(expected, sizeof expected, "a number from %g to %g", min, max);
+        return fail_value(node, key, expected, err);
+    }
+    *out = v;
+    return QG_OK;
+}
+
+static qg_status get_bool(bool *out, const qg_json *object, const char *key, qg_err *err)
+{
+    const qg_json *node = qg_json_get(object, key);
+
+    if (qg_json_is_null(node) || qg_json_bool(node, out))
+        return QG_OK;
+    return fail_value(node, key, "true or false", err);
+}
+
+static qg_status get_text(const char **out, const qg_json *object, const char *key, qg_err *err)
+{
+    const qg_json *node = qg_json_get(object, key);
+    qg_str s;
+
+    if (qg_json_is_null(node))
+        return QG_OK;
+    if (!qg_json_str(node, &s) || memchr(s.ptr, '\0', s.len))
+        return fail_value(node, key, "a string", err);
+    *out = s.ptr;
+    return QG_OK;
+}
+
+/* The same fact under two keys: either, or both if they say the same. */
+static qg_status get_text_either(const char **out, const qg_json *object, const char *key_a,
+                                 const char *key_b, qg_err *err)
+{
+    const char *a = NULL, *b = NULL;
+
+    QG_PASS(get_text(&a, object, key_a, err));
+    QG_PASS(get_text(&b, object, key_b, err));
+    if (a && b && strcmp(a, b) != 0)
+        return qg_fail(err, QG_EFORMAT, "'%s' is '%s', but '%s' is '%s'", key_a, a, key_b, b);
+    *out = a ? a : b;
+    return QG_OK;
+}
+
+static qg_status read_family(qg_model_config *c, const char *const *families, qg_err *err)
+{
+    const qg_json *list = qg_json_get(c->root, "architectures");
+    char known[256] = "";
+    qg_str s;
+
+    QG_PASS(get_text(&c->model_type, c->root, "model_type", err));
+    if (!c->model_type)
+        return qg_fail(err, QG_EFORMAT, "'model_type' is missing");
+    c->architecture = "";
+    if (!qg_json_is_null(list)) {
+        if (qg_json_type_of(list) != QG_JSON_ARRAY || !qg_json_str(qg_json_at(list, 0), &s))
+            return fail_value(list, "architectures", "an array of strings", err);
+        c->architecture = s.ptr;
+    }
+    for (size_t i = 0; families && families[i]; i++) {
+        size_t n = strlen(known);
+        if (strcmp(families[i], c->model_type) == 0)
+            return QG_OK;
+        snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", families[i]);
+    }
+    if (families)
+        return qg_fail(err, QG_ENOSUP, "model type '%s' is not supported, only %s", c->model_type,
+                       known);
+    return QG_OK;
+}
+
+static qg_status read_shape(qg_model_config *c, qg_err *err)
+{
+    const struct defaults *d = defaults_of(c->model_type);
+    const qg_json *root = c->root;
+
+    c->vocab_size = c->hidden_size = c->n_layers = c->n_heads = c->intermediate_size = REQUIRED;
+    c->max_positions = d->max_positions;
+    QG_PASS(get_int(&c->vocab_size, root, "vocab_size", 1, QG_MAX_VOCAB, err));
+    QG_PASS(get_int(&c->hidden_size, root, "hidden_size", 1, QG_MAX_HIDDEN, err));
+    QG_PASS(get_int(&c->n_layers, root, "num_hidden_layers", 1, QG_MAX_LAYERS, err));
+    QG_PASS(get_int(&c->n_heads, root, "num_attention_heads", 1, QG_MAX_HEADS, err));
+    QG_PASS(get_int(&c->intermediate_size, root, "intermediate_size", 1, QG_MAX_INTERMEDIATE, err));
+    QG_PASS(get_int(&c->max_positions, root, "max_position_embeddings", 1, QG_MAX_POSITIONS, err));
+    c->n_kv_heads = c->n_heads;
+    if (d->n_kv_heads && !qg_json_get(root, "num_key_value_heads"))
+        c->n_kv_heads = d->n_kv_heads;
+    QG_PASS(get_int(&c->n_kv_heads, root, "num_key_value_heads", 1, QG_MAX_HEADS, err));
+    if (c->n_heads % c->n_kv_heads != 0)
+        return qg_fail(err, QG_EFORMAT,
+                       "'num_attention_heads' %d is no multiple of 'num_key_value_heads' %d",
+                       c->n_heads, c->n_kv_heads);
+    return QG_OK;
+}
+
+static qg_status read_head_dim(qg_model_config *c, qg_err *err)
+{
+    QG_PASS(get_int(&c->head_dim, c->root, "head_dim", 1, QG_MAX_HEAD_DIM, err));
+    if (c->head_dim == 0) {
+        if (c->hidden_size % c->n_heads != 0)
+            return qg_fail(err, QG_EFORMAT,
+                           "'hidden_size' %d is no multiple of 'num_attention_heads' %d",
+                           c->hidden_size, c->n_heads);
+        c->head_dim = c->hidden_size / c->n_heads;
+    }
+    if (c->head_dim % 2 != 0)
+        return qg_fail(err, QG_EFORMAT, "a head has %d dimensions, rotation needs an even number",
+                       c->head_dim);
+    if (c->n_heads * c->head_dim > QG_MAX_ATTENTION)
+        return qg_fail(err, QG_EFORMAT, "%d heads of %d dimensions are more than the limit of %d",
+                       c->n_heads, c->head_dim, QG_MAX_ATTENTION);
+    return QG_OK;
+}
+
+static qg_status read_window(qg_model_config *c, qg_err *err)
+{
+    const qg_json *root = c->root;
+    bool used = strcmp(c->model_type, "qwen2") != 0; /* Qwen2 has a switch besides the number */
+
+    if (!qg_json_get(root, "sliding_window"))
+        c->sliding_window = defaults_of(c->model_type)->sliding_window;
+    QG_PASS(get_int(&c->sliding_window, root, "sliding_window", 0, QG_MAX_POSITIONS, err));
+    QG_PASS(get_bool(&used, root, "use_sliding_window", err));
+    if (!used)
+        c->sliding_window = 0;
+    return QG_OK;
+}
+
+static qg_status read_switches(qg_model_config *c, qg_err *err)
+{
+    c->rms_norm_eps = 1e-6;
+    c->hidden_act = "silu";
+    QG_PASS(get_real(&c->rms_norm_eps, c->root, "rms_norm_eps", 1e-12, 0.1, err));
+    QG_PASS(get_bool(&c->tie_word_embeddings, c->root, "tie_word_embeddings", err));
+    QG_PASS(get_bool(&c->attention_bias, c->root, "attention_bias", err));
+    QG_PASS(get_bool(&c->mlp_bias, c->root, "mlp_bias", err));
+    return get_text(&c->hidden_act, c->root, "hidden_act", err);
+}
+
+static qg_status read_dtype(qg_model_config *c, qg_err *err)
+{
+    static const struct {
+        const char *name;
+        qgk_dtype dtype;
+    } dtypes[] = {{"float16", QGK_F16}, {"bfloat16", QGK_BF16}, {"float32", QGK_F32}};
+    const char *name = NULL;
+
+    QG_PASS(get_text_either(&name, c->root, "torch_dtype", "dtype", err));
+    if (!name)
+        return QG_OK;
+    for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++) {
+        if (strcmp(name, dtypes[i].name) == 0) {
+            c->has_dtype = true;
+            c->dtype = dtypes[i].dtype;
+            return QG_OK;
+        }
+    }
+    return qg_fail(err, QG_ENOSUP, "dtype '%s'%s is not supported, only float16, bfloat16, float32",
+                   name, strncmp(name, "float8", 6) == 0 ? " (FP8)" : "");
+}
+
+/* What one of the places that may speak of rotation said. */
+typedef struct rope_source {
+    const char *key;
+    double theta;     /* 0: nothing said */
+    bool has_scaling; /* the fields of `rope` but theta are said */
+    qg_rope_config rope;
+} rope_source;
+
+static const double THETA_MIN = 1, THETA_MAX = 1e12;
+
+static qg_status read_llama3(qg_rope_config *r, const qg_json *node, qg_err *err)
+{
+    int original = REQUIRED;
+
+    r->low_freq_factor = r->high_freq_factor = NAN;
+    QG_PASS(get_real(&r->low_freq_factor, node, "low_freq_factor", 1e-6, 1e6, err));
+    QG_PASS(get_real(&r->high_freq_factor, node, "high_freq_factor", 1e-6, 1e6, err));
+    QG_PASS(get_int(&original, node, "original_max_position_embeddings", 1, QG_MAX_POSITIONS, err));
+    r->original_max_positions = original;
+    if (r->low_freq_factor >= r->high_freq_factor)
+        return qg_fail(err, QG_EFORMAT, "'low_freq_factor' %g is not below 'high_freq_factor' %g",
+                       r->low_freq_factor, r->high_freq_factor);
+    return QG_OK;
+}
+
+static qg_status read_scaling(qg_rope_config *r, const qg_json *node, qg_err *err)
+{
+    for (qg_json_iter it = {0}; qg_json_next(node, &it);) {
+        if (qg_json_type_of(it.value) == QG_JSON_OBJECT) { /* transformers 5, mixed layers */
+            r->type = QG_ROPE_OTHER;
+            r->name = "per layer type";
+            return QG_OK;
+        }
+    }
+    QG_PASS(get_text_either(&r->name, node, "rope_type", "type", err));
+    if (!r->name && qg_json_get(node, "factor"))
+        return qg_fail(err, QG_EFORMAT, "'rope_type' is missing");
+    if (!r->name || strcmp(r->name, "default") == 0) {
+        r->name = "default";
+        return QG_OK;
+    }
+    bool linear = strcmp(r->name, "linear") == 0, llama3 = strcmp(r->name, "llama3") == 0;
+    r->type = linear ? QG_ROPE_LINEAR : llama3 ? QG_ROPE_LLAMA3 : QG_ROPE_OTHER;
+    if (r->type == QG_ROPE_OTHER)
+        return QG_OK;
+    r->factor = NAN;
+    QG_PASS(get_real(&r->factor, node, "factor", 1, 1e6, err));
+    return llama3 ? read_llama3(r, node, err) : QG_OK;
+}
+
+/* Partial rotation would be computed wrongly without a word: it is refused where it is said. */
+static qg_status check_partial(const qg_json *node, qg_err *err)
+{
+    double part = 1;
+
+    QG_PASS(get_real(&part, node, "partial_rotary_factor", 0, 1, err));
+    if (part != 1)
+        return qg_fail(err, QG_ENOSUP, "'partial_rotary_factor' %g is not supported, only 1", part);
+    return QG_OK;
+}
+
+static qg_status read_rope_source(rope_source *s, const qg_json *root, qg_err *err)
+{
+    const qg_json *node = qg_json_get(root, s->key);
+
+    s->rope.factor = 1;
+    if (qg_json_is_null(node))
+        return QG_OK;
+    if (qg_json_type_of(node) != QG_JSON_OBJECT)
+        return fail_value(node, s->key, "an object", err);
+    s->has_scaling = true;
+    QG_TRY(get_real(&s->theta, node, "rope_theta", THETA_MIN, THETA_MAX, err), err, "'%s'", s->key);
+    QG_TRY(check_partial(node, err), err, "'%s'", s->key);
+    QG_TRY(read_scaling(&s->rope, node, err), err, "'%s'", s->key);
+    return QG_OK;
+}
+
+static bool same_scaling(const qg_rope_config *a, const qg_rope_config *b)
+{
+    return strcmp(a->name, b->name) == 0 && a->factor == b->factor &&
+           a->low_freq_factor == b->low_freq_factor && a->high_freq_factor == b->high_freq_factor &&
+           a->original_max_positions == b->original_max_positions;
+}
+
+/* Folds the sources into one; two that speak must agree. */
+static qg_status read_rope(qg_model_config *c, qg_err *err)
+{
+    rope_source from[] = {
+        {.key = "rope_theta"}, {.key = "rope_scaling"}, {.key = "rope_parameters"}};
+    const rope_source *theta = NULL, *scaling = NULL;
+
+    QG_PASS(check_partial(c->root, err));
+    QG_PASS(get_real(&from[0].theta, c->root, "rope_theta", THETA_MIN, THETA_MAX, err));
+    QG_PASS(read_rope_source(&from[1], c->root, err));
+    QG_PASS(read_rope_source(&from[2], c->root, err));
+    for (size_t i = 0; i < sizeof from / sizeof *from; i++) {
+        if (from[i].theta != 0) {
+            if (theta && theta->theta != from[i].theta)
+                return qg_fail(err, QG_EFORMAT, "'%s' says theta %g, but '%s' says %g", theta->key,
+                               theta->theta, from[i].key, from[i].theta);
+            theta = &from[i];
+        }
+        if (from[i].has_scaling) {
+            if (scaling && !same_scaling(&scaling->rope, &from[i].rope))
+                return qg_fail(err, QG_EFORMAT, "'%s' and '%s' contradict each other", scaling->key,
+                               from[i].key);
+            scaling = &from[i];
+        }
+    }
+    c->rope = scaling ? scaling->rope : (qg_rope_config){.name = "default", .factor = 1};
+    c->rope.theta = theta ? theta->theta : 10000;
+    return QG_OK;
+}
+
+/* One id or an array of them; leaves what is there when the key is absent or null. */
+static qg_status read_eos(qg_model_config *c, const qg_json *object, qg_err *err)
+{
+    const qg_json *node = qg_json_get(object, "eos_token_id");
+    bool is_list = qg_json_type_of(node) == QG_JSON_ARRAY;
+    size_t n = is_list ? qg_json_len(node) : 1;
+
+    if (qg_json_is_null(node))
+        return QG_OK;
+    if (n > QG_MAX_EOS)
+        return qg_fail(err, QG_EFORMAT, "'eos_token_id' lists %zu tokens, the limit is %d", n,
+                       QG_MAX_EOS);
+    for (size_t i = 0; i < n; i++) {
+        const qg_json *item = is_list ? qg_json_at(node, i) : node;
+        int64_t id;
+        if (!qg_json_int(item, &id) || id < 0 || id >= c->vocab_size)
+            return fail_value(item, "eos_token_id", "an id inside the vocabulary", err);
+        c->eos_ids[i] = (int)id;
+    }
+    c->n_eos = (int)n;
+    return QG_OK;
+}
+
+static qg_status read_specials(qg_model_config *c, qg_err *err)
+{
+    c->bos_id = c->pad_id = -1;
+    QG_PASS(get_int(&c->bos_id, c->root, "bos_token_id", 0, c->vocab_size - 1, err));
+    QG_PASS(get_int(&c->pad_id, c->root, "pad_token_id", -1, QG_MAX_VOCAB, err));
+    return read_eos(c, c->root, err);
+}
+
+static qg_status check_quantization(qg_quantization_config *q, qg_err *err)
+{
+    const char *format = "";
+
+    if (qg_json_type_of(q->node) != QG_JSON_OBJECT)
+        return fail_value(q->node, "quantization_config", "an object", err);
+    q->present = true;
+    QG_PASS(get_text(&q->method, q->node, "quant_method", err));
+    if (q->method && strcmp(q->method, "compressed-tensors") == 0)
+        QG_PASS(get_text(&format, q->node, "format", err));
+    if ((q->method && strcasestr(q->method, "fp8")) || strcmp(format, "float-quantized") == 0)
+        return qg_fail(err, QG_ENOSUP, "quantization '%s' stores FP8 weights, not supported",
+                       q->method);
+    return QG_OK;
+}
+
+/* Reads FOLDER/NAME if it is there; *out stays NULL otherwise. */
+static qg_status read_optional(const qg_json **out, qg_arena *arena, const char *folder,
+                               const char *name, qg_err *err)
+{
+    const char *path = qg_path_join(arena, folder, name);
+
+    QG_NEED(path, err);
+    if (!qg_file_exists(path))
+        return QG_OK;
+    QG_PASS(qg_json_read(out, arena, path, MAX_CONFIG_BYTES, err));
+    if (qg_json_type_of(*out) != QG_JSON_OBJECT)
+        return qg_fail(err, QG_EFORMAT, "'%s' holds %s, an object was expected", path,
+                       qg_json_type_name(*out));
+    return QG_OK;
+}
+
+static qg_status read_quantization(qg_model_config *c, qg_arena *arena, const char *folder,
+                                   qg_err *err)
+{
+    static const char *const files[] = {"quantize_config.json", "quant_config.json"};
+    qg_quantization_config *q = &c->quantization;
+
+    q->node = qg_json_get(c->root, "quantization_config");
+    q->source = "config.json";
+    if (qg_json_is_null(q->node))
+        q->node = NULL;
+    for (size_t i = 0; !q->node && i < sizeof files / sizeof *files; i++) {
+        QG_PASS(read_optional(&q->node, arena, folder, files[i], err));
+        q->source = files[i];
+    }
+    if (!q->node) {
+        q->source = NULL;
+        return QG_OK;
+    }
+    QG_TRY(check_quantization(q, err), err, "reading '%s/%s'", folder, q->source);
+    return QG_OK;
+}
+
+static qg_status read_numbers(qg_model_config *c, const char *const *families, qg_err *err)
+{
+    QG_PASS(read_family(c, families, err));
+    QG_PASS(read_shape(c, err));
+    QG_PASS(read_head_dim(c, err));
+    QG_PASS(read_window(c, err));
+    QG_PASS(read_switches(c, err));
+    QG_PASS(read_dtype(c, err));
+    QG_PASS(read_rope(c, err));
+    return read_specials(c, err);
+}
+
+qg_status qg_config_read(qg_model_config *out, qg_arena *arena, const char *folder,
+                         const char *const *families, qg_err *err)
+{
+    qg_model_config c = {0};
+    const qg_json *generation = NULL;
+    const char *path = qg_path_join(arena, folder, "config.json");
+
+    QG_NEED(path, err);
+    QG_PASS(qg_json_read(&c.root, arena, path, MAX_CONFIG_BYTES, err));
+    if (qg_json_type_of(c.root) != QG_JSON_OBJECT)
+        return qg_fail(err, QG_EFORMAT, "'%s' holds %s, an object was expected", path,
+                       qg_json_type_name(c.root));
+    QG_TRY(read_numbers(&c, families, err), err, "reading '%s'", path);
+    QG_PASS(read_quantization(&c, arena, folder, err));
+    QG_PASS(read_optional(&generation, arena, folder, "generation_config.json", err));
+    QG_TRY(read_eos(&c, generation, err), err, "reading '%s/generation_config.json'", folder);
+    *out = c;
+    return QG_OK;
+}
