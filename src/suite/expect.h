@@ -1,0 +1,46 @@
+/* Expectations: what a case is judged by. Plain data; each knows the place of its budget in the
+ * YAML, so that every violated budget in every report points at its line. */
+#ifndef QG_SUITE_EXPECT_H
+#define QG_SUITE_EXPECT_H
+
+#include "record/metric.h"
+#include "suite/finding.h"
+
+/* One budget: an upper bound where the metric is a cost, a lower one where it is a benefit (see
+ * qg_metric_within). */
+typedef struct qg_expect {
+    qg_metric metric;
+    double limit;        /* canonical unit of the metric            */
+    const char *written; /* as in the suite: "60 ms"                */
+    int batch;           /* of its row; 0: quality, no batch        */
+    qg_place place;      /* of the budget's key                     */
+} qg_expect;
+
+typedef struct qg_expects {
+    const qg_expect *at;
+    size_t n;
+} qg_expects;
+
+/* One line of `regression.allow`: how far a metric may move against the baseline. */
+typedef struct qg_allow {
+    qg_metric metric;
+    bool is_share; /* amount is a fraction of the baseline; else in the metric's own unit */
+    double amount;
+    qg_place place;
+} qg_allow;
+
+/* What a set of expectations asks of the measurement. */
+typedef struct qg_expect_needs {
+    bool text;      /* log-probabilities of quality.text                       */
+    bool golden;    /* prompts against the FP16 golden                         */
+    bool reference; /* the reference live in the same run                      */
+    bool tasks;     /* answers of the tasks                                    */
+    bool drift;     /* the case's own golden                                   */
+} qg_expect_needs;
+qg_expect_needs qg_metric_needs(qg_metric m);
+
+/* Fewest samples from which a percentile's 95 % upper bound exists, in one look: 5, 59, 299 for 50,
+ * 95, 99 (order statistics: the least n with 1 - q^n >= 0.95); 0 for what is no percentile. */
+int qg_percentile_least_samples(int percentile);
+
+#endif

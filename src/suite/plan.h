@@ -1,0 +1,46 @@
+/* The plan: suite x models x batches x filters as an ordered list of cases.
+ *
+ * Order: models as written; of each the quality case, then performance by ascending batch. A case's
+ * id does not depend on filters or shards: "fp16/quality", "fp16/perf/b4".
+ */
+#ifndef QG_SUITE_PLAN_H
+#define QG_SUITE_PLAN_H
+
+#include "suite/suite.h"
+
+typedef enum qg_case_kind { QG_CASE_QUALITY, QG_CASE_PERFORMANCE } qg_case_kind;
+
+typedef struct qg_case {
+    const char *id;
+    qg_case_kind kind;
+    const qg_suite_model *model;
+    qg_device device;  /* CPU or CUDA, never AUTO                          */
+    int batch;         /* of a performance case; 0 for quality             */
+    qg_expects expect; /* its budgets                                      */
+    qg_place place;    /* of the model, for what is no budget's fault      */
+    const char *skip;  /* why it cannot run here ("no CUDA device"); NULL  */
+} qg_case;
+
+typedef struct qg_plan {
+    const qg_suite *suite;
+    const qg_case *cases;
+    size_t n_cases;
+    size_t n_all; /* before --only and --shard */
+} qg_plan;
+
+typedef struct qg_plan_options {
+    const char *only;    /* glob over ids; NULL: all                                        */
+    const char *device;  /* "cpu", "cuda", "auto": overrides the suite; NULL: as it says    */
+    int shard, n_shards; /* 1 of n; 0, 0: all                                               */
+    bool has_cuda;       /* whether this program can run CUDA here                          */
+    const char *no_cuda; /* why not ("cuda backend not built in"), for skip reasons; or NULL */
+    bool require_cuda;   /* a CUDA case that cannot run fails the plan: QG_EDEVICE          */
+} qg_plan_options;
+
+/* Everything lives on `run`. QG_EARG: `only` matches nothing (the message lists the ids), or a
+ * senseless shard or device. QG_ENOSUP, at the line in the suite: a case left after the filters
+ * needs what is not built in (a method, `from`, tasks). */
+qg_status qg_plan_make(qg_plan *out, qg_arena *run, const qg_suite *suite,
+                       const qg_plan_options *options, qg_err *err);
+
+#endif

@@ -1,0 +1,137 @@
+/* A suite: one YAML file (and what it includes) that says what is measured and what is demanded.
+ *
+ * qg_suite_read() checks all of it: every mistake is a finding, and only a suite without errors is
+ * handed out, so its users need no checks of their own. Everything lives on the arena given.
+ *
+ * Paths in a suite are looked for beside the suite file, then in the current directory; what is
+ * handed out is the one that exists (as that is opened from the current directory). Folders that
+ * `bless` will make, and files that later commands write, need not exist yet: then they are taken
+ * from the current directory.
+ * Texts: prompts are the lines of a file that are not blank; documents are separated by blank
+ * lines. Both are views on what was read, without the final newline.
+ */
+#ifndef QG_SUITE_SUITE_H
+#define QG_SUITE_SUITE_H
+
+#include "base/hash.h"
+#include "suite/expect.h"
+
+/* The orders of these enumerations are those of the choices in schema.c. */
+typedef enum qg_device { QG_DEVICE_AUTO, QG_DEVICE_CPU, QG_DEVICE_CUDA } qg_device;
+typedef enum qg_dtype_choice {
+    QG_CHOOSE_AUTO,
+    QG_CHOOSE_FLOAT16,
+    QG_CHOOSE_BFLOAT16,
+    QG_CHOOSE_FLOAT32
+} qg_dtype_choice;
+typedef enum qg_method_choice {
+    QG_METHOD_FP16,
+    QG_METHOD_INT8,
+    QG_METHOD_GPTQ,
+    QG_METHOD_AWQ,
+    QG_METHOD_RTN
+} qg_method_choice;
+typedef enum qg_inconclusive {
+    QG_INCONCLUSIVE_RERUN,
+    QG_INCONCLUSIVE_WARN,
+    QG_INCONCLUSIVE_FAIL
+} qg_inconclusive;
+const char *qg_device_name(qg_device d);        /* "auto", "cpu", "cuda" */
+const char *qg_method_name(qg_method_choice m); /* "fp16", "int8", ...   */
+
+/* How a checkpoint is made from another model (`quantize:`). */
+typedef struct qg_recipe {
+    int method; /* qg_method_choice: what the result runs as */
+    int64_t bits, group_size;
+    bool act_order, sym;
+    double damp;
+    const char *calibration; /* file; NULL: none */
+} qg_recipe;
+
+typedef struct qg_suite_model {
+    const char *name;  /* key in the suite: "fp16"                                       */
+    const char *model; /* a folder that exists; NULL where `from` is set                 */
+    const char *revision;
+    int dtype;               /* qg_dtype_choice                                           */
+    int method;              /* qg_method_choice that it runs as                          */
+    const char *calibration; /* file; NULL: none                                          */
+    const char *from;        /* name of the model that it is made from; NULL: none        */
+    qg_recipe quantize;      /* where `from` is set                                       */
+    bool is_reference;
+    qg_place place;         /* of its key                                                */
+    qg_place method_place;  /* of what names its method                                  */
+    qg_expects quality;     /* budgets, in the order written                             */
+    qg_expects performance; /* of all batches                                           */
+} qg_suite_model;
+
+typedef struct qg_suite_engine {
+    int device;            /* qg_device */
+    int64_t max_model_len; /* 0: what the model allows */
+    double gpu_memory_utilization;
+    int64_t seed;
+    int64_t threads; /* 0: all that the machine has */
+} qg_suite_engine;
+
+typedef struct qg_texts {
+    const qg_str *at;
+    size_t n;
+} qg_texts;
+
+typedef struct qg_suite_quality {
+    bool present;
+    qg_texts prompts;
+    qg_texts documents;
+    const char *text;   /* file of the documents; NULL: none                 */
+    const char *golden; /* folder of blessed outputs; NULL: none             */
+    int64_t max_tokens; /* greedy tokens a prompt                            */
+    int64_t window;     /* tokens a window of perplexity                     */
+    qg_texts tasks;     /* files                                             */
+    qg_place tasks_place;
+} qg_suite_quality;
+
+typedef struct qg_suite_performance {
+    bool present;
+    int64_t input_len, output_len; /* tokens a sequence */
+    const int64_t *batch;          /* ascending, no duplicates */
+    size_t n_batch;
+    int64_t samples_min, samples_max, samples_warmup;
+} qg_suite_performance;
+
+typedef struct qg_suite_regression {
+    bool present;
+    const char *baseline; /* folder */
+    const qg_allow *allow;
+    size_t n_allow;
+    double confidence;
+    int inconclusive, inconclusive_final; /* qg_inconclusive */
+} qg_suite_regression;
+
+typedef struct qg_suite_checklist {
+    bool present;
+    const char *ab_evidence, *card; /* files; NULL: none */
+    double max_age_days;
+} qg_suite_checklist;
+
+typedef struct qg_suite {
+    const char *path; /* as given */
+    const char *name;
+    char hash[QG_HASH_HEX]; /* of the file and all that it includes */
+    const qg_suite_model *models;
+    size_t n_models;
+    const qg_suite_model *reference;
+    qg_suite_engine engine;
+    qg_suite_quality quality;
+    qg_suite_performance performance;
+    qg_suite_regression regression;
+    qg_suite_checklist checklist;
+} qg_suite;
+
+/* Reads and checks. `findings` (begun by this call on `run`) gets everything there is to say, also
+ * warnings and notes of a good suite. QG_EFORMAT when any finding is an error; err then holds the
+ * first with its place. Other codes: the file cannot be read. */
+qg_status qg_suite_read(qg_suite **out, qg_findings *findings, qg_arena *run, const char *path,
+                        qg_err *err);
+
+const qg_suite_model *qg_suite_model_of(const qg_suite *s, qg_str name); /* NULL: none */
+
+#endif
