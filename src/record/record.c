@@ -1,0 +1,60 @@
+/* The record: names of its enumerations and look-ups (see record.h). */
+#include "record/record.h"
+
+#include <string.h>
+
+typedef struct verdict_row {
+    const char *text;
+    int rank;
+} verdict_row;
+
+static const verdict_row verdicts[QG_N_VERDICTS] = {
+#define X(name, text, rank) [QG_VERDICT_##name] = {text, rank},
+    QG_VERDICT_LIST(X)
+#undef X
+};
+
+const char *qg_verdict_text(qg_verdict v)
+{
+    return (unsigned)v < QG_N_VERDICTS ? verdicts[v].text : "unknown";
+}
+
+int qg_verdict_rank(qg_verdict v)
+{
+    return (unsigned)v < QG_N_VERDICTS ? verdicts[v].rank : 0;
+}
+
+bool qg_verdict_find(qg_str text, qg_verdict *out)
+{
+    for (int v = 0; v < QG_N_VERDICTS; v++) {
+        if (qg_str_is(text, verdicts[v].text)) {
+            *out = (qg_verdict)v;
+            return true;
+        }
+    }
+    return false;
+}
+
+const qg_series *qg_measurement_series(const qg_measurement *m, qg_str name)
+{
+    for (size_t i = 0; i < m->n_series; i++)
+        if (qg_str_is(name, m->series[i].name))
+            return &m->series[i];
+    return NULL;
+}
+
+const qg_scalar *qg_measurement_scalar(const qg_measurement *m, qg_metric metric)
+{
+    for (size_t i = 0; i < m->n_scalars; i++)
+        if (m->scalars[i].metric == metric)
+            return &m->scalars[i];
+    return NULL;
+}
+
+const qg_measurement *qg_run_case(const qg_run *run, const char *case_id)
+{
+    for (size_t i = 0; i < run->n_measurements; i++)
+        if (run->measurements[i].id.id && strcmp(run->measurements[i].id.id, case_id) == 0)
+            return &run->measurements[i];
+    return NULL;
+}

@@ -1,0 +1,166 @@
+/* The record of one run: plain data, the narrow waist of the program.
+ *
+ * What measures fills a qg_run; what judges and reports reads it and nothing else, so a stored run
+ * can be judged and reported again on any machine (record_json.h). Everything hangs on one arena,
+ * texts included; nothing here has behaviour beyond the names of its enumerations.
+ *
+ * Conventions: times in nanoseconds, sizes in bytes, fractions as fractions (0.96), points as
+ * points, logarithms natural: the canonical unit of each metric (metric.h). Texts may be NULL where
+ * nothing is known, and may hold any bytes.
+ */
+#ifndef QG_RECORD_RECORD_H
+#define QG_RECORD_RECORD_H
+
+#include "base/arena.h"
+#include "record/gold.h"
+#include "record/metric.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { QG_RUN_SCHEMA = 1 };
+#define QG_METRIC_NONE QG_METRIC_N /* of a judgement on the case itself */
+
+/* name, text, rank (worst first when sorted by falling rank) */
+#define QG_VERDICT_LIST(X)                                                                         \
+    X(PASS, "pass", 0)                                                                             \
+    X(FAIL, "fail", 4)                                                                             \
+    X(INCONCLUSIVE, "inconclusive", 3)                                                             \
+    X(SKIP, "skip", 1)                                                                             \
+    X(KNOWN_FAIL, "known-fail", 2)                                                                 \
+    X(ERROR, "error", 5) /* not judged: the input or the machine is at fault, see exit_class */
+
+typedef enum qg_verdict {
+#define X(name, text, rank) QG_VERDICT_##name,
+    QG_VERDICT_LIST(X)
+#undef X
+        QG_N_VERDICTS
+} qg_verdict;
+
+const char *qg_verdict_text(qg_verdict v); /* "known-fail" */
+int qg_verdict_rank(qg_verdict v);
+bool qg_verdict_find(qg_str text, qg_verdict *out);
+
+/* The machine and the build that measured. */
+typedef struct qg_machine {
+    const char *host, *os, *cpu;
+    int n_cpus;
+    int64_t memory_bytes;
+    const char *device; /* backend class: "cpu", "cuda" */
+    const char *gpu;    /* model, driver; NULL on a cpu */
+    const char *tier;   /* kernels in use: "avx2" */
+    int n_threads;
+    const char *compiler, *flags;
+    const char *fingerprint; /* hash of what numbers depend on, the commit excluded */
+} qg_machine;
+
+/* A model of the suite: name there, folder, what it is. */
+typedef struct qg_model_info {
+    const char *name, *path, *family, *method;
+    const char *model_hash, *tokenizer_hash;
+    int64_t n_params, bytes; /* bytes: of the weights on disk */
+} qg_model_info;
+
+/* Which case: one model x method x batch x device. */
+typedef struct qg_caseid {
+    const char *id;     /* unique in the run and stable over runs: "fp16/perf/b4" */
+    const char *model;  /* its name in the suite: "fp16"                          */
+    const char *method; /* "fp16"                                                 */
+    const char *device; /* backend class: "cpu"                                   */
+    const char *kind;   /* "quality", "performance"                               */
+    int64_t batch, input_len, output_len; /* 0 where it has none                  */
+} qg_caseid;
+
+/* Raw samples, in the order measured: what percentiles and other metrics are taken from (value.h).
+ */
+typedef struct qg_series {
+    const char *name; /* "ttft", "tpot", "itl", "e2e" (ns); "throughput" (tok/s) */
+    double *samples;  /* >= 0 */
+    size_t n_samples;
+} qg_series;
+
+/* One number of a case; n says over how many observations (tokens, steps; 1 for a size). */
+typedef struct qg_scalar {
+    qg_metric metric;
+    double value;
+    int64_t n;
+} qg_scalar;
+
+/* Sums over the scored tokens of one document, so that a stored run can be judged again. Without a
+ * live reference sum_dnll, sum_kl and flips are 0 and has_reference is false. */
+typedef struct qg_doc {
+    int64_t n_scored;
+    double sum_nll;
+    bool has_reference;
+    double sum_dnll; /* variant minus reference */
+    double sum_kl;   /* KL(reference || variant), nats */
+    int64_t flips;   /* tokens whose best prediction differs from the reference's */
+    int64_t hits;    /* tokens that were the best prediction */
+} qg_doc;
+
+typedef enum qg_case_state { QG_CASE_MEASURED, QG_CASE_SKIPPED, QG_CASE_FAILED } qg_case_state;
+
+/* All numbers of a case. */
+typedef struct qg_measurement {
+    qg_caseid id;
+    qg_case_state state;
+    int exit_class;      /* of a failed case: 2 its input is wrong, 3 the machine failed */
+    const char *message; /* why skipped or failed, one sentence      */
+    const char *log;     /* last lines of a dead worker's log        */
+    const char *file;    /* where the suite asks for the case        */
+    int line, column;
+    const char *protocol; /* id of the perplexity protocol            */
+    int64_t wall_ns;
+    qg_series *series;
+    size_t n_series;
+    qg_scalar *scalars;
+    size_t n_scalars;
+    qg_doc *docs;
+    size_t n_docs;
+    qg_gold *gold; /* what it said about the pinned prompts, or NULL */
+} qg_measurement;
+
+/* One measurement against one expectation. */
+typedef struct qg_judgement {
+    const char *case_id; /* "" for the run as a whole */
+    qg_metric metric;    /* QG_METRIC_NONE: the case itself (crashed, skipped, no golden) */
+    qg_verdict verdict;
+    int exit_class;                      /* what it asks of the exit code: 0, 1, 2, 3, 4 */
+    bool has_value, has_limit, at_least; /* at_least: the limit is a lower bound */
+    double value, limit;                 /* in the metric's canonical unit       */
+    int64_t n;                           /* observations behind the value        */
+    const char *message;                 /* one sentence for a person            */
+    const char *fix;                     /* what to do next, or NULL             */
+    const char *file;                    /* the budget in the suite              */
+    int line, column;
+    const char *issue, *expires; /* of a known-fail: link and YYYY-MM-DD */
+} qg_judgement;
+
+typedef struct qg_run {
+    const char *version, *commit;                /* of quantgate */
+    const char *suite, *suite_file, *suite_hash; /* name, path as given, SHA-256 */
+    const char *command;                         /* as typed */
+    const char *started;                         /* UTC, 2026-01-31T23:59:59Z */
+    int64_t wall_ns;
+    int64_t seed;
+    qg_machine machine;
+    qg_model_info *models;
+    size_t n_models;
+    qg_measurement *measurements; /* one a case, in the order of the plan */
+    size_t n_measurements;
+    qg_judgement *judgements; /* in the order of their cases */
+    size_t n_judgements;
+    const char **notices; /* for the reader: "baseline is stale" */
+    size_t n_notices;
+    qg_verdict verdict; /* of the whole run, set by qg_verdict_fold (judge) */
+    int exit_code;
+} qg_run;
+
+/* The series of a name, the scalar of a metric: NULL where it was not measured. The case of an id:
+ * NULL where the run has none. */
+const qg_series *qg_measurement_series(const qg_measurement *m, qg_str name);
+const qg_scalar *qg_measurement_scalar(const qg_measurement *m, qg_metric metric);
+const qg_measurement *qg_run_case(const qg_run *run, const char *case_id);
+
+#endif

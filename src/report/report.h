@@ -1,0 +1,62 @@
+/* Reports: a finished qg_run to the world. One sink a form, listed in sinks.def.
+ *
+ * A sink turns the run into text: begin once, case_done once a case in the order of the run, end
+ * once. Sinks write to a buffer only; qg_report_write puts the buffers on the disk together, so
+ * that a full disk leaves no partial file. Every violated budget points at its line in the suite,
+ * worst first. Texts of a run may hold any bytes: each sink escapes what its form cannot carry.
+ *
+ *     console       report.txt        what a person reads in a terminal
+ *     junit         junit.xml         the dialect that GitHub's test reporters read
+ *     json          run.json          the record itself (record_json.h)
+ *     annotations   annotations.txt   workflow commands, 10 a level at most
+ *     markdown      summary.md        step summary, under 1 MiB
+ *     csv           run.csv           one row a judgement or measured number
+ */
+#ifndef QG_REPORT_REPORT_H
+#define QG_REPORT_REPORT_H
+
+#include "base/err.h"
+#include "base/str.h"
+#include "record/record.h"
+
+enum { QG_REPORT_WIDTH = 100 }; /* columns where the caller knows no better */
+
+typedef struct qg_sink_out {
+    const qg_run *run;
+    qg_buf *out;
+    qg_arena *scratch; /* for the sink's own needs while it runs */
+    const char *dir;   /* where the files will lie, or NULL      */
+    int width;         /* columns of a terminal                  */
+    bool colour;
+    void *state; /* the sink's own */
+} qg_sink_out;
+
+typedef struct qg_sink {
+    const char *name, *file;
+    qg_status (*begin)(qg_sink_out *o, qg_err *err);
+    qg_status (*case_done)(qg_sink_out *o, const qg_measurement *m, qg_err *err);
+    qg_status (*end)(qg_sink_out *o, qg_err *err);
+} qg_sink;
+
+#define X(name) extern const qg_sink qg_report_##name;
+#include "report/sinks.def"
+#undef X
+
+/* Ends with NULL, in the order of sinks.def. */
+extern const qg_sink *const qg_report_sinks[];
+const qg_sink *qg_report_find(qg_str name); /* NULL where there is none */
+
+/* Appends one form of the run to o->out. */
+qg_status qg_report_render(const qg_sink *sink, qg_sink_out *o, qg_err *err);
+
+/* Writes the forms named in `sinks` ("junit,json", "" for all) into the folder, made where absent.
+ * An unknown name is QG_EARG with a suggestion, before anything is written. A folder that cannot be
+ * written is the machine's fault (QG_EIO, QG_ENOSPACE); then no file is changed unless the disk
+ * fails between two renames, and never is one left half written. */
+qg_status qg_report_write(const qg_run *run, const char *dir, qg_str sinks, qg_err *err);
+
+/* The console table alone; dir as in qg_sink_out. */
+qg_status qg_report_print(qg_buf *out, const qg_run *run, const char *dir, int width, bool colour,
+                          qg_err *err);
+
+#endif
