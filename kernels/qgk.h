@@ -123,10 +123,11 @@ static inline qgk_act *qgk_act_at(const qgk_table *t, qgk_act *a, size_t element
 enum {
     QGK_CPU_AVX2 = 1 << 0, /* AVX2, FMA and F16C */
 };
-unsigned qgk_cpu_features(
-    void); /* of this machine, asked once; the system must save the registers */
-unsigned qgk_features_parse(
-    const char *tier); /* "ref", "avx2", "auto" to a mask; UINT_MAX: unknown name      */
+/* Of this machine, asked once; the operating system must save the registers too. */
+unsigned qgk_cpu_features(void);
+/* What the tier called "ref", "avx2" or "auto" (all tiers) needs; UINT_MAX: unknown name. */
+unsigned qgk_features_parse(const char *tier);
+/* Fills every slot; features that this CPU lacks are ignored, so that no table can crash it. */
 void qgk_table_init(qgk_table *table, unsigned features);
 
 #endif

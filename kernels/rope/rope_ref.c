@@ -1,0 +1,34 @@
+/* Rotary position embedding (Su et al. 2021) in the "rotate half" order of Hugging Face
+ * checkpoints: element i of a head turns with element i + head_dim / 2 by the angle of its
+ * position.
+ */
+#include "kernels/tiers.h"
+
+#include <assert.h>
+
+/* x [rows][stride], cos_sin [max_len][head_dim], row_pos [rows] */
+static void rope(qgk_ctx *ctx, qgk_act *x, int stride, const float *cos_sin, const int32_t *row_pos,
+                 int rows, int heads, int head_dim)
+{
+    int half = head_dim / 2;
+
+    (void)ctx;
+    assert(rows >= 0 && heads > 0 && head_dim > 0 && head_dim % 2 == 0);
+    assert(stride >= heads * head_dim);
+    for (int r = 0; r < rows; r++) {
+        const float *c = cos_sin + (size_t)row_pos[r] * (size_t)head_dim, *s = c + half;
+        for (int h = 0; h < heads; h++) {
+            float *head = (float *)x + (size_t)r * (size_t)stride + (size_t)h * (size_t)head_dim;
+            for (int i = 0; i < half; i++) {
+                double a = (double)head[i], b = (double)head[i + half];
+                head[i] = (float)(a * (double)c[i] - b * (double)s[i]);
+                head[i + half] = (float)(b * (double)c[i] + a * (double)s[i]);
+            }
+        }
+    }
+}
+
+void qgk_rope_ref(qgk_table *t)
+{
+    t->rope = rope;
+}

@@ -1,0 +1,46 @@
+/* Which kernel runs: the references first, then a ladder on which each tier that the CPU allows
+ * overrides the slots that it has.
+ *
+ * Built for the oldest CPU, as it runs before anyone has asked which CPU this is. Invariant: every
+ * slot is filled after the first rung.
+ */
+#include "kernels/tiers.h"
+
+#include <stddef.h>
+
+#ifdef __AVX__
+#error "table.c must be built for the oldest CPU"
+#endif
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t scratch_ref(const qgk_limits *limits)
+{
+    return larger(qgk_attention_ref_scratch(limits), qgk_f16_ref_scratch(limits));
+}
+
+static void fill_ref(qgk_table *t)
+{
+    t->tier = "ref";
+    t->act_bytes = (int)sizeof(float);
+    t->scratch_bytes = scratch_ref;
+    qgk_embed_ref(t);
+    qgk_norm_ref(t);
+    qgk_rope_ref(t);
+    qgk_attention_ref(t);
+    qgk_activation_ref(t);
+    qgk_argmax_ref(t);
+    qgk_f16_ref(t);
+}
+
+void qgk_table_init(qgk_table *table, unsigned features)
+{
+    features &= qgk_cpu_features();
+    *table = (qgk_table){0};
+    fill_ref(table);
+    if (!(features & QGK_CPU_AVX2))
+        return;
+}

@@ -1,0 +1,22 @@
+/* What each tier file exports: a function that puts the file's kernels into their slots, and how
+ * much scratch they want. Only table.c calls these; the kernels themselves are static in their
+ * files.
+ *
+ * A new tier of an operation is a line here and a rung in table.c.
+ */
+#ifndef QGK_TIERS_H
+#define QGK_TIERS_H
+
+#include "kernels/qgk.h"
+
+void qgk_embed_ref(qgk_table *t);
+void qgk_norm_ref(qgk_table *t);
+void qgk_rope_ref(qgk_table *t);
+void qgk_attention_ref(qgk_table *t);
+void qgk_activation_ref(qgk_table *t);
+void qgk_argmax_ref(qgk_table *t);
+void qgk_f16_ref(qgk_table *t);
+size_t qgk_attention_ref_scratch(const qgk_limits *limits);
+size_t qgk_f16_ref_scratch(const qgk_limits *limits);
+
+#endif
