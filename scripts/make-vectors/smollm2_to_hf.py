@@ -17,6 +17,7 @@ import math
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -275,6 +276,7 @@ def main():
     p.add_argument("--validate", action="store_true", help="only look at the folder")
     p.add_argument("--check", metavar="TEXT", help="only prove the folder on this text")
     a = p.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the temporary folder goes
     if a.check:
         check(a.folder, a.check)
     elif a.validate:
