@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -262,6 +263,80 @@ qg_status qg_dir_make(const char *path, qg_err *err)
             return fail_errno(err, "make directory", part);
         part[i] = c;
     }
+    return QG_OK;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st, (void)kind, (void)at;
+    remove(path);
+    return 0;
+}
+
+void qg_dir_remove(const char *path)
+{
+    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+struct qg_dir_out {
+    bool open;
+    char *path, *temporary, *parent;
+};
+
+void qg_dir_out_abort(qg_dir_out *d)
+{
+    if (d->open)
+        qg_dir_remove(d->temporary);
+    d->open = false;
+}
+
+static void abort_dir_deferred(void *d)
+{
+    qg_dir_out_abort(d);
+}
+
+qg_status qg_dir_out_open(qg_dir_out **out, qg_arena *arena, const char *path, qg_err *err)
+{
+    static unsigned counter;
+    struct stat st;
+    qg_str target = qg_str_from(path);
+    qg_dir_out *d = QG_NEW(arena, qg_dir_out);
+
+    QG_NEED(d, err);
+    while (target.len > 1 && target.ptr[target.len - 1] == '/')
+        target.len--;
+    d->path = qg_str_dup(arena, target);
+    QG_NEED(d->path, err);
+    d->parent = qg_path_dir(arena, d->path);
+    d->temporary = qg_arena_format(arena, "%s.tmp-%ld-%u", d->path, (long)getpid(), counter++);
+    if (!d->parent || !d->temporary || !qg_arena_defer(arena, abort_dir_deferred, d))
+        return qg_fail(err, QG_ENOMEM, "out of memory");
+    if (lstat(d->path, &st) == 0)
+        return qg_fail(err, QG_EEXISTS, "'%s' exists already: remove it or name another", d->path);
+    QG_PASS(qg_dir_make(d->parent, err));
+    if (mkdir(d->temporary, 0777) != 0)
+        return fail_errno(err, "make directory", d->temporary);
+    d->open = true;
+    *out = d;
+    return QG_OK;
+}
+
+const char *qg_dir_out_path(const qg_dir_out *d)
+{
+    return d->temporary;
+}
+
+qg_status qg_dir_out_commit(qg_dir_out *d, qg_err *err)
+{
+    sync_dir(d->temporary);
+    if (rename(d->temporary, d->path) != 0) {
+        qg_status s = errno == ENOTEMPTY ? qg_fail(err, QG_EEXISTS, "'%s' exists already", d->path)
+                                         : fail_errno(err, "write", d->path);
+        qg_dir_out_abort(d);
+        return s;
+    }
+    d->open = false;
+    sync_dir(d->parent);
     return QG_OK;
 }
 
