@@ -28,6 +28,16 @@ static void release(void *root)
     json_decref(root);
 }
 
+/* jansson does not always say that memory was the reason. */
+static _Thread_local bool out_of_memory;
+
+static void *allocate(size_t n)
+{
+    void *p = qg_mem_alloc(n);
+    out_of_memory |= !p;
+    return p;
+}
+
 /* Deepest nesting of brackets outside strings; stops counting above the limit. */
 static size_t depth_of(qg_str text)
 {
@@ -61,11 +71,12 @@ qg_status qg_json_parse(const qg_json **out, qg_arena *arena, qg_str text, const
     if (depth_of(text) > QG_JSON_MAX_DEPTH)
         return qg_fail(err, QG_EFORMAT, "'%s' nests deeper than %d levels", name,
                        QG_JSON_MAX_DEPTH);
-    json_set_alloc_funcs(qg_mem_alloc, qg_mem_free);
+    out_of_memory = false;
+    json_set_alloc_funcs(allocate, qg_mem_free);
     json_t *root = json_loadb(text.ptr, text.len,
                               JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &e);
     if (!root) {
-        if (json_error_code(&e) == json_error_out_of_memory)
+        if (out_of_memory)
             return qg_fail(err, QG_ENOMEM, "out of memory");
         return qg_fail(err, QG_EFORMAT, "'%s' is no valid JSON: %s at line %d, column %d", name,
                        e.text, e.line, e.column);
