@@ -28,7 +28,8 @@ static void release(void *root)
     json_decref(root);
 }
 
-/* jansson does not always say that memory was the reason. */
+/* jansson does not always say that memory was the reason, and may even drop a byte of a string and
+ * go on. */
 static _Thread_local bool out_of_memory;
 
 static void *allocate(size_t n)
@@ -75,16 +76,13 @@ qg_status qg_json_parse(const qg_json **out, qg_arena *arena, qg_str text, const
     json_set_alloc_funcs(allocate, qg_mem_free);
     json_t *root = json_loadb(text.ptr, text.len,
                               JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &e);
-    if (!root) {
-        if (out_of_memory)
-            return qg_fail(err, QG_ENOMEM, "out of memory");
-        return qg_fail(err, QG_EFORMAT, "'%s' is no valid JSON: %s at line %d, column %d", name,
-                       e.text, e.line, e.column);
-    }
-    if (!qg_arena_defer(arena, release, root)) {
+    if (out_of_memory || (root && !qg_arena_defer(arena, release, root))) {
         json_decref(root);
         return qg_fail(err, QG_ENOMEM, "out of memory");
     }
+    if (!root)
+        return qg_fail(err, QG_EFORMAT, "'%s' is no valid JSON: %s at line %d, column %d", name,
+                       e.text, e.line, e.column);
     *out = wrap(root);
     return QG_OK;
 }
