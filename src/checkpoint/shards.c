@@ -135,9 +135,11 @@ static qg_status read_index(entry **entries, size_t *n_entries, names *shards, q
 
     QG_PASS(qg_json_read(&root, arena, path, MAX_INDEX_BYTES, err));
     map = qg_json_get(root, "weight_map");
-    if (qg_json_type_of(map) != QG_JSON_OBJECT || qg_json_len(map) == 0)
-        return qg_fail(err, QG_EFORMAT, "'weight_map' is %s, an object with tensors was expected",
-                       qg_json_len(map) == 0 && map ? "empty" : qg_json_type_name(map));
+    if (qg_json_type_of(map) != QG_JSON_OBJECT)
+        return qg_fail(err, QG_EFORMAT, "'weight_map' is %s, an object was expected",
+                       qg_json_type_name(map));
+    if (qg_json_len(map) == 0)
+        return qg_fail(err, QG_EFORMAT, "'weight_map' is empty");
     *entries = QG_NEW_N(arena, entry, qg_json_len(map));
     shards->list = QG_NEW_N(arena, const char *, qg_json_len(map));
     if (!*entries || !shards->list)
