@@ -178,8 +178,8 @@ static qg_status parse_number(reader *r, qg_str text, double *out)
     bool ok = i > from && text.len == i + 7 && text.ptr[i] == '.';
     for (size_t k = i + 1; ok && k < text.len; k++)
         ok = text.ptr[k] >= '0' && text.ptr[k] <= '9';
-    if (!ok || !qg_str_to_double(text, out))
-        return BAD(r, "number '" QG_STR_PRI "' is not written as 0.000000",
+    if (!ok || !qg_str_to_double(text, out) || fabs(*out) > QG_GOLD_NUMBER_MAX)
+        return BAD(r, "number '" QG_STR_PRI "' is not written as 0.000000, or is out of range",
                    QG_STR_ARG(qg_str_sub(text, 0, 40)));
     return QG_OK;
 }
@@ -429,9 +429,9 @@ qg_status qg_gold_read(qg_gold **out, qg_arena *arena, const char *path, qg_err 
 }
 
 char *qg_gold_path(qg_arena *arena, const char *dir, const char *method, const char *backend,
-                   const char *name)
+                   const char *model)
 {
-    return qg_arena_format(arena, "%s/%s/%s/%s.gold", dir, method, backend, name);
+    return qg_arena_format(arena, "%s/%s/%s/%s.gold", dir, method, backend, model);
 }
 
 qg_status qg_gold_hash_prompts(char hex[QG_HASH_HEX], qg_arena *scratch, const qg_gold *gold,

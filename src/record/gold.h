@@ -42,7 +42,8 @@ enum {
     QG_GOLD_TOKENS_MAX = 65536, /* of a prompt, and of its continuation  */
     QG_GOLD_PROMPTS_MAX = 4096,
 };
-#define QG_GOLD_BYTES_MAX ((size_t)256 << 20) /* of a file */
+#define QG_GOLD_NUMBER_MAX 1e9                 /* absolute value of any number in a file */
+#define QG_GOLD_BYTES_MAX  ((size_t)256 << 20) /* of a file */
 
 typedef struct qg_gold_entry {
     int32_t id;
@@ -94,8 +95,9 @@ qg_status qg_gold_parse(qg_gold **out, qg_arena *arena, qg_str text, const char 
 qg_status qg_gold_write(const char *path, const qg_gold *gold, qg_err *err);
 qg_status qg_gold_read(qg_gold **out, qg_arena *arena, const char *path, qg_err *err);
 
-/* DIR/METHOD/BACKEND/CASE.gold, where a suite's `golden: DIR` keeps it. NULL when out of memory. */
+/* DIR/METHOD/BACKEND/MODEL.gold: where a suite's `golden: DIR` keeps that of the model named MODEL
+ * in the suite. The FP16 golden of all cases is the reference model's. NULL when out of memory. */
 char *qg_gold_path(qg_arena *arena, const char *dir, const char *method, const char *backend,
-                   const char *name);
+                   const char *model);
 
 #endif

@@ -1,0 +1,21 @@
+/* Budgets: the value of a metric, alone or relative to the reference, as a point against its limit.
+ */
+#ifndef QG_JUDGE_BUDGET_H
+#define QG_JUDGE_BUDGET_H
+
+#include "record/value.h"
+#include "suite/expect.h"
+
+/* The value of a metric in a case. `reference` is the same kind of case of the suite's reference
+ * model in the same run, NULL where there is none: ratios (*_vs_fp16) divide by its value,
+ * ppl_increase and accuracy_drop compare with it (perplexities of two protocols are refused).
+ * QG_ENOTFOUND: not measured. QG_EREFUSED: not comparable. QG_ENONFINITE. QG_ENOMEM. */
+qg_status qg_budget_value(qg_value *out, qg_arena *scratch, const qg_measurement *m,
+                          const qg_measurement *reference, qg_metric metric, qg_err *err);
+
+/* Judges a value by a budget: verdict, exit class, numbers and the sentence. The place and the
+ * case are left to the caller. Texts live on the arena. */
+qg_status qg_budget_judge(qg_judgement *out, qg_arena *arena, const qg_expect *budget,
+                          const qg_value *value, qg_err *err);
+
+#endif

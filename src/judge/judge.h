@@ -1,0 +1,27 @@
+/* Judging: the numbers of a run against what its suite demands.
+ *
+ *     qg_expects expects[run->n_measurements] = the budgets of each case, in the run's order;
+ *     qg_judge_run(run, arena, suite, expects, err);      fills judgements, verdict, exit_code
+ *
+ * Pure functions of the run and the suite; the only files read are goldens. A case that was
+ * measured gets one judgement a budget; one that failed or was skipped gets one judgement, on the
+ * case itself (QG_METRIC_NONE). Whatever cannot be judged (no golden, a golden that does not fit,
+ * a metric that was not measured) is a judgement with verdict error, the reason and what to do.
+ * An improvement never fails.
+ *
+ * Budgets are compared as points: value against limit, equality keeps the budget (metric.h has the
+ * direction, value.h the definition of percentiles). The parts: golden.h, budget.h, verdict.h.
+ */
+#ifndef QG_JUDGE_JUDGE_H
+#define QG_JUDGE_JUDGE_H
+
+#include "base/err.h"
+#include "record/record.h"
+#include "suite/suite.h"
+
+/* Replaces the judgements, notices of judging, verdict and exit code of the run; all of it lives on
+ * the arena. expects has one entry a measurement. Fails only when out of memory. */
+qg_status qg_judge_run(qg_run *run, qg_arena *arena, const qg_suite *suite,
+                       const qg_expects *expects, qg_err *err);
+
+#endif
