@@ -1,0 +1,418 @@
+/* Unit tests of checkpoint/config. The good files follow what transformers 4.51 and 5.17 save for
+ * LlamaConfig; every bad file is a good one with one line changed, and states the key and the words
+ * that a user must read. */
+#include "checkpoint/config.h"
+
+#include "base/file.h"
+
+#include "check_suites.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static qg_arena *arena;
+static char folder[256];
+static qg_err err;
+
+static void setup(void)
+{
+    const char *tmp = getenv("TMPDIR");
+
+    snprintf(folder, sizeof folder, "%s/qg-config-XXXXXX", tmp ? tmp : "/tmp");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    arena = qg_arena_create();
+    ck_assert_ptr_nonnull(arena);
+    qg_err_clear(&err);
+}
+
+static void teardown(void)
+{
+    qg_arena_free(arena);
+    qg_dir_remove(folder);
+}
+
+static void put(const char *name, const char *text)
+{
+    const char *path = qg_path_join(arena, folder, name);
+    ck_assert_int_eq(qg_file_write(path, qg_str_from(text), &err), QG_OK);
+}
+
+#define SHAPE                                                                                      \
+    "\"model_type\":\"llama\",\"vocab_size\":320,\"hidden_size\":64,\"num_hidden_layers\":2,"      \
+    "\"num_attention_heads\":4,\"intermediate_size\":160"
+
+static void put_config(const char *more)
+{
+    put("config.json", qg_arena_format(arena, "{" SHAPE "%s%s}", more[0] ? "," : "", more));
+}
+
+static qg_model_config read_config(void)
+{
+    qg_model_config c;
+    qg_status s = qg_config_read(&c, arena, folder, NULL, &err);
+    ck_assert_msg(s == QG_OK, "%s: %s: %s", qg_status_name(s), err.context, err.message);
+    return c;
+}
+
+static void expect_refusal(qg_status status, const char *words)
+{
+    qg_model_config c;
+    char text[2 * QG_ERR_TEXT];
+
+    qg_err_clear(&err);
+    qg_status s = qg_config_read(&c, arena, folder, NULL, &err);
+    qg_err_format(&err, text, sizeof text);
+    ck_assert_msg(s == status, "%s instead of %s: %s", qg_status_name(s), qg_status_name(status),
+                  text);
+    ck_assert_msg(strstr(text, words), "'%s' does not say '%s'", text, words);
+    ck_assert_msg(strstr(text, folder), "'%s' does not name the file", text);
+}
+
+START_TEST(absent_keys_take_the_defaults_of_transformers)
+{
+    put_config("");
+    qg_model_config c = read_config();
+    ck_assert_str_eq(c.model_type, "llama");
+    ck_assert_str_eq(c.architecture, "");
+    ck_assert_int_eq(c.vocab_size, 320);
+    ck_assert_int_eq(c.hidden_size, 64);
+    ck_assert_int_eq(c.n_layers, 2);
+    ck_assert_int_eq(c.n_heads, 4);
+    ck_assert_int_eq(c.n_kv_heads, 4);
+    ck_assert_int_eq(c.head_dim, 16);
+    ck_assert_int_eq(c.intermediate_size, 160);
+    ck_assert_int_eq(c.max_positions, 2048);
+    ck_assert_double_eq(c.rms_norm_eps, 1e-6);
+    ck_assert_double_eq(c.rope.theta, 10000);
+    ck_assert_int_eq(c.rope.type, QG_ROPE_NONE);
+    ck_assert_str_eq(c.rope.name, "default");
+    ck_assert_double_eq(c.rope.factor, 1);
+    ck_assert(!c.tie_word_embeddings && !c.attention_bias && !c.mlp_bias);
+    ck_assert_str_eq(c.hidden_act, "silu");
+    ck_assert_int_eq(c.sliding_window, 0);
+    ck_assert(!c.has_dtype && !c.quantization.present);
+    ck_assert_int_eq(c.bos_id, -1);
+    ck_assert_int_eq(c.pad_id, -1);
+    ck_assert_int_eq(c.n_eos, 0);
+}
+END_TEST
+
+START_TEST(the_spelling_of_transformers_4)
+{
+    put_config("\"architectures\":[\"LlamaForCausalLM\"],\"num_key_value_heads\":2,\"head_dim\":32,"
+               "\"max_position_embeddings\":8192,\"rms_norm_eps\":1e-05,\"rope_theta\":500000.0,"
+               "\"rope_scaling\":{\"factor\":32.0,\"high_freq_factor\":4.0,\"low_freq_factor\":1.0,"
+               "\"original_max_position_embeddings\":512,\"rope_type\":\"llama3\"},"
+               "\"tie_word_embeddings\":true,\"attention_bias\":true,\"mlp_bias\":true,"
+               "\"torch_dtype\":\"bfloat16\",\"bos_token_id\":1,\"eos_token_id\":[2,3],"
+               "\"pad_token_id\":320,\"hidden_act\":\"gelu\",\"sliding_window\":128");
+    qg_model_config c = read_config();
+    ck_assert_str_eq(c.architecture, "LlamaForCausalLM");
+    ck_assert_int_eq(c.n_kv_heads, 2);
+    ck_assert_int_eq(c.head_dim, 32);
+    ck_assert_int_eq(c.max_positions, 8192);
+    ck_assert_double_eq(c.rms_norm_eps, 1e-5);
+    ck_assert_double_eq(c.rope.theta, 500000);
+    ck_assert_int_eq(c.rope.type, QG_ROPE_LLAMA3);
+    ck_assert_double_eq(c.rope.factor, 32);
+    ck_assert_double_eq(c.rope.low_freq_factor, 1);
+    ck_assert_double_eq(c.rope.high_freq_factor, 4);
+    ck_assert_int_eq(c.rope.original_max_positions, 512);
+    ck_assert(c.tie_word_embeddings && c.attention_bias && c.mlp_bias);
+    ck_assert(c.has_dtype);
+    ck_assert_int_eq(c.dtype, QGK_BF16);
+    ck_assert_int_eq(c.bos_id, 1);
+    ck_assert_int_eq(c.n_eos, 2);
+    ck_assert_int_eq(c.eos_ids[1], 3);
+    ck_assert_int_eq(c.pad_id, 320);
+    ck_assert_str_eq(c.hidden_act, "gelu");
+    ck_assert_int_eq(c.sliding_window, 128);
+}
+END_TEST
+
+START_TEST(the_spelling_of_transformers_5)
+{
+    put_config("\"dtype\":\"float16\",\"rope_parameters\":{\"rope_theta\":20000.0,\"rope_type\":"
+               "\"linear\",\"factor\":2}");
+    qg_model_config c = read_config();
+    ck_assert_int_eq(c.dtype, QGK_F16);
+    ck_assert_double_eq(c.rope.theta, 20000);
+    ck_assert_int_eq(c.rope.type, QG_ROPE_LINEAR);
+    ck_assert_double_eq(c.rope.factor, 2);
+    put_config("\"rope_parameters\":{\"rope_theta\":20000.0,\"rope_type\":\"default\"}");
+    ck_assert_int_eq(read_config().rope.type, QG_ROPE_NONE);
+}
+END_TEST
+
+START_TEST(both_spellings_may_stand_together)
+{
+    put_config(
+        "\"torch_dtype\":\"float32\",\"dtype\":\"float32\",\"rope_theta\":20000,"
+        "\"rope_scaling\":{\"type\":\"linear\",\"rope_type\":\"linear\",\"factor\":2.0},"
+        "\"rope_parameters\":{\"rope_theta\":20000.0,\"rope_type\":\"linear\",\"factor\":2}");
+    qg_model_config c = read_config();
+    ck_assert_int_eq(c.dtype, QGK_F32);
+    ck_assert_double_eq(c.rope.theta, 20000);
+    ck_assert_int_eq(c.rope.type, QG_ROPE_LINEAR);
+    put_config("\"rope_theta\":20000,\"rope_scaling\":null,"
+               "\"rope_parameters\":{\"rope_type\":\"linear\",\"factor\":2}");
+    c = read_config();
+    ck_assert_double_eq(c.rope.theta, 20000);
+    ck_assert_double_eq(c.rope.factor, 2);
+}
+END_TEST
+
+START_TEST(other_scalings_keep_their_name)
+{
+    static const char *const names[] = {"dynamic", "yarn", "longrope", "mrope"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        put_config(qg_arena_format(
+            arena, "\"rope_scaling\":{\"type\":\"%s\",\"factor\":[1.0],\"x\":0}", names[i]));
+        qg_model_config c = read_config();
+        ck_assert_int_eq(c.rope.type, QG_ROPE_OTHER);
+        ck_assert_str_eq(c.rope.name, names[i]);
+    }
+    put_config("\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"default\"}}");
+    ck_assert_int_eq(read_config().rope.type, QG_ROPE_OTHER);
+}
+END_TEST
+
+START_TEST(families_have_their_own_defaults)
+{
+    put("config.json", "{\"model_type\":\"mistral\",\"vocab_size\":320,\"hidden_size\":64,"
+                       "\"num_hidden_layers\":2,\"num_attention_heads\":16,"
+                       "\"intermediate_size\":160}");
+    qg_model_config c = read_config();
+    ck_assert_int_eq(c.n_kv_heads, 8);
+    ck_assert_int_eq(c.max_positions, 131072);
+    ck_assert_int_eq(c.sliding_window, 4096);
+    put("config.json", "{\"model_type\":\"qwen2\",\"vocab_size\":320,\"hidden_size\":64,"
+                       "\"num_hidden_layers\":2,\"num_attention_heads\":4,"
+                       "\"num_key_value_heads\":4,\"intermediate_size\":160,"
+                       "\"sliding_window\":32}");
+    ck_assert_int_eq(read_config().sliding_window, 0);
+}
+END_TEST
+
+START_TEST(unknown_families_are_refused_by_name_first)
+{
+    static const char *const families[] = {"llama", "mistral", NULL};
+    qg_model_config c;
+
+    put("config.json", "{\"model_type\":\"gpt2\",\"n_embd\":768}");
+    ck_assert_int_eq(qg_config_read(&c, arena, folder, families, &err), QG_ENOSUP);
+    ck_assert_str_eq(err.message, "model type 'gpt2' is not supported, only llama, mistral");
+    put_config("");
+    ck_assert_int_eq(qg_config_read(&c, arena, folder, families, NULL), QG_OK);
+}
+END_TEST
+
+START_TEST(end_tokens_of_generation_config_win)
+{
+    put_config("\"eos_token_id\":2");
+    put("generation_config.json", "{\"temperature\":0.6}");
+    ck_assert_int_eq(read_config().eos_ids[0], 2);
+    put("generation_config.json", "{\"eos_token_id\":[5,6,7]}");
+    qg_model_config c = read_config();
+    ck_assert_int_eq(c.n_eos, 3);
+    ck_assert_int_eq(c.eos_ids[0], 5);
+    ck_assert_int_eq(c.eos_ids[2], 7);
+    put("generation_config.json", "{\"eos_token_id\":320}");
+    expect_refusal(QG_EFORMAT, "generation_config.json': 'eos_token_id' is 320");
+    put("generation_config.json", "{");
+    expect_refusal(QG_EFORMAT, "no valid JSON");
+    put("generation_config.json", "[]");
+    expect_refusal(QG_EFORMAT, "holds an array");
+}
+END_TEST
+
+START_TEST(quantization_is_seen_in_either_file)
+{
+    int64_t bits;
+
+    put_config("\"quantization_config\":{\"quant_method\":\"gptq\",\"bits\":4}");
+    qg_model_config c = read_config();
+    ck_assert(c.quantization.present);
+    ck_assert_str_eq(c.quantization.method, "gptq");
+    ck_assert_str_eq(c.quantization.source, "config.json");
+    ck_assert(qg_json_int(qg_json_get(c.quantization.node, "bits"), &bits) && bits == 4);
+    put_config("\"quantization_config\":null");
+    ck_assert(!read_config().quantization.present);
+    put("quantize_config.json", "{\"bits\":8,\"group_size\":128}");
+    c = read_config();
+    ck_assert(c.quantization.present);
+    ck_assert_ptr_null(c.quantization.method);
+    ck_assert_str_eq(c.quantization.source, "quantize_config.json");
+}
+END_TEST
+
+/* One line more (the last of a repeated key never wins: repeats are refused by themselves). */
+static const struct {
+    const char *more;
+    qg_status status;
+    const char *words;
+} bad_lines[] = {
+    {"\"num_key_value_heads\":3", QG_EFORMAT, "no multiple of 'num_key_value_heads' 3"},
+    {"\"num_key_value_heads\":0", QG_EFORMAT, "'num_key_value_heads' is 0, an integer from 1"},
+    {"\"num_key_value_heads\":8", QG_EFORMAT, "no multiple of 'num_key_value_heads' 8"},
+    {"\"head_dim\":-16", QG_EFORMAT, "'head_dim' is -16"},
+    {"\"head_dim\":15", QG_EFORMAT, "a head has 15 dimensions"},
+    {"\"head_dim\":\"16\"", QG_EFORMAT, "'head_dim' is a string, an integer from 1 to 4096"},
+    {"\"head_dim\":16.5", QG_EFORMAT, "'head_dim' is 16.5"},
+    {"\"max_position_embeddings\":0", QG_EFORMAT, "'max_position_embeddings' is 0"},
+    {"\"max_position_embeddings\":true", QG_EFORMAT, "'max_position_embeddings' is a boolean"},
+    {"\"rms_norm_eps\":0", QG_EFORMAT, "'rms_norm_eps' is 0"},
+    {"\"rms_norm_eps\":-1e-5", QG_EFORMAT, "'rms_norm_eps' is -1e-05"},
+    {"\"rms_norm_eps\":NaN", QG_EFORMAT, "no valid JSON"},
+    {"\"rms_norm_eps\":1e999", QG_EFORMAT, "no valid JSON"},
+    {"\"rms_norm_eps\":\"1e-5\"", QG_EFORMAT, "'rms_norm_eps' is a string"},
+    {"\"rope_theta\":0", QG_EFORMAT, "'rope_theta' is 0"},
+    {"\"rope_theta\":1e300", QG_EFORMAT, "'rope_theta' is 1e+300"},
+    {"\"rope_theta\":10000.0,\"rope_parameters\":{\"rope_theta\":5000.0}", QG_EFORMAT,
+     "'rope_theta' says theta 10000, but 'rope_parameters' says 5000"},
+    {"\"rope_scaling\":{\"rope_type\":\"default\"},"
+     "\"rope_parameters\":{\"rope_type\":\"linear\",\"factor\":2}",
+     QG_EFORMAT, "'rope_scaling' and 'rope_parameters' contradict"},
+    {"\"rope_scaling\":{\"type\":\"linear\",\"factor\":4},"
+     "\"rope_parameters\":{\"rope_type\":\"linear\",\"factor\":2}",
+     QG_EFORMAT, "'rope_scaling' and 'rope_parameters' contradict"},
+    {"\"rope_scaling\":{\"type\":\"linear\",\"rope_type\":\"yarn\"}", QG_EFORMAT,
+     "'rope_type' is 'yarn', but 'type' is 'linear'"},
+    {"\"rope_scaling\":{\"type\":\"linear\"}", QG_EFORMAT, "'rope_scaling': 'factor' is missing"},
+    {"\"rope_scaling\":{\"type\":\"linear\",\"factor\":0.5}", QG_EFORMAT, "'factor' is 0.5"},
+    {"\"rope_scaling\":{\"factor\":2.0}", QG_EFORMAT, "'rope_type' is missing"},
+    {"\"rope_scaling\":\"linear\"", QG_EFORMAT, "'rope_scaling' is a string"},
+    {"\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0}", QG_EFORMAT,
+     "'low_freq_factor' is missing"},
+    {"\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0,\"low_freq_factor\":4.0,"
+     "\"high_freq_factor\":4.0,\"original_max_position_embeddings\":64}",
+     QG_EFORMAT, "'low_freq_factor' 4 is not below 'high_freq_factor' 4"},
+    {"\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0,\"low_freq_factor\":1.0,"
+     "\"high_freq_factor\":4.0}",
+     QG_EFORMAT, "'original_max_position_embeddings' is missing"},
+    {"\"partial_rotary_factor\":0.5", QG_ENOSUP, "'partial_rotary_factor' 0.5"},
+    {"\"rope_parameters\":{\"partial_rotary_factor\":0.5}", QG_ENOSUP, "'partial_rotary_factor'"},
+    {"\"torch_dtype\":\"float16\",\"dtype\":\"bfloat16\"", QG_EFORMAT,
+     "'torch_dtype' is 'float16', but 'dtype' is 'bfloat16'"},
+    {"\"torch_dtype\":\"float8_e4m3fn\"", QG_ENOSUP, "FP8"},
+    {"\"torch_dtype\":\"int8\"", QG_ENOSUP, "dtype 'int8'"},
+    {"\"torch_dtype\":16", QG_EFORMAT, "'torch_dtype' is 16, a string was expected"},
+    {"\"tie_word_embeddings\":1", QG_EFORMAT, "'tie_word_embeddings' is 1, true or false"},
+    {"\"hidden_act\":[]", QG_EFORMAT, "'hidden_act' is an array"},
+    {"\"sliding_window\":-1", QG_EFORMAT, "'sliding_window' is -1"},
+    {"\"bos_token_id\":320", QG_EFORMAT, "'bos_token_id' is 320"},
+    {"\"eos_token_id\":-2", QG_EFORMAT, "'eos_token_id' is -2"},
+    {"\"eos_token_id\":[2,\"</s>\"]", QG_EFORMAT, "'eos_token_id' is a string"},
+    {"\"eos_token_id\":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]", QG_EFORMAT, "lists 17 tokens"},
+    {"\"architectures\":\"LlamaForCausalLM\"", QG_EFORMAT, "'architectures' is a string"},
+    {"\"quantization_config\":[]", QG_EFORMAT, "'quantization_config' is an array"},
+    {"\"quantization_config\":{\"quant_method\":\"fbgemm_fp8\"}", QG_ENOSUP, "FP8"},
+    {"\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":"
+     "\"float-quantized\"}",
+     QG_ENOSUP, "FP8"},
+    {"\"vocab_size\":320", QG_EFORMAT, "duplicate object key"},
+};
+
+START_TEST(a_bad_line_is_refused)
+{
+    put_config(bad_lines[_i].more);
+    expect_refusal(bad_lines[_i].status, bad_lines[_i].words);
+}
+END_TEST
+
+/* The required keys in turn: absent, then each with a value out of bounds. */
+static const struct {
+    const char *config, *words;
+} bad_shapes[] = {
+    {"{}", "'model_type' is missing"},
+    {"{\"model_type\":null}", "'model_type' is missing"},
+    {"{\"model_type\":7}", "'model_type' is 7"},
+    {"{\"model_type\":\"llama\"}", "'vocab_size' is missing"},
+    {"{\"model_type\":\"llama\",\"vocab_size\":0}", "'vocab_size' is 0, an integer from 1"},
+    {"{\"model_type\":\"llama\",\"vocab_size\":4194305}", "'vocab_size' is 4194305"},
+    {"{\"model_type\":\"llama\",\"vocab_size\":9,\"hidden_size\":65537}", "'hidden_size' is 65537"},
+    {"{\"model_type\":\"llama\",\"vocab_size\":9,\"hidden_size\":9223372036854775807}",
+     "'hidden_size' is 9223372036854775807"},
+    {"{\"model_type\":\"llama\",\"vocab_size\":9,\"hidden_size\":99999999999999999999}",
+     "no valid JSON"},
+    {"{\"model_type\":\"llama\",\"vocab_size\":9,\"hidden_size\":8,\"num_hidden_layers\":1001}",
+     "'num_hidden_layers' is 1001"},
+    {"{\"model_type\":\"llama\",\"vocab_size\":9,\"hidden_size\":8,\"num_hidden_layers\":1,"
+     "\"num_attention_heads\":-1}",
+     "'num_attention_heads' is -1"},
+    {"{\"model_type\":\"llama\",\"vocab_size\":9,\"hidden_size\":10,\"num_hidden_layers\":1,"
+     "\"num_attention_heads\":4,\"intermediate_size\":8}",
+     "'hidden_size' 10 is no multiple of 'num_attention_heads' 4"},
+    {"{\"model_type\":\"llama\",\"vocab_size\":9,\"hidden_size\":8,\"num_hidden_layers\":1,"
+     "\"num_attention_heads\":4096,\"intermediate_size\":8,\"head_dim\":4096}",
+     "4096 heads of 4096 dimensions"},
+    {"{\"model_type\":\"llama\",\"vocab_size\":9,\"hidden_size\":8,\"num_hidden_layers\":1,"
+     "\"num_attention_heads\":4,\"intermediate_size\":1048577}",
+     "'intermediate_size' is 1048577"},
+    {"[]", "holds an array, an object was expected"},
+    {"", "no valid JSON"},
+    {"not json", "no valid JSON"},
+};
+
+START_TEST(a_bad_shape_is_refused)
+{
+    put("config.json", bad_shapes[_i].config);
+    expect_refusal(QG_EFORMAT, bad_shapes[_i].words);
+}
+END_TEST
+
+START_TEST(files_that_cannot_be_read_are_named)
+{
+    char *deep = qg_arena_alloc(arena, 100001);
+
+    expect_refusal(QG_ENOTFOUND, "config.json': No such file");
+    memset(deep, '[', 100000);
+    put("config.json", deep);
+    expect_refusal(QG_EFORMAT, "nests deeper than 64");
+}
+END_TEST
+
+START_TEST(every_failed_allocation_is_reported)
+{
+    put_config("\"rope_theta\":10000.0,\"eos_token_id\":[1,2]");
+    put("generation_config.json", "{\"eos_token_id\":2}");
+    put("quantize_config.json", "{\"bits\":4}");
+    for (long n = 1;; n++) {
+        qg_model_config c;
+        qg_arena *own = qg_arena_create();
+        qg_err_clear(&err);
+        qg_arena_fail_after(n);
+        qg_status s = qg_config_read(&c, own, folder, NULL, &err);
+        bool unused = qg_arena_fail_after(0);
+        qg_arena_free(own);
+        ck_assert_msg(s == (unused ? QG_OK : QG_ENOMEM), "allocation %ld: %s: %s", n,
+                      qg_status_name(s), err.message);
+        if (unused)
+            break;
+    }
+}
+END_TEST
+
+Suite *config_check(void)
+{
+    Suite *s = suite_create("config_check");
+    TCase *t = tcase_create("config");
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, absent_keys_take_the_defaults_of_transformers);
+    tcase_add_test(t, the_spelling_of_transformers_4);
+    tcase_add_test(t, the_spelling_of_transformers_5);
+    tcase_add_test(t, both_spellings_may_stand_together);
+    tcase_add_test(t, other_scalings_keep_their_name);
+    tcase_add_test(t, families_have_their_own_defaults);
+    tcase_add_test(t, unknown_families_are_refused_by_name_first);
+    tcase_add_test(t, end_tokens_of_generation_config_win);
+    tcase_add_test(t, quantization_is_seen_in_either_file);
+    tcase_add_loop_test(t, a_bad_line_is_refused, 0, sizeof bad_lines / sizeof *bad_lines);
+    tcase_add_loop_test(t, a_bad_shape_is_refused, 0, sizeof bad_shapes / sizeof *bad_shapes);
+    tcase_add_test(t, files_that_cannot_be_read_are_named);
+    tcase_add_test(t, every_failed_allocation_is_reported);
+    suite_add_tcase(s, t);
+    return s;
+}
