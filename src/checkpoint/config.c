@@ -384,28 +384,54 @@ static qg_status read_specials(qg_model_config *c, qg_err *err)
     return read_eos(c, c->root, err);
 }
 
-static qg_status check_quantization(qg_quantization_config *q, qg_err *err)
+/* `node` is NULL or null where nothing is said. */
+static qg_status read_quantization(qg_quantization_config *q, const qg_json *node,
+                                   const char *source, qg_err *err)
 {
     const char *format = "";
 
-    if (qg_json_type_of(q->node) != QG_JSON_OBJECT)
-        return fail_value(q->node, "quantization_config", "an object", err);
-    q->present = true;
-    QG_PASS(get_text(&q->method, q->node, "quant_method", err));
+    if (qg_json_is_null(node))
+        return QG_OK;
+    if (qg_json_type_of(node) != QG_JSON_OBJECT)
+        return fail_value(node, "quantization_config", "an object", err);
+    *q = (qg_quantization_config){.present = true, .source = source, .node = node};
+    QG_PASS(get_text(&q->method, node, "quant_method", err));
     if (q->method && strcmp(q->method, "compressed-tensors") == 0)
-        QG_PASS(get_text(&format, q->node, "format", err));
+        QG_PASS(get_text(&format, node, "format", err));
     if ((q->method && strcasestr(q->method, "fp8")) || strcmp(format, "float-quantized") == 0)
         return qg_fail(err, QG_ENOSUP, "quantization '%s' stores FP8 weights, not supported",
                        q->method);
     return QG_OK;
 }
 
-/* Reads FOLDER/NAME if it is there; *out stays NULL otherwise. */
+qg_status qg_config_parse(qg_model_config *out, const qg_json *root, const char *const *families,
+                          qg_err *err)
+{
+    qg_model_config c = {.root = root};
+
+    if (qg_json_type_of(root) != QG_JSON_OBJECT)
+        return fail_value(root, "config", "an object", err);
+    QG_PASS(read_family(&c, families, err));
+    QG_PASS(read_shape(&c, err));
+    QG_PASS(read_head_dim(&c, err));
+    QG_PASS(read_window(&c, err));
+    QG_PASS(read_switches(&c, err));
+    QG_PASS(read_dtype(&c, err));
+    QG_PASS(read_rope(&c, err));
+    QG_PASS(read_specials(&c, err));
+    QG_PASS(read_quantization(&c.quantization, qg_json_get(root, "quantization_config"),
+                              "config.json", err));
+    *out = c;
+    return QG_OK;
+}
+
+/* Reads FOLDER/NAME if it is there; *out is NULL otherwise. */
 static qg_status read_optional(const qg_json **out, qg_arena *arena, const char *folder,
                                const char *name, qg_err *err)
 {
     const char *path = qg_path_join(arena, folder, name);
 
+    *out = NULL;
     QG_NEED(path, err);
     if (!qg_file_exists(path))
         return QG_OK;
@@ -416,56 +442,34 @@ static qg_status read_optional(const qg_json **out, qg_arena *arena, const char 
     return QG_OK;
 }
 
-static qg_status read_quantization(qg_model_config *c, qg_arena *arena, const char *folder,
-                                   qg_err *err)
+/* What other files of the folder add to config.json. */
+static qg_status read_companions(qg_model_config *c, qg_arena *arena, const char *folder,
+                                 qg_err *err)
 {
     static const char *const files[] = {"quantize_config.json", "quant_config.json"};
-    qg_quantization_config *q = &c->quantization;
+    const qg_json *node;
 
-    q->node = qg_json_get(c->root, "quantization_config");
-    q->source = "config.json";
-    if (qg_json_is_null(q->node))
-        q->node = NULL;
-    for (size_t i = 0; !q->node && i < sizeof files / sizeof *files; i++) {
-        QG_PASS(read_optional(&q->node, arena, folder, files[i], err));
-        q->source = files[i];
+    for (size_t i = 0; !c->quantization.present && i < sizeof files / sizeof *files; i++) {
+        QG_PASS(read_optional(&node, arena, folder, files[i], err));
+        QG_TRY(read_quantization(&c->quantization, node, files[i], err), err, "reading '%s/%s'",
+               folder, files[i]);
     }
-    if (!q->node) {
-        q->source = NULL;
-        return QG_OK;
-    }
-    QG_TRY(check_quantization(q, err), err, "reading '%s/%s'", folder, q->source);
+    QG_PASS(read_optional(&node, arena, folder, "generation_config.json", err));
+    QG_TRY(read_eos(c, node, err), err, "reading '%s/generation_config.json'", folder);
     return QG_OK;
-}
-
-static qg_status read_numbers(qg_model_config *c, const char *const *families, qg_err *err)
-{
-    QG_PASS(read_family(c, families, err));
-    QG_PASS(read_shape(c, err));
-    QG_PASS(read_head_dim(c, err));
-    QG_PASS(read_window(c, err));
-    QG_PASS(read_switches(c, err));
-    QG_PASS(read_dtype(c, err));
-    QG_PASS(read_rope(c, err));
-    return read_specials(c, err);
 }
 
 qg_status qg_config_read(qg_model_config *out, qg_arena *arena, const char *folder,
                          const char *const *families, qg_err *err)
 {
-    qg_model_config c = {0};
-    const qg_json *generation = NULL;
+    qg_model_config c;
+    const qg_json *root;
     const char *path = qg_path_join(arena, folder, "config.json");
 
     QG_NEED(path, err);
-    QG_PASS(qg_json_read(&c.root, arena, path, MAX_CONFIG_BYTES, err));
-    if (qg_json_type_of(c.root) != QG_JSON_OBJECT)
-        return qg_fail(err, QG_EFORMAT, "'%s' holds %s, an object was expected", path,
-                       qg_json_type_name(c.root));
-    QG_TRY(read_numbers(&c, families, err), err, "reading '%s'", path);
-    QG_PASS(read_quantization(&c, arena, folder, err));
-    QG_PASS(read_optional(&generation, arena, folder, "generation_config.json", err));
-    QG_TRY(read_eos(&c, generation, err), err, "reading '%s/generation_config.json'", folder);
+    QG_PASS(qg_json_read(&root, arena, path, MAX_CONFIG_BYTES, err));
+    QG_TRY(qg_config_parse(&c, root, families, err), err, "reading '%s'", path);
+    QG_PASS(read_companions(&c, arena, folder, err));
     *out = c;
     return QG_OK;
 }

@@ -82,4 +82,9 @@ typedef struct qg_model_config {
 qg_status qg_config_read(qg_model_config *out, qg_arena *arena, const char *folder,
                          const char *const *families, qg_err *err);
 
+/* The same from a config.json that was parsed already, without a look at the folder's other files.
+ * `out` points into `root`. */
+qg_status qg_config_parse(qg_model_config *out, const qg_json *root, const char *const *families,
+                          qg_err *err);
+
 #endif

@@ -350,7 +350,7 @@ static const struct {
     {"{\"model_type\":\"llama\",\"vocab_size\":9,\"hidden_size\":8,\"num_hidden_layers\":1,"
      "\"num_attention_heads\":4,\"intermediate_size\":1048577}",
      "'intermediate_size' is 1048577"},
-    {"[]", "holds an array, an object was expected"},
+    {"[]", "'config' is an array, an object was expected"},
     {"", "no valid JSON"},
     {"not json", "no valid JSON"},
 };

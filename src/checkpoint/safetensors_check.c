@@ -1,6 +1,6 @@
 /* Unit tests of checkpoint/safetensors. Good files are written byte by byte from the format's
- * description, not by our writer; what upstream's reader refuses ("safetensors" 0.5, SafeTensors
- * deserialize) is refused here. Every bad file states the status and the words that a user must
+ * description, not by our writer; what upstream's reader refuses ("safetensors" 0.8.0,
+ * `deserialize`) is refused here. Every bad file states the status and the words that a user must
  * read. */
 #include "checkpoint/safetensors.h"
 
