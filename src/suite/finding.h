@@ -35,7 +35,7 @@ typedef struct qg_findings {
     size_t n;
     size_t n_errors, n_warnings; /* those dropped included */
     size_t n_dropped;            /* found after the list was full */
-    bool out_of_memory;          /* a finding was lost: the reader answers QG_ENOMEM */
+    bool out_of_memory;          /* something was lost: the reader answers QG_ENOMEM */
 } qg_findings;
 
 void qg_findings_begin(qg_findings *f, qg_arena *arena);

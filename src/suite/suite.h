@@ -7,14 +7,13 @@
  * handed out is the one that exists (as that is opened from the current directory). Folders that
  * `bless` will make, and files that later commands write, need not exist yet: then they are taken
  * from the current directory.
- * Texts: prompts are the lines of a file that are not blank; documents are separated by blank
- * lines. Both are views on what was read, without the final newline.
  */
 #ifndef QG_SUITE_SUITE_H
 #define QG_SUITE_SUITE_H
 
 #include "base/hash.h"
 #include "suite/expect.h"
+#include "suite/texts.h"
 
 /* The orders of these enumerations are those of the choices in schema.c. */
 typedef enum qg_device { QG_DEVICE_AUTO, QG_DEVICE_CPU, QG_DEVICE_CUDA } qg_device;
@@ -24,24 +23,16 @@ typedef enum qg_dtype_choice {
     QG_CHOOSE_BFLOAT16,
     QG_CHOOSE_FLOAT32
 } qg_dtype_choice;
-typedef enum qg_method_choice {
-    QG_METHOD_FP16,
-    QG_METHOD_INT8,
-    QG_METHOD_GPTQ,
-    QG_METHOD_AWQ,
-    QG_METHOD_RTN
-} qg_method_choice;
 typedef enum qg_inconclusive {
-    QG_INCONCLUSIVE_RERUN,
     QG_INCONCLUSIVE_WARN,
-    QG_INCONCLUSIVE_FAIL
+    QG_INCONCLUSIVE_FAIL,
+    QG_INCONCLUSIVE_RERUN
 } qg_inconclusive;
-const char *qg_device_name(qg_device d);        /* "auto", "cpu", "cuda" */
-const char *qg_method_name(qg_method_choice m); /* "fp16", "int8", ...   */
+const char *qg_device_name(qg_device d); /* "auto", "cpu", "cuda" */
 
 /* How a checkpoint is made from another model (`quantize:`). */
 typedef struct qg_recipe {
-    int method; /* qg_method_choice: what the result runs as */
+    const char *method; /* "int8", "gptq", "awq", "rtn" */
     int64_t bits, group_size;
     bool act_order, sym;
     double damp;
@@ -53,7 +44,7 @@ typedef struct qg_suite_model {
     const char *model; /* a folder that exists; NULL where `from` is set                 */
     const char *revision;
     int dtype;               /* qg_dtype_choice                                           */
-    int method;              /* qg_method_choice that it runs as                          */
+    const char *method;      /* that it runs as: "fp16", "int8", "gptq", "awq" */
     const char *calibration; /* file; NULL: none                                          */
     const char *from;        /* name of the model that it is made from; NULL: none        */
     qg_recipe quantize;      /* where `from` is set                                       */
@@ -71,11 +62,6 @@ typedef struct qg_suite_engine {
     int64_t seed;
     int64_t threads; /* 0: all that the machine has */
 } qg_suite_engine;
-
-typedef struct qg_texts {
-    const qg_str *at;
-    size_t n;
-} qg_texts;
 
 typedef struct qg_suite_quality {
     bool present;
@@ -114,11 +100,13 @@ typedef struct qg_suite_checklist {
 
 typedef struct qg_suite {
     const char *path; /* as given */
+    int64_t version;
     const char *name;
     char hash[QG_HASH_HEX]; /* of the file and all that it includes */
     const qg_suite_model *models;
     size_t n_models;
-    const qg_suite_model *reference;
+    const char *reference_name;
+    const qg_suite_model *reference; /* never NULL */
     qg_suite_engine engine;
     qg_suite_quality quality;
     qg_suite_performance performance;

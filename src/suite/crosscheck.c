@@ -1,0 +1,226 @@
+/* Checks across keys: see crosscheck.h.
+ *
+ * Each function looks at one question and is silent where what it would look at is missing or was
+ * complained about already. A root that is broken (an include that could not be read) may lack
+ * anything, so what is absent from it is no mistake.
+ */
+#include "suite/crosscheck.h"
+
+#include <stdio.h>
+
+#define COMPLAIN(r, place, hint, ...)                                                              \
+    qg_finding_add((r)->findings, QG_SEVERITY_ERROR, (place), (hint), __VA_ARGS__)
+
+/* The place of a value under `map`, or of the map where the key is absent. */
+static qg_place place_in(const qg_yaml *map, const char *key)
+{
+    const qg_yaml *node = qg_yaml_get(map, key);
+    return node ? node->place : map->place;
+}
+
+/* ---- models ---- */
+
+static const char *nearest_model(const qg_schema_reader *r, const qg_suite *s, const char *wrong)
+{
+    const char **names = QG_NEW_N(r->arena, const char *, s->n_models);
+
+    r->findings->out_of_memory |= !names;
+    for (size_t i = 0; names && i < s->n_models; i++)
+        names[i] = s->models[i].name;
+    return names ? qg_schema_nearest(r, qg_str_from(wrong), names, s->n_models) : NULL;
+}
+
+static void check_source(const qg_schema_reader *r, const qg_suite *s, const qg_suite_model *m,
+                         const qg_yaml *node)
+{
+    const qg_yaml *model = qg_yaml_get(node, "model"), *from = qg_yaml_get(node, "from");
+    const qg_yaml *recipe = qg_yaml_get(node, "quantize");
+
+    if (model && from)
+        COMPLAIN(r, from->place, NULL, "'%s' has both 'model' and 'from': keep one", m->name);
+    else if (!model && !from)
+        COMPLAIN(r, m->place, NULL, "'%s' has neither 'model' nor 'from'", m->name);
+    if (from && !recipe)
+        COMPLAIN(r, from->place, "add quantize: {method: gptq}",
+                 "'%s' is made from '%s', but 'quantize' is missing", m->name, m->from);
+    if (recipe && !from)
+        COMPLAIN(r, recipe->place, "add from: with the name of a model",
+                 "'quantize' of '%s' has no 'from' to be made from", m->name);
+    if (recipe && qg_yaml_get(node, "quantization"))
+        COMPLAIN(r, m->method_place, NULL, "'%s' has both 'quantization' and 'quantize': keep one",
+                 m->name);
+    if (m->calibration && strcmp(m->method, "int8") != 0)
+        COMPLAIN(r, place_in(node, "calibration"), NULL,
+                 "'calibration' of '%s' has no use without 'quantization: int8'", m->name);
+    if (!m->from)
+        return;
+    const qg_suite_model *source = qg_suite_model_of(s, qg_str_from(m->from));
+    if (!source)
+        COMPLAIN(r, from->place, nearest_model(r, s, m->from), "no model is named '%s'", m->from);
+    else if (source->from)
+        COMPLAIN(r, from->place, "name a model that is a folder",
+                 "'%s' is made from '%s', which is made itself", m->name, m->from);
+    else if (strcmp(source->method, "fp16") != 0)
+        COMPLAIN(r, from->place, "name a model that runs as fp16",
+                 "'%s' is made from '%s', which is quantized", m->name, m->from);
+}
+
+static void check_recipe(const qg_schema_reader *r, const qg_suite_model *m, const qg_yaml *node)
+{
+    const qg_recipe *q = &m->quantize;
+    const qg_yaml *recipe = qg_yaml_get(node, "quantize");
+    static const struct {
+        const char *method;
+        int64_t bits[3];
+        bool grouped;
+    } rules[] = {
+        {"int8", {8}, false}, {"gptq", {4, 8}, true}, {"awq", {4}, true}, {"rtn", {4, 8}, true}};
+
+    if (!recipe || recipe->type != QG_YAML_MAP || !q->method)
+        return;
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        if (strcmp(rules[i].method, q->method) != 0)
+            continue;
+        bool known = !qg_yaml_get(recipe, "bits") || q->bits == rules[i].bits[0] ||
+                     q->bits == rules[i].bits[1];
+        if (!known && rules[i].bits[1])
+            COMPLAIN(r, place_in(recipe, "bits"), NULL, "%s has %lld or %lld bits, not %lld",
+                     q->method, (long long)rules[i].bits[0], (long long)rules[i].bits[1],
+                     (long long)q->bits);
+        else if (!known)
+            COMPLAIN(r, place_in(recipe, "bits"), NULL, "%s has %lld bits, not %lld", q->method,
+                     (long long)rules[i].bits[0], (long long)q->bits);
+        bool group = q->group_size == -1 || q->group_size == 32 || q->group_size == 64 ||
+                     q->group_size == 128;
+        if (rules[i].grouped && !group)
+            COMPLAIN(r, place_in(recipe, "group_size"), NULL,
+                     "'group_size' must be -1, 32, 64 or 128, not %lld", (long long)q->group_size);
+    }
+}
+
+static void resolve_reference(const qg_schema_reader *r, qg_suite *s, qg_suite_model *models,
+                              const qg_yaml *root)
+{
+    const char *name = s->reference_name;
+
+    if (!name && s->n_models == 1)
+        name = models[0].name;
+    if (!name) {
+        if (s->n_models > 1 && !root->broken && !qg_yaml_get(root, "reference"))
+            COMPLAIN(r, root->place, NULL,
+                     "'reference' is missing: several models need one to be compared with");
+        return;
+    }
+    for (size_t i = 0; i < s->n_models; i++) {
+        if (strcmp(models[i].name, name) != 0)
+            continue;
+        models[i].is_reference = true;
+        s->reference = &models[i];
+        if (strcmp(models[i].method, "fp16") != 0 && s->n_models > 1)
+            COMPLAIN(r, place_in(root, "reference"), "name a model that runs as fp16",
+                     "reference '%s' is quantized", name);
+        return;
+    }
+    if (s->n_models > 0)
+        COMPLAIN(r, place_in(root, "reference"), nearest_model(r, s, name),
+                 "no model is named '%s'", name);
+}
+
+/* ---- budgets ---- */
+
+static void need(const qg_schema_reader *r, const qg_expect *e, const qg_yaml *quality,
+                 const char *key)
+{
+    if (!qg_yaml_get(quality, key))
+        COMPLAIN(r, e->place, NULL, "budget '%s' needs '%s' in 'quality'",
+                 qg_metric_info_of(e->metric)->name, key);
+}
+
+static void check_expect(const qg_schema_reader *r, const qg_suite *s, const qg_suite_model *m,
+                         const qg_expect *e, const qg_yaml *quality)
+{
+    const qg_metric_info *info = qg_metric_info_of(e->metric);
+    qg_expect_needs needs = qg_metric_needs(e->metric);
+    int least = info->section == QG_PERFORMANCE ? qg_percentile_least_samples(info->percentile) : 0;
+
+    if (needs.text)
+        need(r, e, quality, "text");
+    if (needs.tasks)
+        need(r, e, quality, "tasks");
+    if (needs.golden || needs.drift) {
+        need(r, e, quality, "prompts");
+        need(r, e, quality, "golden");
+    }
+    if (needs.reference && m->is_reference)
+        COMPLAIN(r, e->place, NULL,
+                 "budget '%s' compares with the reference, and '%s' is the reference", info->name,
+                 m->name);
+    if (s->performance.samples_max < least) {
+        char hint[96];
+        snprintf(hint, sizeof hint, "raise 'max' of 'samples', or gate '%.*sp50'",
+                 (int)strlen(info->name) - 3, info->name);
+        qg_finding_add(r->findings, QG_SEVERITY_WARNING, e->place, hint,
+                       "gate too weak: '%s' needs %d samples to be sure at 95 %%, and at most %lld "
+                       "are measured",
+                       info->name, least, (long long)s->performance.samples_max);
+    }
+}
+
+static void check_budgets(const qg_schema_reader *r, const qg_suite *s, const qg_yaml *root)
+{
+    const qg_yaml *quality = qg_yaml_get(root, "quality");
+
+    for (size_t i = 0; i < s->n_models; i++) {
+        const qg_suite_model *m = &s->models[i];
+        for (size_t j = 0; j < m->quality.n; j++)
+            check_expect(r, s, m, &m->quality.at[j], quality);
+        for (size_t j = 0; j < m->performance.n; j++)
+            check_expect(r, s, m, &m->performance.at[j], quality);
+        if (m->quality.n + m->performance.n == 0 && r->findings->n_errors == 0)
+            qg_finding_add(r->findings, QG_SEVERITY_NOTE, m->place, NULL,
+                           "'%s' has no budget: it is measured and shown, and cannot fail",
+                           m->name);
+    }
+}
+
+/* ---- sizes ---- */
+
+static void check_sizes(const qg_schema_reader *r, const qg_suite *s, const qg_yaml *root)
+{
+    const qg_yaml *quality = qg_yaml_get(root, "quality");
+    const qg_yaml *performance = qg_yaml_get(root, "performance");
+    const qg_yaml *production = qg_yaml_get(performance, "production");
+    const qg_suite_performance *p = &s->performance;
+    long long longest = s->engine.max_model_len, len = p->input_len + p->output_len;
+
+    if (longest && production && len > longest)
+        COMPLAIN(r, production->place, NULL,
+                 "input_len + output_len is %lld, more than max_model_len %lld", len, longest);
+    if (longest && quality && qg_yaml_get(quality, "window") && s->quality.window > longest)
+        COMPLAIN(r, place_in(quality, "window"), NULL,
+                 "'window' is %lld, more than max_model_len %lld", (long long)s->quality.window,
+                 longest);
+    if (p->samples_min > p->samples_max)
+        COMPLAIN(r, place_in(performance, "samples"), NULL,
+                 "'min' of 'samples' is %lld, more than 'max' %lld", (long long)p->samples_min,
+                 (long long)p->samples_max);
+}
+
+void qg_crosscheck(const qg_schema_reader *r, qg_suite *s, qg_suite_model *models,
+                   const qg_yaml *root)
+{
+    const qg_yaml *map = qg_yaml_get(root, "models");
+
+    for (size_t i = 0; i < s->n_models; i++) {
+        const qg_yaml *node = map->entries[i].value;
+        if (node->broken || node->type != QG_YAML_MAP)
+            continue;
+        check_source(r, s, &models[i], node);
+        check_recipe(r, &models[i], node);
+    }
+    resolve_reference(r, s, models, root);
+    check_budgets(r, s, root);
+    check_sizes(r, s, root);
+    if (!qg_yaml_get(root, "quality") && !qg_yaml_get(root, "performance") && !root->broken)
+        COMPLAIN(r, root->place, "add 'quality' or 'performance'", "nothing is measured");
+}

@@ -1,0 +1,157 @@
+/* Suite to an ordered list of cases: see plan.h.
+ *
+ * All cases are made, in order; then --only and --shard choose among them; then what is left must
+ * be runnable. So a suite that names methods of later versions still runs where the filter leaves
+ * them out, and an id never depends on a filter.
+ */
+#include "suite/plan.h"
+
+/* What the engine runs: a method is a line here. */
+static const char *const built_in[] = {"fp16"};
+
+static bool is_built_in(const char *method)
+{
+    for (size_t i = 0; i < sizeof built_in / sizeof built_in[0]; i++)
+        if (strcmp(method, built_in[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool is_expected_of(const qg_expect *e, const qg_case *c)
+{
+    return e->batch == c->batch;
+}
+
+/* The model's budgets that are of this case. */
+static qg_status pick_expects(qg_case *c, const qg_expects *all, qg_arena *run, qg_err *err)
+{
+    qg_expect *at = QG_NEW_N(run, qg_expect, all->n);
+
+    QG_NEED(at, err);
+    for (size_t i = 0; i < all->n; i++)
+        if (is_expected_of(&all->at[i], c))
+            at[c->expect.n++] = all->at[i];
+    c->expect.at = at;
+    return QG_OK;
+}
+
+static qg_status make_cases(qg_case **out, size_t *n, qg_arena *run, const qg_suite *s, qg_err *err)
+{
+    size_t n_batch = s->performance.present ? s->performance.n_batch : 0;
+    qg_case *at = QG_NEW_N(run, qg_case, s->n_models * (n_batch + s->quality.present));
+
+    QG_NEED(at, err);
+    *n = 0;
+    for (size_t m = 0; m < s->n_models; m++) {
+        const qg_suite_model *model = &s->models[m];
+        for (size_t b = s->quality.present ? 0 : 1; b <= n_batch; b++) {
+            qg_case *c = &at[(*n)++];
+            c->model = model;
+            c->place = model->place;
+            c->kind = b == 0 ? QG_CASE_QUALITY : QG_CASE_PERFORMANCE;
+            c->batch = b == 0 ? 0 : (int)s->performance.batch[b - 1];
+            c->id = b == 0 ? qg_arena_format(run, "%s/quality", model->name)
+                           : qg_arena_format(run, "%s/perf/b%d", model->name, c->batch);
+            QG_NEED(c->id, err);
+            QG_PASS(pick_expects(c, b == 0 ? &model->quality : &model->performance, run, err));
+        }
+    }
+    *out = at;
+    return QG_OK;
+}
+
+/* Keeps the cases that the filters leave, in place. */
+static qg_status filter(qg_case *at, size_t *n, qg_arena *run, const qg_plan_options *o,
+                        qg_err *err)
+{
+    size_t matched = 0, kept = 0;
+    qg_buf ids;
+
+    qg_buf_init(&ids, run);
+    for (size_t i = 0; i < *n; i++) {
+        if (i < 20)
+            qg_buf_format(&ids, "%s%s", i ? ", " : "", at[i].id);
+        if (o->only && !qg_str_glob(qg_str_from(o->only), qg_str_from(at[i].id)))
+            continue;
+        if (o->n_shards == 0 || matched % (size_t)o->n_shards == (size_t)o->shard - 1)
+            at[kept++] = at[i];
+        matched++;
+    }
+    if (matched == 0)
+        return qg_fail(err, QG_EARG, "no case matches '%s'; the cases are %s%s",
+                       o->only ? o->only : "*", ids.ptr ? ids.ptr : "", *n > 20 ? ", ..." : "");
+    *n = kept;
+    return QG_OK;
+}
+
+static qg_status choose_device(qg_device *out, const qg_suite *s, const qg_plan_options *o,
+                               qg_err *err)
+{
+    *out = (qg_device)s->engine.device;
+    if (o->device) {
+        for (*out = QG_DEVICE_AUTO; *out <= QG_DEVICE_CUDA; (*out)++)
+            if (strcmp(o->device, qg_device_name(*out)) == 0)
+                break;
+        if (*out > QG_DEVICE_CUDA)
+            return qg_fail(err, QG_EARG, "device must be auto, cpu or cuda, not '%s'", o->device);
+    }
+    if (*out == QG_DEVICE_AUTO)
+        *out = o->has_cuda ? QG_DEVICE_CUDA : QG_DEVICE_CPU;
+    return QG_OK;
+}
+
+static qg_status unsupported(qg_err *err, qg_place place, const char *what, const char *name)
+{
+    qg_fail(err, QG_ENOSUP, "%s%s%s%s is not built in yet", what, name ? " '" : "",
+            name ? name : "", name ? "'" : "");
+    qg_err_at(err, place.file, place.line, place.column);
+    return QG_ENOSUP;
+}
+
+static qg_status check_case(qg_case *c, const qg_suite *s, const qg_plan_options *o, qg_err *err)
+{
+    const char *why = o->no_cuda ? o->no_cuda : "no CUDA device";
+
+    if (!is_built_in(c->model->method))
+        return unsupported(err, c->model->method_place, "method", c->model->method);
+    if (c->model->from)
+        return unsupported(err, c->model->method_place, "making a model by 'quantize'", NULL);
+    if (c->kind == QG_CASE_QUALITY && s->quality.tasks.n > 0)
+        return unsupported(err, s->quality.tasks_place, "evaluating 'tasks'", NULL);
+    for (size_t i = 0; i < c->expect.n; i++) {
+        qg_expect_needs needs = qg_metric_needs(c->expect.at[i].metric);
+        if (needs.reference || needs.drift)
+            return unsupported(err, c->expect.at[i].place, "metric",
+                               qg_metric_info_of(c->expect.at[i].metric)->name);
+    }
+    if (c->device != QG_DEVICE_CUDA || o->has_cuda)
+        return QG_OK;
+    c->skip = why;
+    if (!o->require_cuda)
+        return QG_OK;
+    return qg_fail(err, QG_EDEVICE, "case '%s' requires cuda: %s", c->id, why);
+}
+
+qg_status qg_plan_make(qg_plan *out, qg_arena *run, const qg_suite *suite,
+                       const qg_plan_options *options, qg_err *err)
+{
+    const qg_plan_options *o = options;
+    qg_device device;
+    qg_case *at;
+    size_t n;
+
+    if (o->n_shards < 0 || (o->n_shards > 0 && (o->shard < 1 || o->shard > o->n_shards)))
+        return qg_fail(err, QG_EARG, "shard must be 1 to N of N, like 2/3, not %d/%d", o->shard,
+                       o->n_shards);
+    QG_PASS(choose_device(&device, suite, o, err));
+    QG_PASS(make_cases(&at, &n, run, suite, err));
+    *out = (qg_plan){.suite = suite, .n_all = n};
+    QG_PASS(filter(at, &n, run, o, err));
+    for (size_t i = 0; i < n; i++) {
+        at[i].device = device;
+        QG_PASS(check_case(&at[i], suite, o, err));
+    }
+    out->cases = at;
+    out->n_cases = n;
+    return QG_OK;
+}

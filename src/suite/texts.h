@@ -1,0 +1,22 @@
+/* Prompts and documents out of text files.
+ *
+ * Prompts are the lines of a file that are not blank, byte for byte without their line end (LF or
+ * CRLF). Documents are what blank lines separate, without the line end of their last line. Both are
+ * views on the file, which stays mapped as long as the arena. Files must be valid UTF-8, at most
+ * 256 MiB, and hold at least one piece.
+ */
+#ifndef QG_SUITE_TEXTS_H
+#define QG_SUITE_TEXTS_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+typedef struct qg_texts {
+    const qg_str *at;
+    size_t n;
+} qg_texts;
+
+qg_status qg_texts_prompts(qg_texts *out, qg_arena *arena, const char *path, qg_err *err);
+qg_status qg_texts_documents(qg_texts *out, qg_arena *arena, const char *path, qg_err *err);
+
+#endif
