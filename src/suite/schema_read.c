@@ -186,12 +186,14 @@ static bool read_path(const qg_schema_reader *r, const qg_key *key, const qg_yam
     }
     const char *hint = folder ? "give the folder of a checkpoint" : NULL;
     bool is_beside = qg_dir_exists(beside) || qg_file_exists(beside);
-    *out = is_beside ? beside : here;
-    if (key->type == QG_KEY_PATH || (folder ? qg_dir_exists(*out) : qg_file_exists(*out)))
+    const char *path = is_beside ? beside : here;
+    if (key->type == QG_KEY_PATH || (folder ? qg_dir_exists(path) : qg_file_exists(path))) {
+        *out = path;
         return true;
+    }
     if (is_beside || qg_dir_exists(here) || qg_file_exists(here))
         COMPLAIN(r, node->place, NULL, "'%s' wants a %s: '%s' is a %s", key->name,
-                 folder ? "folder" : "file", *out, folder ? "file" : "folder");
+                 folder ? "folder" : "file", path, folder ? "file" : "folder");
     else if (strcmp(beside, here) == 0)
         COMPLAIN(r, node->place, hint, "'%s': there is no '%s'", key->name, here);
     else
