@@ -137,8 +137,8 @@ qg_status qg_plan_make(qg_plan *out, qg_arena *run, const qg_suite *suite,
 {
     const qg_plan_options *o = options;
     qg_device device;
-    qg_case *at;
-    size_t n;
+    qg_case *at = NULL;
+    size_t n = 0;
 
     if (o->n_shards < 0 || (o->n_shards > 0 && (o->shard < 1 || o->shard > o->n_shards)))
         return qg_fail(err, QG_EARG, "shard must be 1 to N of N, like 2/3, not %d/%d", o->shard,
