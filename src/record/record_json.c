@@ -69,9 +69,9 @@ static const field model_fields[] = {
 };
 
 static const field caseid_fields[] = {
-    {NEEDED(qg_caseid, TEXT, id)},    {F(qg_caseid, TEXT, model)},
-    {F(qg_caseid, TEXT, method)},     {F(qg_caseid, TEXT, device)},
-    {F(qg_caseid, TEXT, kind)},       {F(qg_caseid, COUNT, batch)},
+    {NEEDED(qg_caseid, TEXT, id)},    {NEEDED(qg_caseid, TEXT, model)},
+    {NEEDED(qg_caseid, TEXT, method)},     {NEEDED(qg_caseid, TEXT, device)},
+    {NEEDED(qg_caseid, TEXT, kind)},       {F(qg_caseid, COUNT, batch)},
     {F(qg_caseid, COUNT, input_len)}, {F(qg_caseid, COUNT, output_len)},
 };
 

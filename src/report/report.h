@@ -21,17 +21,23 @@
 
 enum { QG_REPORT_WIDTH = 100 }; /* columns where the caller knows no better */
 
+typedef struct qg_report_options {
+    const char *dir;  /* where the files lie, for the reader; or NULL                      */
+    const char *link; /* what goes before "suites/x.yaml#L12" in links ("https://.../blob/SHA/"),
+                         NULL: nothing */
+    int width;        /* columns of a terminal; 0: QG_REPORT_WIDTH                         */
+    bool colour;      /* ANSI colours on the console; never in files                       */
+} qg_report_options;
+
 typedef struct qg_sink_out {
     const qg_run *run;
+    qg_report_options options;
     qg_buf *out;
     qg_arena *scratch; /* for the sink's own needs while it runs */
-    const char *dir;   /* where the files will lie, or NULL      */
-    int width;         /* columns of a terminal                  */
-    bool colour;
-    void *state; /* the sink's own */
+    void *state;       /* the sink's own                         */
 } qg_sink_out;
 
-typedef struct qg_sink {
+typedef struct qg_sink { /* case_done and end may be NULL: nothing to do */
     const char *name, *file;
     qg_status (*begin)(qg_sink_out *o, qg_err *err);
     qg_status (*case_done)(qg_sink_out *o, const qg_measurement *m, qg_err *err);
@@ -46,17 +52,15 @@ typedef struct qg_sink {
 extern const qg_sink *const qg_report_sinks[];
 const qg_sink *qg_report_find(qg_str name); /* NULL where there is none */
 
-/* Appends one form of the run to o->out. */
-qg_status qg_report_render(const qg_sink *sink, qg_sink_out *o, qg_err *err);
+/* Appends one form of the run to `out`; options may be NULL. */
+qg_status qg_report_render(qg_buf *out, const qg_sink *sink, const qg_run *run,
+                           const qg_report_options *options, qg_err *err);
 
-/* Writes the forms named in `sinks` ("junit,json", "" for all) into the folder, made where absent.
- * An unknown name is QG_EARG with a suggestion, before anything is written. A folder that cannot be
- * written is the machine's fault (QG_EIO, QG_ENOSPACE); then no file is changed unless the disk
- * fails between two renames, and never is one left half written. */
-qg_status qg_report_write(const qg_run *run, const char *dir, qg_str sinks, qg_err *err);
-
-/* The console table alone; dir as in qg_sink_out. */
-qg_status qg_report_print(qg_buf *out, const qg_run *run, const char *dir, int width, bool colour,
+/* Writes the forms named in `sinks` ("junit,json", "" for all) into options->dir, made where
+ * absent. An unknown name is QG_EARG with a suggestion, before anything is written. A folder that
+ * cannot be written is the machine's fault (exit class 3): then no file is left half written, and
+ * none is changed at all unless the disk fails between two renames. */
+qg_status qg_report_write(const qg_run *run, qg_str sinks, const qg_report_options *options,
                           qg_err *err);
 
 #endif

@@ -1,0 +1,286 @@
+/* The table that a person reads in a terminal.
+ *
+ *     quantgate  NAME OF THE SUITE
+ *       model folder, machine                            one line each
+ *       CASE  METRIC  VALUE  BUDGET  VERDICT             judgements, worst first
+ *       measured without a budget, a paragraph a case
+ *       what failed, where in the suite, what to do      one block each, worst first
+ *     VERDICT  counts                                    the last words
+ *
+ * Columns are as wide as their widest cell; where the terminal is too narrow, the case gives way.
+ * No line is wider than asked for, but for single words that are.
+ */
+#include "report/report.h"
+#include "report/rows.h"
+#include "report/text.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+enum { N_COLUMNS = 5, INDENT = 2, GAP = 2, LEAST_CASE = 8, MOST_BLOCKS = 50 };
+
+static const char *colour_of(qg_verdict v)
+{
+    switch (v) {
+    case QG_VERDICT_PASS:
+        return "\033[32m";
+    case QG_VERDICT_FAIL:
+    case QG_VERDICT_ERROR:
+        return "\033[1;31m";
+    case QG_VERDICT_INCONCLUSIVE:
+    case QG_VERDICT_KNOWN_FAIL:
+        return "\033[33m";
+    default:
+        return "\033[2m";
+    }
+}
+
+static void put_coloured(qg_sink_out *o, const char *colour, const char *text)
+{
+    if (o->options.colour)
+        qg_buf_format(o->out, "%s%s\033[0m", colour, text);
+    else
+        qg_buf_text(o->out, text);
+}
+
+static void put_verdict(qg_sink_out *o, qg_verdict v, bool upper)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, "%s", qg_verdict_text(v));
+    for (size_t i = 0; upper && text[i]; i++)
+        text[i] = (char)toupper((unsigned char)text[i]);
+    put_coloured(o, colour_of(v), text);
+}
+
+/* A paragraph at the indent of the table. */
+static void put_wrapped(qg_sink_out *o, size_t indent, qg_str text)
+{
+    qg_buf_format(o->out, "%*s", (int)indent, "");
+    qg_text_wrap(o->out, text, indent, (size_t)o->options.width);
+    qg_buf_char(o->out, '\n');
+}
+
+static void put_format(qg_buf *b, const char *separator, const char *s)
+{
+    if (s && s[0])
+        qg_buf_format(b, "%s%s", b->len ? separator : "", s);
+}
+
+static void put_head(qg_sink_out *o)
+{
+    const qg_run *run = o->run;
+    const qg_machine *m = &run->machine;
+    qg_buf line;
+
+    put_coloured(o, "\033[1m", "quantgate");
+    qg_buf_text(o->out, "  ");
+    qg_text_wrap(o->out, qg_str_from(run->suite), 11, (size_t)o->options.width);
+    qg_buf_char(o->out, '\n');
+    for (size_t i = 0; i < run->n_models; i++) {
+        const qg_model_info *model = &run->models[i];
+        qg_buf_init(&line, o->scratch);
+        qg_buf_format(&line, "%s:", model->name);
+        put_format(&line, " ", model->path);
+        put_format(&line, " \xc2\xb7 ", model->family);
+        put_format(&line, " ", model->method);
+        put_wrapped(o, INDENT, qg_buf_view(&line));
+        o->out->failed = o->out->failed || line.failed;
+    }
+    qg_buf_init(&line, o->scratch);
+    put_format(&line, "", m->device);
+    put_format(&line, " ", m->tier);
+    if (m->n_threads > 0)
+        qg_buf_format(&line, "%s%d thread%s", line.len ? " \xc2\xb7 " : "", m->n_threads,
+                      m->n_threads == 1 ? "" : "s");
+    put_format(&line, " \xc2\xb7 ", m->gpu ? m->gpu : m->cpu);
+    o->out->failed = o->out->failed || line.failed;
+    if (line.len > 0)
+        put_wrapped(o, INDENT, qg_buf_view(&line));
+}
+
+static const char *cell(char text[QG_ROW_TEXT], const qg_row *row, size_t column)
+{
+    switch (column) {
+    case 0:
+        return qg_row_case(row);
+    case 1:
+        return qg_row_metric(row);
+    case 2:
+        return qg_row_value(text, row);
+    case 3:
+        return qg_row_limit(text, row);
+    default:
+        return qg_verdict_text(row->j->verdict);
+    }
+}
+
+static void measure_columns(size_t width[N_COLUMNS], const qg_rows *rows, size_t total)
+{
+    char text[QG_ROW_TEXT];
+    size_t others = INDENT;
+
+    for (size_t i = 0; i < rows->n; i++) {
+        for (size_t c = 0; c < N_COLUMNS; c++) {
+            size_t w = qg_text_width(qg_str_from(cell(text, &rows->at[i], c)));
+            width[c] = w > width[c] ? w : width[c];
+        }
+    }
+    for (size_t c = 1; c < N_COLUMNS; c++)
+        others += GAP + width[c];
+    size_t left = total > others + LEAST_CASE ? total - others : LEAST_CASE;
+    width[0] = width[0] < left ? width[0] : left;
+}
+
+static void put_table(qg_sink_out *o, const qg_rows *rows)
+{
+    static const char *const heads[N_COLUMNS] = {"CASE", "METRIC", "VALUE", "BUDGET", "VERDICT"};
+    size_t width[N_COLUMNS];
+    char text[QG_ROW_TEXT];
+
+    if (rows->n == 0)
+        return;
+    for (size_t c = 0; c < N_COLUMNS; c++)
+        width[c] = strlen(heads[c]);
+    measure_columns(width, rows, (size_t)o->options.width);
+    qg_buf_format(o->out, "\n%*s", INDENT, "");
+    for (size_t c = 0; c < N_COLUMNS - 1; c++) {
+        qg_text_fit(o->out, qg_str_from(heads[c]), width[c]);
+        qg_buf_text(o->out, "  ");
+    }
+    qg_buf_format(o->out, "%s\n", heads[N_COLUMNS - 1]);
+    for (size_t i = 0; i < rows->n; i++) {
+        qg_buf_format(o->out, "%*s", INDENT, "");
+        for (size_t c = 0; c < N_COLUMNS - 1; c++) {
+            qg_text_fit(o->out, qg_str_from(cell(text, &rows->at[i], c)), width[c]);
+            qg_buf_text(o->out, "  ");
+        }
+        put_verdict(o, rows->at[i].j->verdict, qg_row_is_bad(&rows->at[i]));
+        qg_buf_char(o->out, '\n');
+    }
+}
+
+static qg_status begin(qg_sink_out *o, qg_err *err)
+{
+    qg_rows rows;
+    bool *any = QG_NEW(o->scratch, bool);
+
+    QG_NEED(any, err);
+    o->state = any; /* whether the paragraph of measured numbers has begun */
+    put_head(o);
+    QG_PASS(qg_rows_judged(&rows, o->scratch, o->run, err));
+    put_table(o, &rows);
+    return QG_OK;
+}
+
+/* What was measured without a budget: "fp16/perf/b1  itl_p50 1.2 ms, e2e_p50 40 ms". */
+static qg_status case_done(qg_sink_out *o, const qg_measurement *m, qg_err *err)
+{
+    bool *any = o->state;
+    char text[QG_ROW_TEXT];
+    qg_rows rows;
+    qg_buf line;
+
+    QG_PASS(qg_rows_measured(&rows, o->scratch, o->run, m, err));
+    if (rows.n == 0)
+        return QG_OK;
+    if (!*any)
+        qg_buf_format(o->out, "\n%*smeasured without a budget\n", INDENT, "");
+    *any = true;
+    qg_buf_init(&line, o->scratch);
+    for (size_t i = 0; i < rows.n; i++)
+        qg_buf_format(&line, "%s%s %s", i ? ", " : "", qg_row_metric(&rows.at[i]),
+                      qg_row_value(text, &rows.at[i]));
+    o->out->failed = o->out->failed || line.failed;
+    put_wrapped(o, INDENT, qg_str_from(m->id.id));
+    put_wrapped(o, 2 * INDENT, qg_buf_view(&line));
+    return QG_OK;
+}
+
+/* One judgement that asks somebody to act: sentence, place, remedy, log. */
+static void put_block(qg_sink_out *o, const qg_row *row)
+{
+    const qg_judgement *j = row->j;
+    qg_buf line;
+
+    qg_buf_init(&line, o->scratch);
+    qg_buf_format(&line, "%s: ", qg_row_case(row));
+    qg_buf_str(&line, qg_text_message(o->scratch, j->message, false, &line.failed));
+    qg_buf_format(o->out, "\n%*s", INDENT, "");
+    put_verdict(o, j->verdict, true);
+    qg_buf_char(o->out, ' ');
+    size_t at = INDENT + strlen(qg_verdict_text(j->verdict)) + 1;
+    qg_text_wrap(o->out, qg_buf_view(&line), at, (size_t)o->options.width);
+    qg_buf_char(o->out, '\n');
+    if (j->file && j->file[0]) {
+        line.len = 0;
+        qg_buf_text(&line, j->file);
+        if (j->line > 0)
+            qg_buf_format(&line, ":%d", j->line);
+        if (j->line > 0 && j->column > 0)
+            qg_buf_format(&line, ":%d", j->column);
+        put_wrapped(o, at, qg_buf_view(&line));
+    }
+    if (j->fix)
+        put_wrapped(o, at, qg_text_message(o->scratch, j->fix, false, &line.failed));
+    if (j->issue)
+        put_wrapped(o, at, qg_text_message(o->scratch, j->issue, false, &line.failed));
+    if (j->metric == QG_METRIC_NONE && row->m && row->m->log) {
+        qg_str log = qg_text_message(o->scratch, row->m->log, true, &line.failed), one;
+        while (qg_str_split(&log, '\n', &one))
+            qg_buf_format(o->out, "%*s| " QG_STR_PRI "\n", (int)at, "", QG_STR_ARG(one));
+    }
+    o->out->failed = o->out->failed || line.failed;
+}
+
+static qg_status put_blocks(qg_sink_out *o, qg_err *err)
+{
+    qg_rows rows;
+    size_t shown = 0, n = 0;
+
+    QG_PASS(qg_rows_judged(&rows, o->scratch, o->run, err));
+    for (size_t i = 0; i < rows.n; i++) {
+        bool explain = rows.at[i].j->verdict != QG_VERDICT_PASS;
+        n += explain;
+        if (explain && shown < MOST_BLOCKS) {
+            put_block(o, &rows.at[i]);
+            shown++;
+        }
+    }
+    if (n > shown)
+        qg_buf_format(o->out, "\n%*s... and %zu more\n", INDENT, "", n - shown);
+    return QG_OK;
+}
+
+static qg_status end(qg_sink_out *o, qg_err *err)
+{
+    const qg_run *run = o->run;
+    const char *advice = qg_rows_advice(run);
+    bool failed = false;
+
+    QG_PASS(put_blocks(o, err));
+    for (size_t i = 0; i < run->n_notices; i++) {
+        qg_buf_char(o->out, '\n');
+        qg_buf_format(o->out, "%*snote: ", INDENT, "");
+        qg_text_wrap(o->out, qg_text_message(o->scratch, run->notices[i], false, &failed), 8,
+                     (size_t)o->options.width);
+        qg_buf_char(o->out, '\n');
+    }
+    qg_buf_char(o->out, '\n');
+    put_verdict(o, run->verdict, true);
+    qg_buf_text(o->out, "  ");
+    qg_rows_count(o->out, run);
+    qg_buf_format(o->out, " \xc2\xb7 exit %d\n", run->exit_code);
+    if (advice[0])
+        put_wrapped(o, INDENT, qg_str_from(advice));
+    if (o->options.dir) {
+        qg_buf_format(o->out, "%*sreport in ", INDENT, "");
+        qg_text_clean(o->out, qg_str_from(o->options.dir), false);
+        qg_buf_char(o->out, '\n');
+    }
+    if (failed)
+        return qg_fail(err, QG_ENOMEM, "out of memory");
+    return QG_OK;
+}
+
+const qg_sink qg_report_console = {"console", "report.txt", begin, case_done, end};

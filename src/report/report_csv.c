@@ -1,0 +1,128 @@
+/* Flat rows for spreadsheets and scripts: one a judgement, one a measured number without a budget.
+ *
+ * RFC 4180 with LF. Numbers are in the canonical unit that the `unit` column names and read back
+ * equal; empty cells are unknown. A text that a spreadsheet would take for a formula gets a leading
+ * apostrophe.
+ */
+#include "report/report.h"
+#include "report/rows.h"
+#include "report/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const units[QG_UNIT_N] = {
+    [QG_UNIT_PLAIN] = "",         [QG_UNIT_DURATION] = "ns", [QG_UNIT_BYTES] = "B",
+    [QG_UNIT_SHARE] = "fraction", [QG_UNIT_POINTS] = "pp",   [QG_UNIT_RATIO] = "x",
+    [QG_UNIT_SPEED] = "tok/s",    [QG_UNIT_DAYS] = "d",
+};
+
+static void put_text(qg_sink_out *o, const char *s)
+{
+    qg_str text = qg_text_message(o->scratch, s, true, &o->out->failed);
+
+    if (text.len > 0 && strchr("=+-@", text.ptr[0])) {
+        qg_str quoted = qg_str_from(qg_arena_format(o->scratch, "'" QG_STR_PRI, QG_STR_ARG(text)));
+        o->out->failed = o->out->failed || quoted.len == 0;
+        text = quoted;
+    }
+    bool quote = false;
+    for (size_t i = 0; i < text.len; i++)
+        quote = quote || strchr(",\"\n", text.ptr[i]);
+    if (!quote) {
+        qg_buf_str(o->out, text);
+        return;
+    }
+    qg_buf_char(o->out, '"');
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '"')
+            qg_buf_char(o->out, '"');
+        qg_buf_char(o->out, text.ptr[i]);
+    }
+    qg_buf_char(o->out, '"');
+}
+
+static void put_number(qg_sink_out *o, bool known, double v)
+{
+    char text[40] = "";
+
+    if (known) {
+        snprintf(text, sizeof text, "%.15g", v);
+        if (strtod(text, NULL) != v)
+            snprintf(text, sizeof text, "%.17g", v);
+    }
+    qg_buf_text(o->out, text);
+}
+
+static void put_row(qg_sink_out *o, const qg_row *row)
+{
+    const qg_measurement *m = row->m;
+    const qg_judgement *j = row->j;
+    const qg_metric_info *info =
+        row->metric == QG_METRIC_NONE ? NULL : qg_metric_info_of(row->metric);
+    const char *texts[] = {qg_row_case(row), m ? m->id.model : "", m ? m->id.method : "",
+                           m ? m->id.device : "", m ? m->id.kind : ""};
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        put_text(o, texts[i]);
+        qg_buf_char(o->out, ',');
+    }
+    if (m && m->id.batch > 0)
+        qg_buf_format(o->out, "%lld,%lld,%lld,", (long long)m->id.batch, (long long)m->id.input_len,
+                      (long long)m->id.output_len);
+    else
+        qg_buf_text(o->out, ",,,");
+    qg_buf_format(o->out, "%s,%s,", info ? info->name : "", info ? units[info->unit] : "");
+    put_number(o, row->has_value, row->value);
+    qg_buf_char(o->out, ',');
+    put_number(o, j && j->has_limit, j ? j->limit : 0);
+    qg_buf_format(o->out, ",%s,%s,",
+                  !j || !j->has_limit ? ""
+                  : j->at_least       ? ">="
+                                      : "<=",
+                  j ? qg_verdict_text(j->verdict) : "measured");
+    qg_buf_format(o->out, "%lld,", (long long)row->n);
+    put_text(o, j ? j->file : NULL);
+    if (j && j->line > 0)
+        qg_buf_format(o->out, ",%d,%d,", j->line, j->column);
+    else
+        qg_buf_text(o->out, ",,,");
+    put_text(o, j ? j->message : NULL);
+    qg_buf_char(o->out, '\n');
+}
+
+static void put_rows(qg_sink_out *o, const qg_rows *rows)
+{
+    for (size_t i = 0; i < rows->n; i++)
+        put_row(o, &rows->at[i]);
+}
+
+static qg_status begin(qg_sink_out *o, qg_err *err)
+{
+    (void)err;
+    qg_buf_text(o->out, "case,model,method,device,kind,batch,input_len,output_len,metric,unit,"
+                        "value,limit,bound,verdict,n,file,line,column,message\n");
+    return QG_OK;
+}
+
+static qg_status case_done(qg_sink_out *o, const qg_measurement *m, qg_err *err)
+{
+    qg_rows rows;
+
+    QG_PASS(qg_rows_of_case(&rows, o->scratch, o->run, m, err));
+    put_rows(o, &rows);
+    QG_PASS(qg_rows_measured(&rows, o->scratch, o->run, m, err));
+    put_rows(o, &rows);
+    return QG_OK;
+}
+
+static qg_status end(qg_sink_out *o, qg_err *err)
+{
+    qg_rows rows;
+
+    QG_PASS(qg_rows_of_case(&rows, o->scratch, o->run, NULL, err));
+    put_rows(o, &rows);
+    return QG_OK;
+}
+
+const qg_sink qg_report_csv = {"csv", "run.csv", begin, case_done, end};

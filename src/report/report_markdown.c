@@ -1,0 +1,289 @@
+/* The step summary: verdict, what failed with links to the suite's lines, then a table a case.
+ *
+ * GitHub refuses a summary over 1 MiB as a whole, so writing stops short of that and says what was
+ * left out. Names and messages of a run are text, never markup: every character that Markdown or
+ * HTML could take for its own is escaped.
+ */
+#include "report/report.h"
+#include "report/rows.h"
+#include "report/text.h"
+
+#include <stdio.h>
+
+enum { LIMIT_BYTES = 1000 * 1000, HEAD_BYTES = 400 * 1000, MOST_MODELS = 20 };
+
+typedef struct markdown {
+    size_t start; /* length of the buffer before us */
+    size_t n_left_out;
+} markdown;
+
+/* Takes back what was written since `before` where the summary has outgrown `limit`. */
+static bool take_back(qg_sink_out *o, size_t before, size_t limit)
+{
+    const markdown *state = o->state;
+
+    if (o->out->failed || o->out->len - state->start <= limit)
+        return false;
+    o->out->len = before;
+    o->out->ptr[before] = '\0';
+    return true;
+}
+
+static void put_escaped(qg_sink_out *o, const char *s)
+{
+    qg_str text = qg_text_message(o->scratch, s, false, &o->out->failed);
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (c == '&')
+            qg_buf_text(o->out, "&amp;");
+        else if (c == '<')
+            qg_buf_text(o->out, "&lt;");
+        else if (c == '>')
+            qg_buf_text(o->out, "&gt;");
+        else if (c == '@') /* no mentions */
+            qg_buf_text(o->out, "&#64;");
+        else if (strchr("\\`*_[]|~#!$", c))
+            qg_buf_format(o->out, "\\%c", c);
+        else
+            qg_buf_char(o->out, c);
+    }
+}
+
+/* A path in a link target: everything but plain characters in percent form. */
+static void put_target(qg_sink_out *o, const char *path)
+{
+    for (const char *p = path; *p; p++) {
+        unsigned char c = (unsigned char)*p;
+        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                     strchr("/._-~", c);
+        qg_buf_format(o->out, plain ? "%c" : "%%%02X", c);
+    }
+}
+
+/* [suites/x.yaml:12](https://.../suites/x.yaml#L12) */
+static void put_link(qg_sink_out *o, const qg_judgement *j)
+{
+    if (!j->file || !j->file[0])
+        return;
+    qg_buf_char(o->out, '[');
+    put_escaped(o, j->file);
+    if (j->line > 0)
+        qg_buf_format(o->out, ":%d", j->line);
+    qg_buf_text(o->out, "](");
+    qg_buf_text(o->out, o->options.link ? o->options.link : "");
+    put_target(o, j->file);
+    if (j->line > 0)
+        qg_buf_format(o->out, "#L%d", j->line);
+    qg_buf_char(o->out, ')');
+}
+
+static const char *mark_of(qg_verdict v)
+{
+    static const char *const marks[QG_N_VERDICTS] = {
+        [QG_VERDICT_PASS] = "\xe2\x9c\x85",         [QG_VERDICT_FAIL] = "\xe2\x9d\x8c",
+        [QG_VERDICT_INCONCLUSIVE] = "\xe2\x9d\x94", [QG_VERDICT_SKIP] = "\xe2\x9e\x96",
+        [QG_VERDICT_KNOWN_FAIL] = "\xe2\x9a\xa0",   [QG_VERDICT_ERROR] = "\xf0\x9f\x92\xa5",
+    };
+    return marks[v];
+}
+
+static void put_verdict(qg_sink_out *o, qg_verdict v)
+{
+    qg_buf_format(o->out, "%s %s", mark_of(v), qg_verdict_text(v));
+}
+
+static void put_failure(qg_sink_out *o, const qg_row *row)
+{
+    const qg_judgement *j = row->j;
+
+    qg_buf_text(o->out, "- ");
+    put_verdict(o, j->verdict);
+    qg_buf_text(o->out, " **");
+    put_escaped(o, qg_row_case(row));
+    qg_buf_text(o->out, "** ");
+    put_escaped(o, j->message);
+    if (j->file && j->file[0])
+        qg_buf_text(o->out, " \xe2\x80\x94 ");
+    put_link(o, j);
+    if (j->fix) {
+        qg_buf_text(o->out, "<br>");
+        put_escaped(o, j->fix);
+    }
+    if (j->issue) {
+        qg_buf_text(o->out, "<br>known: ");
+        put_escaped(o, j->issue);
+        if (j->expires) {
+            qg_buf_text(o->out, ", expires ");
+            put_escaped(o, j->expires);
+        }
+    }
+    qg_buf_char(o->out, '\n');
+}
+
+static qg_status put_failures(qg_sink_out *o, qg_err *err)
+{
+    qg_rows rows;
+    size_t n_left_out = 0;
+
+    QG_PASS(qg_rows_judged(&rows, o->scratch, o->run, err));
+    for (size_t i = 0; i < rows.n && rows.at[i].j->verdict != QG_VERDICT_PASS; i++) {
+        size_t before = o->out->len;
+        put_failure(o, &rows.at[i]);
+        n_left_out += take_back(o, before, HEAD_BYTES);
+    }
+    if (n_left_out > 0)
+        qg_buf_format(o->out, "- ... and %zu more\n", n_left_out);
+    if (rows.n > 0 && rows.at[0].j->verdict != QG_VERDICT_PASS)
+        qg_buf_char(o->out, '\n');
+    return QG_OK;
+}
+
+static void put_fact(qg_sink_out *o, const char *name, const char *value)
+{
+    if (!value || !value[0])
+        return;
+    qg_buf_format(o->out, "| %s | ", name);
+    put_escaped(o, value);
+    qg_buf_text(o->out, " |\n");
+}
+
+static qg_status begin(qg_sink_out *o, qg_err *err)
+{
+    const qg_run *run = o->run;
+    const char *advice = qg_rows_advice(run);
+    markdown *m = QG_NEW(o->scratch, markdown);
+
+    QG_NEED(m, err);
+    o->state = m;
+    m->start = o->out->len;
+    qg_buf_format(o->out, "## %s quantgate: ", mark_of(run->verdict));
+    put_escaped(o, run->suite);
+    qg_buf_format(o->out, "\n\n**%s**, ", qg_verdict_text(run->verdict));
+    qg_rows_count(o->out, run);
+    qg_buf_format(o->out, ", exit code %d", run->exit_code);
+    if (advice[0])
+        qg_buf_format(o->out, ": %s", advice);
+    qg_buf_text(o->out, ".\n\n");
+    QG_PASS(put_failures(o, err));
+    for (size_t i = 0; i < run->n_notices; i++) {
+        size_t before = o->out->len;
+        qg_buf_text(o->out, "> ");
+        put_escaped(o, run->notices[i]);
+        qg_buf_text(o->out, "\n\n");
+        take_back(o, before, HEAD_BYTES);
+    }
+    return QG_OK;
+}
+
+static void put_row(qg_sink_out *o, const qg_row *row)
+{
+    char text[QG_ROW_TEXT];
+
+    qg_buf_text(o->out, "| ");
+    put_escaped(o, qg_row_metric(row));
+    qg_buf_format(o->out, " | %s | ", qg_row_value(text, row));
+    put_escaped(o, qg_row_limit(text, row));
+    qg_buf_text(o->out, " | ");
+    if (row->j)
+        put_verdict(o, row->j->verdict);
+    qg_buf_text(o->out, " | ");
+    if (row->j)
+        put_link(o, row->j);
+    qg_buf_text(o->out, " |\n");
+}
+
+static void put_case_title(qg_sink_out *o, const qg_measurement *m)
+{
+    qg_buf_text(o->out, "### ");
+    put_escaped(o, m->id.id);
+    qg_buf_text(o->out, "\n\n");
+    put_escaped(o, m->id.model);
+    qg_buf_text(o->out, " \xc2\xb7 ");
+    put_escaped(o, m->id.method);
+    qg_buf_text(o->out, " \xc2\xb7 ");
+    put_escaped(o, m->id.device);
+    if (m->id.batch > 0)
+        qg_buf_format(o->out, " \xc2\xb7 batch %lld, %lld tokens in, %lld out",
+                      (long long)m->id.batch, (long long)m->id.input_len,
+                      (long long)m->id.output_len);
+    qg_buf_text(o->out, "\n\n");
+}
+
+static void put_log(qg_sink_out *o, const char *log)
+{
+    qg_str text = qg_text_message(o->scratch, log, true, &o->out->failed), line;
+
+    qg_buf_text(o->out, "<details><summary>last lines of its log</summary>\n\n");
+    while (qg_str_split(&text, '\n', &line))
+        qg_buf_format(o->out, "    " QG_STR_PRI "\n", QG_STR_ARG(line));
+    qg_buf_text(o->out, "\n</details>\n\n");
+}
+
+static qg_status case_done(qg_sink_out *o, const qg_measurement *m, qg_err *err)
+{
+    static const char head[] = "| metric | value | budget | verdict | where |\n"
+                               "|---|---:|---:|---|---|\n";
+    markdown *state = o->state;
+    size_t before = o->out->len;
+    qg_rows judged, measured;
+
+    QG_PASS(qg_rows_of_case(&judged, o->scratch, o->run, m, err));
+    QG_PASS(qg_rows_measured(&measured, o->scratch, o->run, m, err));
+    put_case_title(o, m);
+    if (judged.n > 0)
+        qg_buf_text(o->out, head);
+    for (size_t i = 0; i < judged.n; i++)
+        put_row(o, &judged.at[i]);
+    if (judged.n > 0)
+        qg_buf_char(o->out, '\n');
+    if (measured.n > 0) {
+        qg_buf_text(o->out, "<details><summary>measured without a budget</summary>\n\n");
+        qg_buf_text(o->out, head);
+        for (size_t i = 0; i < measured.n; i++)
+            put_row(o, &measured.at[i]);
+        qg_buf_text(o->out, "\n</details>\n\n");
+    }
+    if (m->log)
+        put_log(o, m->log);
+    state->n_left_out += take_back(o, before, LIMIT_BYTES); /* a smaller one may fit yet */
+    return QG_OK;
+}
+
+static qg_status end(qg_sink_out *o, qg_err *err)
+{
+    const qg_run *run = o->run;
+    const markdown *state = o->state;
+    char threads[16] = "";
+
+    (void)err;
+    if (state->n_left_out > 0)
+        qg_buf_format(o->out,
+                      "%zu cases are left out: a summary holds 1 MiB. "
+                      "run.json has them all.\n\n",
+                      state->n_left_out);
+    if (run->machine.n_threads > 0)
+        snprintf(threads, sizeof threads, "%d", run->machine.n_threads);
+    qg_buf_text(o->out, "<details><summary>machine and provenance</summary>\n\n"
+                        "| | |\n|---|---|\n");
+    put_fact(o, "suite", run->suite_file);
+    put_fact(o, "command", run->command);
+    put_fact(o, "started", run->started);
+    put_fact(o, "quantgate", run->version);
+    put_fact(o, "commit", run->commit);
+    put_fact(o, "cpu", run->machine.cpu);
+    put_fact(o, "gpu", run->machine.gpu);
+    put_fact(o, "kernels", run->machine.tier);
+    put_fact(o, "threads", threads);
+    put_fact(o, "system", run->machine.os);
+    put_fact(o, "compiler", run->machine.compiler);
+    put_fact(o, "flags", run->machine.flags);
+    for (size_t i = 0; i < run->n_models && i < MOST_MODELS; i++) {
+        put_fact(o, "model", run->models[i].path);
+        put_fact(o, "model hash", run->models[i].model_hash);
+    }
+    qg_buf_text(o->out, "\n</details>\n");
+    return QG_OK;
+}
+
+const qg_sink qg_report_markdown = {"markdown", "summary.md", begin, case_done, end};

@@ -1,0 +1,47 @@
+/* Rows of a report: judgements, and what was measured without a budget, in the order that they are
+ * shown. Console, Markdown and CSV are tables of these. */
+#ifndef QG_REPORT_ROWS_H
+#define QG_REPORT_ROWS_H
+
+#include "base/err.h"
+#include "record/record.h"
+
+typedef struct qg_row {
+    const qg_measurement *m; /* NULL: a judgement on the run as a whole            */
+    const qg_judgement *j;   /* NULL: measured, no budget                          */
+    qg_metric metric;        /* QG_METRIC_NONE: the case itself                    */
+    bool has_value;
+    double value;
+    int64_t n;
+} qg_row;
+
+typedef struct qg_rows {
+    qg_row *at;
+    size_t n;
+} qg_rows;
+
+/* Judgements of all cases, worst first, else in the order of the run. */
+qg_status qg_rows_judged(qg_rows *out, qg_arena *arena, const qg_run *run, qg_err *err);
+/* Judgements of one case (m NULL: those that belong to none), in the order of the run. */
+qg_status qg_rows_of_case(qg_rows *out, qg_arena *arena, const qg_run *run, const qg_measurement *m,
+                          qg_err *err);
+/* Metrics of a case that no judgement of the run is about, in the order of the metric table. A
+ * percentile that would only be the greatest sample (p95 of fewer than 20) is left out. */
+qg_status qg_rows_measured(qg_rows *out, qg_arena *arena, const qg_run *run,
+                           const qg_measurement *m, qg_err *err);
+
+enum { QG_ROW_TEXT = 64 };
+const char *qg_row_case(const qg_row *row);                         /* "fp16/quality", "run" */
+const char *qg_row_metric(const qg_row *row);                       /* "ppl", "(case)"   */
+const char *qg_row_value(char out[QG_ROW_TEXT], const qg_row *row); /* "6.41", "-"       */
+const char *qg_row_limit(char out[QG_ROW_TEXT], const qg_row *row); /* "<= 6.6", "-"     */
+
+/* Whether a judgement asks somebody to act: everything but pass, skip and known-fail. */
+bool qg_row_is_bad(const qg_row *row);
+
+/* "12 judgements: 9 pass, 2 fail, 1 skip" */
+void qg_rows_count(qg_buf *out, const qg_run *run);
+/* What to do next, by the exit code: one sentence; "" where there is nothing to do. */
+const char *qg_rows_advice(const qg_run *run);
+
+#endif
