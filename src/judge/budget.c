@@ -87,13 +87,23 @@ qg_status qg_budget_value(qg_value *out, qg_arena *scratch, const qg_measurement
 }
 
 /* What n counts, for the sentence. */
-static const char *counted(const qg_metric_info *info, int64_t n)
+static const char *counted(qg_metric metric)
 {
-    if (info->percentile > 0 && info->section == QG_PERFORMANCE)
-        return n == 1 ? "sample" : "samples";
-    if (info->unit == QG_UNIT_SPEED || info->unit == QG_UNIT_RATIO)
-        return n == 1 ? "sample" : "samples";
-    return n == 1 ? "number" : "numbers";
+    switch (metric) {
+    case QG_METRIC_GOLDEN_LOGPROB_MAX:
+    case QG_METRIC_GOLDEN_LOGPROB_P99:
+    case QG_METRIC_DRIFT_LOGPROB_MAX:
+        return "log-probabilities";
+    case QG_METRIC_SAME_TOP:
+    case QG_METRIC_DRIFT_SAME_TOP:
+    case QG_METRIC_KLD_TOPK:
+        return "positions";
+    case QG_METRIC_ACCURACY:
+    case QG_METRIC_ACCURACY_DROP:
+        return "questions";
+    default:
+        return qg_metric_info_of(metric)->section == QG_QUALITY ? "tokens" : "samples";
+    }
 }
 
 /* Value and limit as texts that differ where the numbers differ. */
@@ -120,7 +130,7 @@ qg_status qg_budget_judge(qg_judgement *out, qg_arena *arena, const qg_expect *b
 
     print_pair(v, l, budget->metric, value->value, budget->limit);
     if (value->n > 1)
-        snprintf(n, sizeof n, " over %lld %s", (long long)value->n, counted(info, value->n));
+        snprintf(n, sizeof n, " over %lld %s", (long long)value->n, counted(budget->metric));
     out->metric = budget->metric;
     out->verdict = within ? QG_VERDICT_PASS : QG_VERDICT_FAIL;
     out->exit_class = within ? 0 : 1;

@@ -223,8 +223,12 @@ static void put_block(qg_sink_out *o, const qg_row *row)
     }
     if (j->fix)
         put_wrapped(o, at, qg_text_message(o->scratch, j->fix, false, &line.failed));
-    if (j->issue)
-        put_wrapped(o, at, qg_text_message(o->scratch, j->issue, false, &line.failed));
+    if (j->issue) {
+        line.len = 0;
+        qg_buf_format(&line, "known: %s%s%s", j->issue, j->expires ? ", expires " : "",
+                      j->expires ? j->expires : "");
+        put_wrapped(o, at, qg_buf_view(&line));
+    }
     if (j->metric == QG_METRIC_NONE && row->m && row->m->log) {
         qg_str log = qg_text_message(o->scratch, row->m->log, true, &line.failed), one;
         while (qg_str_split(&log, '\n', &one))
@@ -257,6 +261,7 @@ static qg_status end(qg_sink_out *o, qg_err *err)
     const qg_run *run = o->run;
     const char *advice = qg_rows_advice(run);
     bool failed = false;
+    qg_buf count;
 
     QG_PASS(put_blocks(o, err));
     for (size_t i = 0; i < run->n_notices; i++) {
@@ -268,9 +273,13 @@ static qg_status end(qg_sink_out *o, qg_err *err)
     }
     qg_buf_char(o->out, '\n');
     put_verdict(o, run->verdict, true);
+    qg_buf_init(&count, o->scratch);
+    qg_rows_count(&count, run);
+    qg_buf_format(&count, " \xc2\xb7 exit %d", run->exit_code);
     qg_buf_text(o->out, "  ");
-    qg_rows_count(o->out, run);
-    qg_buf_format(o->out, " \xc2\xb7 exit %d\n", run->exit_code);
+    qg_text_wrap(o->out, qg_buf_view(&count), strlen(qg_verdict_text(run->verdict)) + 2,
+                 (size_t)o->options.width);
+    qg_buf_char(o->out, '\n');
     if (advice[0])
         put_wrapped(o, INDENT, qg_str_from(advice));
     if (o->options.dir) {
@@ -278,7 +287,7 @@ static qg_status end(qg_sink_out *o, qg_err *err)
         qg_text_clean(o->out, qg_str_from(o->options.dir), false);
         qg_buf_char(o->out, '\n');
     }
-    if (failed)
+    if (failed || count.failed)
         return qg_fail(err, QG_ENOMEM, "out of memory");
     return QG_OK;
 }

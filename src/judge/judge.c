@@ -1,0 +1,313 @@
+/* Judging a run: see judge.h.
+ *
+ * For each case: where a value comes from (a golden or the measurement) is decided by the metric;
+ * how it is judged, by the budget; and every error on the way becomes a judgement of its own, so
+ * that one broken golden costs no other verdict. Only running out of memory ends the whole.
+ */
+#include "judge/judge.h"
+
+#include "judge/budget.h"
+#include "judge/golden.h"
+#include "judge/verdict.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A golden as far as a case needs it: read at most once. */
+typedef struct golden_slot {
+    bool tried;
+    qg_status status; /* and the error, where it is no QG_OK */
+    qg_err err;
+    const char *path;
+    bool other_weights;
+    qg_golden_diff diff;
+} golden_slot;
+
+typedef struct judging {
+    qg_run *run;
+    const qg_suite *suite;
+    qg_arena *arena;   /* judgements and their texts */
+    qg_arena *scratch; /* ends with the call         */
+    const qg_measurement *m, *reference;
+    const qg_expects *expects;
+    golden_slot fp16, drift; /* of the case at hand */
+} judging;
+
+/* The same kind of case of the suite's reference model. */
+static const qg_measurement *reference_of(const judging *j)
+{
+    const qg_measurement *m = j->m;
+
+    if (!j->suite->reference)
+        return NULL;
+    for (size_t i = 0; i < j->run->n_measurements; i++) {
+        const qg_measurement *r = &j->run->measurements[i];
+        if (qg_str_is(qg_str_from(r->id.model), j->suite->reference->name) &&
+            qg_str_eq(qg_str_from(r->id.kind), qg_str_from(m->id.kind)) &&
+            qg_str_eq(qg_str_from(r->id.device), qg_str_from(m->id.device)) &&
+            r->id.batch == m->id.batch)
+            return r;
+    }
+    return NULL;
+}
+
+static const qg_model_info *model_of(const qg_run *run, const char *name)
+{
+    for (size_t i = 0; i < run->n_models; i++)
+        if (strcmp(run->models[i].name, name) == 0)
+            return &run->models[i];
+    return NULL;
+}
+
+/* Margin below which greedy choices are near-ties: what log-probabilities may differ by. */
+static double tolerance_of(const qg_expects *expects)
+{
+    for (size_t i = 0; i < expects->n; i++)
+        if (expects->at[i].metric == QG_METRIC_GOLDEN_LOGPROB_MAX)
+            return expects->at[i].limit;
+    return QG_GOLDEN_TOLERANCE;
+}
+
+/* Reads the golden of a suite's model and compares; sets everything of the slot but the status. */
+static qg_status fill_slot(judging *j, golden_slot *slot, const qg_suite_model *owner, qg_err *err)
+{
+    const qg_measurement *m = j->m;
+    const char *dir = j->suite->quality.golden;
+    const qg_model_info *info;
+    qg_gold *golden;
+
+    if (!dir)
+        return qg_fail(err, QG_ENOTFOUND,
+                       "the suite names no folder of goldens: add 'golden:' "
+                       "under 'quality'");
+    if (!owner)
+        return qg_fail(err, QG_ENOTFOUND, "model '%s' is not in suite '%s'", m->id.model,
+                       j->suite->path);
+    if (!m->gold)
+        return qg_fail(err, QG_ENOTFOUND, "case '%s' measured no prompts", m->id.id);
+    slot->path =
+        qg_gold_path(j->arena, dir, qg_method_name(owner->method), m->id.device, owner->name);
+    QG_NEED(slot->path, err);
+    qg_status s = qg_gold_read(&golden, j->scratch, slot->path, err);
+    if (s == QG_ENOTFOUND) {
+        qg_err_clear(err);
+        return qg_fail(err, s, "there is no golden '%s': write it with 'quantgate bless %s'",
+                       slot->path, j->suite->path);
+    }
+    QG_PASS(s);
+    QG_TRY(qg_golden_fits(golden, m->gold, j->suite->path, err), err, "golden '%s'", slot->path);
+    info = model_of(j->run, owner->name);
+    slot->other_weights = info && info->model_hash && strcmp(info->model_hash, golden->model_hash);
+    return qg_golden_compare(&slot->diff, j->scratch, golden, m->gold, tolerance_of(j->expects),
+                             err);
+}
+
+static bool is_drift(qg_metric metric)
+{
+    return metric == QG_METRIC_DRIFT_LOGPROB_MAX || metric == QG_METRIC_DRIFT_SAME_TOP;
+}
+
+static qg_status golden_value(judging *j, qg_metric metric, qg_value *value, golden_slot **used,
+                              qg_err *err)
+{
+    golden_slot *slot = is_drift(metric) ? &j->drift : &j->fp16;
+
+    if (!slot->tried) {
+        const qg_suite_model *owner = is_drift(metric)
+                                          ? qg_suite_model_of(j->suite, qg_str_from(j->m->id.model))
+                                          : j->suite->reference;
+        slot->status = fill_slot(j, slot, owner, &slot->err);
+        slot->tried = true;
+    }
+    if (slot->status != QG_OK) {
+        *err = slot->err;
+        return slot->status;
+    }
+    *value = qg_golden_value(&slot->diff, metric);
+    *used = slot;
+    return value->known ? QG_OK
+                        : qg_fail(err, QG_ENOTFOUND, "golden '%s' holds nothing to compare for %s",
+                                  slot->path, qg_metric_info_of(metric)->name);
+}
+
+/* The value of a metric, from wherever it is judged; *used stays NULL where that is no golden. */
+static qg_status find_value(judging *j, qg_metric metric, qg_value *value, golden_slot **used,
+                            qg_err *err)
+{
+    *value = (qg_value){0};
+    if (qg_golden_has(metric))
+        return golden_value(j, metric, value, used, err);
+    if (metric == QG_METRIC_SAME_TOP) { /* a live reference is better than its golden */
+        QG_PASS(qg_value_of(value, j->scratch, j->m, metric, err));
+        return value->known ? QG_OK : golden_value(j, metric, value, used, err);
+    }
+    return qg_budget_value(value, j->scratch, j->m, j->reference, metric, err);
+}
+
+static void take_place(qg_judgement *out, const judging *j, qg_place place)
+{
+    out->case_id = j->m->id.id;
+    out->file = place.file;
+    out->line = place.line;
+    out->column = place.column;
+}
+
+/* An error on the way to a verdict, as a judgement. */
+static qg_status judge_error(qg_judgement *out, judging *j, qg_metric metric, const qg_err *why,
+                             qg_err *err)
+{
+    char text[QG_ERR_TEXT * 2 + QG_ERR_PATH];
+
+    out->metric = metric;
+    out->verdict = QG_VERDICT_ERROR;
+    out->exit_class = qg_status_exit(why->code);
+    out->message = qg_str_dup(j->arena, qg_str_from(qg_err_format(why, text, sizeof text)));
+    QG_NEED(out->message, err);
+    return QG_OK;
+}
+
+/* What a golden adds to the sentence of a failure: where to look, and whether weights changed. */
+static qg_status explain(qg_judgement *out, judging *j, const golden_slot *slot, qg_err *err)
+{
+    const qg_golden_diff *d = &slot->diff;
+    char where[256] = "";
+
+    if (out->metric == QG_METRIC_GREEDY_MATCH && d->greedy_prompt)
+        snprintf(where, sizeof where, "; prompt '%.80s' differs first", d->greedy_prompt);
+    else if (out->metric == QG_METRIC_GOLDEN_LOGPROB_MAX ||
+             out->metric == QG_METRIC_DRIFT_LOGPROB_MAX)
+        snprintf(where, sizeof where, "; the greatest is at token %zu of prompt '%.80s'",
+                 d->worst_position, d->worst_prompt);
+    out->message =
+        qg_arena_format(j->arena, "%s%s%s", out->message, where,
+                        slot->other_weights ? "; the weights are not those that were blessed" : "");
+    QG_NEED(out->message, err);
+    out->fix = qg_arena_format(j->arena,
+                               "if the change is meant, renew the golden with "
+                               "'quantgate bless %s'",
+                               j->suite->path);
+    QG_NEED(out->fix, err);
+    return QG_OK;
+}
+
+static qg_status judge_budget(qg_judgement *out, judging *j, const qg_expect *budget, qg_err *err)
+{
+    qg_value value;
+    golden_slot *used = NULL;
+    qg_err why;
+
+    qg_err_clear(&why);
+    take_place(out, j, budget->place);
+    qg_status s = find_value(j, budget->metric, &value, &used, &why);
+    if (s == QG_OK && !isfinite(value.value))
+        s = qg_fail(&why, QG_ENONFINITE, "%s is not a finite number",
+                    qg_metric_info_of(budget->metric)->name);
+    if (s == QG_ENOMEM)
+        return qg_fail(err, QG_ENOMEM, "out of memory");
+    if (s != QG_OK)
+        return judge_error(out, j, budget->metric, &why, err);
+    QG_PASS(qg_budget_judge(out, j->arena, budget, &value, err));
+    if (out->verdict != QG_VERDICT_FAIL)
+        return QG_OK;
+    if (used)
+        return explain(out, j, used, err);
+    out->fix = qg_arena_format(j->arena, "if the change is meant, move the budget at %s:%d",
+                               budget->place.file, budget->place.line);
+    QG_NEED(out->fix, err);
+    return QG_OK;
+}
+
+/* A case that was not measured: one judgement on the case itself. */
+static void judge_absence(qg_judgement *out, const judging *j)
+{
+    const qg_measurement *m = j->m;
+    bool skipped = m->state == QG_CASE_SKIPPED;
+
+    take_place(out, j, (qg_place){m->file, m->line, m->column});
+    out->metric = QG_METRIC_NONE;
+    out->verdict = skipped ? QG_VERDICT_SKIP : QG_VERDICT_ERROR;
+    out->exit_class = skipped ? 0 : m->exit_class == 2 ? 2 : 3;
+    out->message = m->message ? m->message : skipped ? "skipped" : "the case failed";
+}
+
+static qg_status add_notice(judging *j, const char *text, qg_err *err)
+{
+    qg_run *run = j->run;
+
+    QG_NEED(text, err);
+    for (size_t i = 0; i < run->n_notices; i++)
+        if (strcmp(run->notices[i], text) == 0)
+            return QG_OK;
+    const char **more = QG_NEW_N(j->arena, const char *, run->n_notices + 1);
+    QG_NEED(more, err);
+    if (run->n_notices > 0)
+        memcpy(more, run->notices, run->n_notices * sizeof *more);
+    more[run->n_notices++] = text;
+    run->notices = more;
+    return QG_OK;
+}
+
+static qg_status notice_weights(judging *j, const golden_slot *slot, qg_err *err)
+{
+    if (!slot->tried || slot->status != QG_OK || !slot->other_weights)
+        return QG_OK;
+    return add_notice(j,
+                      qg_arena_format(j->arena,
+                                      "golden '%s' was blessed for other weights: renew it with "
+                                      "'quantgate bless %s' once the change is accepted",
+                                      slot->path, j->suite->path),
+                      err);
+}
+
+static qg_status judge_case(judging *j, qg_err *err)
+{
+    qg_run *run = j->run;
+
+    if (j->m->state != QG_CASE_MEASURED) {
+        judge_absence(&run->judgements[run->n_judgements++], j);
+        return QG_OK;
+    }
+    j->reference = reference_of(j);
+    j->fp16 = j->drift = (golden_slot){0};
+    for (size_t i = 0; i < j->expects->n; i++)
+        QG_PASS(judge_budget(&run->judgements[run->n_judgements++], j, &j->expects->at[i], err));
+    QG_PASS(notice_weights(j, &j->fp16, err));
+    return notice_weights(j, &j->drift, err);
+}
+
+static qg_status judge_all(judging *j, const qg_expects *expects, qg_err *err)
+{
+    qg_run *run = j->run;
+    size_t most = run->n_measurements;
+
+    for (size_t i = 0; i < run->n_measurements; i++)
+        most += expects[i].n;
+    run->n_judgements = 0;
+    run->judgements = QG_NEW_N(j->arena, qg_judgement, most);
+    QG_NEED(run->judgements, err);
+    for (size_t i = 0; i < run->n_measurements; i++) {
+        qg_arena_mark mark = qg_arena_here(j->scratch);
+        j->m = &run->measurements[i];
+        j->expects = &expects[i];
+        QG_PASS(judge_case(j, err));
+        qg_arena_rewind(j->scratch, mark);
+    }
+    qg_verdict_fold(run);
+    if (run->n_judgements == 0)
+        return add_notice(j, "nothing was judged: the suite has no budgets for these cases", err);
+    if (run->verdict == QG_VERDICT_SKIP)
+        return add_notice(j, "every case was skipped", err);
+    return QG_OK;
+}
+
+qg_status qg_judge_run(qg_run *run, qg_arena *arena, const qg_suite *suite,
+                       const qg_expects *expects, qg_err *err)
+{
+    judging j = {.run = run, .suite = suite, .arena = arena, .scratch = qg_arena_create()};
+
+    QG_NEED(j.scratch, err);
+    qg_status s = judge_all(&j, expects, err);
+    qg_arena_free(j.scratch);
+    return s;
+}
