@@ -86,8 +86,7 @@ static qg_status fill_slot(judging *j, golden_slot *slot, const qg_suite_model *
                        j->suite->path);
     if (!m->gold)
         return qg_fail(err, QG_ENOTFOUND, "case '%s' measured no prompts", m->id.id);
-    slot->path =
-        qg_gold_path(j->arena, dir, qg_method_name(owner->method), m->id.device, owner->name);
+    slot->path = qg_gold_path(j->arena, dir, owner->method, m->id.device, owner->name);
     QG_NEED(slot->path, err);
     qg_status s = qg_gold_read(&golden, j->scratch, slot->path, err);
     if (s == QG_ENOTFOUND) {
