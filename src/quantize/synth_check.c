@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "checkpoint/config.h"
 #include "checkpoint/shards.h"
+#include "tokenizer/tokenizer.h"
 
 #include "check_suites.h"
 
@@ -217,6 +218,26 @@ START_TEST(the_tokenizer_fills_the_vocabulary)
 }
 END_TEST
 
+START_TEST(text_survives_the_tokenizer)
+{
+    static const char text[] = "Gr\xc3\xbc\xc3\x9f \"dich\" \\ \t\r\n\xf0\x9f\x91\x8d  </s>";
+    const qg_tokenizer *t;
+    qg_ids ids;
+    qg_str back;
+
+    make("m", &(qg_synth_options){0});
+    ck_assert_int_eq(qg_tokenizer_open(&t, arena, inside("m"), &err), QG_OK);
+    ck_assert_uint_eq(qg_tokenizer_size(t), 307);
+    ck_assert_int_eq(qg_tokenizer_encode(&ids, arena, t, qg_str_from(text), 0, &err), QG_OK);
+    ck_assert_uint_eq(ids.n, 1 + (strlen(text) - 4) + 1); /* <s>, a token a byte, </s> */
+    ck_assert_int_eq(ids.id[0], 0);
+    ck_assert_int_eq(ids.id[1], 2 + 'G');
+    ck_assert_int_eq(ids.id[ids.n - 1], 1);
+    ck_assert_int_eq(qg_tokenizer_decode(&back, arena, t, ids.id + 1, ids.n - 1, 0, &err), QG_OK);
+    ck_assert(qg_str_is(back, text));
+}
+END_TEST
+
 static const struct {
     qg_synth_options options;
     qg_status status;
@@ -309,6 +330,7 @@ Suite *synth_check(void)
     tcase_add_test(t, the_dry_run_counts_what_is_written);
     tcase_add_test(t, presets_have_the_published_sizes);
     tcase_add_test(t, the_tokenizer_fills_the_vocabulary);
+    tcase_add_test(t, text_survives_the_tokenizer);
     tcase_add_loop_test(t, impossible_options_are_refused, 0, sizeof bad / sizeof *bad);
     tcase_add_test(t, what_exists_is_left_alone);
     tcase_add_test(t, a_full_disk_leaves_nothing);
