@@ -263,9 +263,11 @@ def variants():
     made = {"".join(m) for m in rest}
     few = {k: v for k, v in few.items() if len(k) == 1 or k in made or k in flavours}
     rest = [m for m in rest if m[0] in few and m[1] in few]
-    yield "model-unk", folder(bpe(few, rest, unk_token="<unk>"), **plain)
-    yield "model-unk-fuse", folder(bpe(few, rest, unk_token="<unk>", fuse_unk=True), **plain)
-    yield "model-no-unk", folder(bpe(few, rest), **plain)
+    few = {k: i for i, k in enumerate(few)}  # no holes, so that declared ids are those given
+    lacking = {**plain, "added": added_tokens(few, flavours)}
+    yield "model-unk", folder(bpe(few, rest, unk_token="<unk>"), **lacking)
+    yield "model-unk-fuse", folder(bpe(few, rest, unk_token="<unk>", fuse_unk=True), **lacking)
+    yield "model-no-unk", folder(bpe(few, rest), **lacking)
     yield "model-ignore-merges", folder(
         bpe(vocab, [m for i, m in enumerate(merges) if i % 3], ignore_merges=True), **plain)
     odd = {"\u00e9": FLAVOURS["<raw>"], "  ": FLAVOURS["<raw>"], "    ": FLAVOURS["<raw>"],
