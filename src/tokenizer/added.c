@@ -52,20 +52,18 @@ static qg_status read_token(qg_added_token *t, int64_t *id, qg_arena *arena, con
 static qg_status give_id(qg_added_token *t, int64_t declared, int64_t *next, const qg_vocab *model,
                          qg_err *err)
 {
-    int64_t given = qg_vocab_find(model, t->content);
+    int32_t known = qg_vocab_find(model, t->content);
+    int64_t given = known != QG_ID_NONE ? known : (*next)++;
 
-    if (given == QG_ID_NONE) {
-        given = (*next)++;
-        if (given <= QG_VOCAB_MAX_ID && qg_vocab_index(model, (int32_t)given) != model->n)
-            return qg_fail(err, QG_EFORMAT,
-                           "added token '" QG_STR_PRI "' gets id %lld, which the vocabulary uses",
-                           QG_STR_ARG(t->content), (long long)given);
-    }
     if (given != declared)
         return qg_fail(err, QG_EFORMAT,
                        "added token '" QG_STR_PRI "' declares id %lld, but its place is %lld",
                        QG_STR_ARG(t->content), (long long)declared, (long long)given);
     t->id = (int32_t)given; /* qg_vocab_open checks the range */
+    if (known == QG_ID_NONE && qg_vocab_index(model, t->id) != model->n)
+        return qg_fail(err, QG_EFORMAT,
+                       "added token '" QG_STR_PRI "' has id %d, which the vocabulary uses",
+                       QG_STR_ARG(t->content), t->id);
     return QG_OK;
 }
 

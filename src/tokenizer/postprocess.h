@@ -11,10 +11,12 @@ typedef struct qg_template {
     size_t n;
 } qg_template;
 
-/* `node` may be NULL or null (the text alone). Lives on the arena. */
-qg_status qg_template_open(qg_template *t, qg_arena *arena, const qg_json *node, qg_err *err);
+/* What the declared post-processors do to one text, with their special tokens or without. `node`
+ * may be NULL or null (the text alone). Lives on the arena. */
+qg_status qg_template_open(qg_template *t, qg_arena *arena, const qg_json *node, bool special,
+                           qg_err *err);
 
-/* The ids of a text inside its template; without `special` only the text. */
-void qg_template_apply(qg_idlist *out, const qg_template *t, const qg_idlist *text, bool special);
+/* Appends the ids of a text inside its template. */
+void qg_template_apply(qg_idlist *out, const qg_template *t, const qg_idlist *text);
 
 #endif

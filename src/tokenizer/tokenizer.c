@@ -35,7 +35,7 @@ struct qg_tokenizer {
     const qg_normalizer *normalizer;
     const qg_pretokenizer *pretokenizer;
     const qg_decoder *decoder;
-    qg_template template;
+    qg_template with_special, without_special;
     token *token; /* by rising id */
     size_t n;
 };
@@ -104,6 +104,16 @@ static qg_status join_tokens(qg_tokenizer *t, qg_arena *arena, qg_err *err)
     return QG_OK;
 }
 
+static qg_status check_template(const qg_tokenizer *t, qg_err *err)
+{
+    for (size_t i = 0; i < t->with_special.n; i++) {
+        int32_t id = t->with_special.id[i];
+        if (id != QG_ID_NONE && !qg_tokenizer_has(t, id))
+            return qg_fail(err, QG_EFORMAT, "post_processor adds id %d, which no token has", id);
+    }
+    return QG_OK;
+}
+
 static qg_status open_parts(qg_tokenizer *t, qg_arena *arena, const qg_json *root, qg_err *err)
 {
     qg_str version = QG_STR("1.0");
@@ -119,14 +129,12 @@ static qg_status open_parts(qg_tokenizer *t, qg_arena *arena, const qg_json *roo
     QG_PASS(qg_added_open(&t->added, arena, qg_json_get(root, "added_tokens"), &t->model.vocab,
                           t->normalizer, err));
     QG_PASS(qg_pretokenizer_open(&t->pretokenizer, arena, qg_json_get(root, "pre_tokenizer"), err));
-    QG_PASS(qg_template_open(&t->template, arena, qg_json_get(root, "post_processor"), err));
+    const qg_json *post = qg_json_get(root, "post_processor");
+    QG_PASS(qg_template_open(&t->with_special, arena, post, true, err));
+    QG_PASS(qg_template_open(&t->without_special, arena, post, false, err));
     QG_PASS(qg_decoder_open(&t->decoder, arena, qg_json_get(root, "decoder"), err));
     QG_PASS(join_tokens(t, arena, err));
-    for (size_t i = 0; i < t->template.n; i++)
-        if (t->template.id[i] != QG_ID_NONE && !qg_tokenizer_has(t, t->template.id[i]))
-            return qg_fail(err, QG_EFORMAT, "post_processor adds id %d, which no token has",
-                           t->template.id[i]);
-    return QG_OK;
+    return check_template(t, err);
 }
 
 qg_status qg_tokenizer_parse(const qg_tokenizer **out, qg_arena *arena, qg_str json,
@@ -200,7 +208,8 @@ static qg_status encode(qg_idlist *ids, const qg_tokenizer *t, qg_str text, unsi
     QG_PASS(qg_added_cut(&pieces, &t->added, true, err));
     QG_PASS(qg_pretokenize(&pieces, t->pretokenizer, err));
     QG_PASS(t->model.kind->encode(&inner, &t->model, &pieces, err));
-    qg_template_apply(ids, &t->template, &inner, !(flags & QG_ENCODE_NO_SPECIAL));
+    qg_template_apply(ids, flags & QG_ENCODE_NO_SPECIAL ? &t->without_special : &t->with_special,
+                      &inner);
     QG_NEED(!ids->failed, err);
     return QG_OK;
 }
