@@ -47,8 +47,8 @@ static void check_source(const qg_schema_reader *r, const qg_suite *s, const qg_
         COMPLAIN(r, recipe->place, "add from: with the name of a model",
                  "'quantize' of '%s' has no 'from' to be made from", m->name);
     if (recipe && qg_yaml_get(node, "quantization"))
-        COMPLAIN(r, m->method_place, NULL, "'%s' has both 'quantization' and 'quantize': keep one",
-                 m->name);
+        COMPLAIN(r, place_in(node, "quantization"), NULL,
+                 "'%s' has both 'quantization' and 'quantize': keep one", m->name);
     if (m->calibration && strcmp(m->method, "int8") != 0)
         COMPLAIN(r, place_in(node, "calibration"), NULL,
                  "'calibration' of '%s' has no use without 'quantization: int8'", m->name);
@@ -219,8 +219,8 @@ void qg_crosscheck(const qg_schema_reader *r, qg_suite *s, qg_suite_model *model
         check_recipe(r, &models[i], node);
     }
     resolve_reference(r, s, models, root);
-    check_budgets(r, s, root);
-    check_sizes(r, s, root);
     if (!qg_yaml_get(root, "quality") && !qg_yaml_get(root, "performance") && !root->broken)
         COMPLAIN(r, root->place, "add 'quality' or 'performance'", "nothing is measured");
+    check_budgets(r, s, root);
+    check_sizes(r, s, root);
 }

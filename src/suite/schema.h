@@ -53,7 +53,6 @@ const qg_key *qg_key_in(const qg_key *keys, const char *name); /* NULL: none */
 typedef struct qg_schema_reader {
     qg_arena *arena;
     qg_findings *findings;
-    const char *dir; /* folder of the suite file: paths are looked for there first */
 } qg_schema_reader;
 
 /* Checks `map` (NULL: absent, nothing is required then) against `keys` and stores at `out` + offset

@@ -2,7 +2,8 @@
  *
  * Markdown for people (suites/README.md and `lint --keys`) and JSON Schema, draft 7, for editors.
  * Both walk the same table as the reader, so they cannot tell of a key that does not exist. The
- * JSON Schema is laxer than the reader where a text may hold `${NAME}`: any text is let through.
+ * JSON Schema is laxer than the reader: a text may hold `${NAME}`, and a required key may stand in
+ * an included file.
  */
 #include "base/json.h"
 #include "record/metric.h"
@@ -45,7 +46,7 @@ static const char intro[] =
     "- A number is written with its unit where it has one: `ms us s ns`, `KiB MiB GiB B`, `%`, "
     "`pp`\n"
     "  (percentage points), `x`, `tok/s`, `d`.\n"
-    "- Paths are looked for beside the suite file, then in the current directory.\n"
+    "- Paths are looked for beside the file that names them, then in the current directory.\n"
     "- `include` builds on other files; YAML anchors, aliases and merge keys (`<<`) work, and top "
     "keys that\n"
     "  begin with `x-` are a place to keep them. `${NAME}` and `${NAME:-default}` expand in "
@@ -329,6 +330,10 @@ static void put_key(qg_json_writer *w, const qg_key *key)
 static void put_keys(qg_json_writer *w, const qg_key *keys)
 {
     qg_json_write_object(w);
+    if (keys == qg_suite_keys) {
+        qg_json_put_text(w, "$schema", "http://json-schema.org/draft-07/schema#");
+        qg_json_put_text(w, "title", "quantgate suite");
+    }
     qg_json_put_text(w, "type", "object");
     qg_json_write_key(w, "properties");
     qg_json_write_object(w);
@@ -354,13 +359,6 @@ qg_status qg_schema_json(qg_buf *out, qg_err *err)
     qg_json_writer w;
 
     qg_json_write_begin(&w, out);
-    qg_json_write_object(&w);
-    qg_json_put_text(&w, "$schema", "http://json-schema.org/draft-07/schema#");
-    qg_json_put_text(&w, "title", "quantgate suite");
-    qg_json_write_key(&w, "allOf");
-    qg_json_write_array(&w);
     put_keys(&w, qg_suite_keys);
-    qg_json_write_end_array(&w);
-    qg_json_write_close(&w);
     return qg_json_write_end(&w, err);
 }

@@ -52,6 +52,7 @@ static void unknown_key(const qg_schema_reader *r, const qg_key *keys, const qg_
         names[n] = k->name;
         qg_buf_format(&known, "%s %s", n++ ? "," : "", k->name);
     }
+    r->findings->out_of_memory |= known.failed;
     const char *hint = qg_schema_nearest(r, entry->key, names, n);
     COMPLAIN(r, entry->key_place, hint ? hint : known.ptr, "unknown key '" QG_STR_PRI "'",
              QG_STR_ARG(entry->key));
@@ -73,7 +74,7 @@ static bool is_known(const qg_key *keys, qg_str name)
 bool qg_schema_is(const qg_schema_reader *r, const char *name, const qg_yaml *node,
                   qg_yaml_type type)
 {
-    static const char *const wanted[] = {"a text", "a list", "a map"};
+    static const char *const wanted[] = {"a single value", "a list", "a map"};
 
     if (!node || node->broken)
         return false;
@@ -111,9 +112,9 @@ static bool read_choice(const qg_schema_reader *r, const qg_key *key, const qg_y
     qg_buf_init(&known, r->arena);
     for (size_t i = 0; i < n; i++)
         qg_buf_format(&known, "%s%s", i ? (i + 1 < n ? ", " : " or ") : "", names[i]);
-    COMPLAIN(r, node->place, qg_schema_nearest(r, node->text, names, n),
-             "'%s' must be %s, not '" QG_STR_PRI "'", key->name, known.ptr ? known.ptr : "",
-             QG_STR_ARG(node->text));
+    r->findings->out_of_memory |= known.failed;
+    COMPLAIN(r, node->place, NULL, "'%s' must be %s, not '" QG_STR_PRI "'", key->name,
+             known.ptr ? known.ptr : "", QG_STR_ARG(node->text));
     return false;
 }
 
@@ -172,13 +173,14 @@ static bool read_quantity(const qg_schema_reader *r, const qg_key *key, const qg
     return true;
 }
 
-/* Where a path of the suite leads: beside the suite file, else from the current directory. */
+/* Where a path leads: beside the file that names it, else from the current directory. */
 static bool read_path(const qg_schema_reader *r, const qg_key *key, const qg_yaml *node,
                       const char **out)
 {
     bool folder = key->type == QG_KEY_FOLDER;
     const char *here = node->text.ptr;
-    const char *beside = qg_path_join(r->arena, r->dir, here);
+    const char *dir = qg_path_dir(r->arena, node->place.file);
+    const char *beside = dir ? qg_path_join(r->arena, dir, here) : NULL;
 
     if (!beside) {
         r->findings->out_of_memory = true;
@@ -239,7 +241,7 @@ static void read_key(const qg_schema_reader *r, const qg_key *key, const qg_yaml
     char *at = (char *)out + key->offset;
 
     if (!node && map && key->required && !map->broken)
-        COMPLAIN(r, map->place, NULL, "'%s' is missing, %s", key->name, key->help);
+        COMPLAIN(r, map->place, NULL, "'%s' is missing: %s", key->name, key->help);
     if (key->type == QG_KEY_MAP) {
         bool is_map = qg_schema_is(r, key->name, node, QG_YAML_MAP);
         qg_schema_read(r, key->keys, is_map ? node : NULL, at);

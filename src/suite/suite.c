@@ -6,7 +6,6 @@
  */
 #include "suite/suite.h"
 
-#include "base/file.h"
 #include "suite/budgets.h"
 #include "suite/crosscheck.h"
 #include "suite/schema.h"
@@ -221,25 +220,25 @@ static qg_status first_error(const qg_findings *f, qg_err *err)
         qg_fail(err, QG_EFORMAT, "%s%s%s", e->message, e->suggestion ? "; " : "",
                 e->suggestion ? e->suggestion : "");
         qg_err_at(err, e->place.file, e->place.line, e->place.column);
-        break;
+        return QG_EFORMAT;
     }
-    return QG_EFORMAT;
+    return qg_fail(err, QG_EFORMAT, "%zu mistakes in the suite", f->n_errors);
 }
 
 qg_status qg_suite_read(qg_suite **out, qg_findings *findings, qg_arena *run, const char *path,
                         qg_err *err)
 {
     qg_suite *s = QG_NEW(run, qg_suite);
-    qg_schema_reader r = {run, findings, qg_path_dir(run, path)};
+    qg_schema_reader r = {run, findings};
     const qg_yaml *root = NULL;
 
     qg_findings_begin(findings, run);
-    QG_NEED(s && r.dir, err);
+    QG_NEED(s, err);
     s->path = qg_str_dup(run, qg_str_from(path));
     QG_NEED(s->path, err);
     qg_status status = qg_yaml_read(&root, s->hash, findings, run, path, err);
-    if (status != QG_OK && findings->n_errors == 0)
-        return status;
+    if (status != QG_OK && (status != QG_EFORMAT || findings->n_errors == 0))
+        return status; /* about the file itself, not what it says */
     if (status == QG_OK)
         read_all(&r, s, root);
     QG_NEED(!findings->out_of_memory, err);

@@ -3,8 +3,8 @@
  * qg_suite_read() checks all of it: every mistake is a finding, and only a suite without errors is
  * handed out, so its users need no checks of their own. Everything lives on the arena given.
  *
- * Paths in a suite are looked for beside the suite file, then in the current directory; what is
- * handed out is the one that exists (as that is opened from the current directory). Folders that
+ * Paths are looked for beside the file that names them (the suite or an included one), then in the
+ * current directory; what is handed out is the one that exists. Folders that
  * `bless` will make, and files that later commands write, need not exist yet: then they are taken
  * from the current directory.
  */

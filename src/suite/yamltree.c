@@ -411,9 +411,13 @@ static bool compose_entry(file *f, qg_yaml *map, const event *key, const qg_yaml
         return value != NULL;
     bool is_merge = !key->quoted && qg_str_is(key->text, "<<");
     const qg_yaml_entry *first = entry_of(map, key->text);
-    if (first || (is_merge && *merged)) {
-        COMPLAIN(r, key->place, NULL, "duplicate key '" QG_STR_PRI "'%s", QG_STR_ARG(key->text),
-                 is_merge ? ": merge a list of maps instead" : "");
+    if (is_merge && *merged) {
+        COMPLAIN(r, key->place, "merge a list of maps", "duplicate key '<<'");
+        return true;
+    }
+    if (first) {
+        COMPLAIN(r, key->place, NULL, "duplicate key '" QG_STR_PRI "'; it stands first at line %d",
+                 QG_STR_ARG(key->text), first->key_place.line);
         return true;
     }
     if (is_merge) {
@@ -542,6 +546,7 @@ static void explain_circle(reader *r, const file *f, const char *path, qg_place 
         qg_buf before;
         qg_buf_init(&before, r->arena);
         qg_buf_format(&before, "%s -> %s", f->path, chain.ptr ? chain.ptr : "");
+        r->findings->out_of_memory |= before.failed;
         chain = before;
     }
     COMPLAIN(r, place, NULL, "includes go in a circle: %s", chain.ptr ? chain.ptr : "");
