@@ -69,10 +69,10 @@ static const field model_fields[] = {
 };
 
 static const field caseid_fields[] = {
-    {NEEDED(qg_caseid, TEXT, id)},    {NEEDED(qg_caseid, TEXT, model)},
-    {NEEDED(qg_caseid, TEXT, method)},     {NEEDED(qg_caseid, TEXT, device)},
-    {NEEDED(qg_caseid, TEXT, kind)},       {F(qg_caseid, COUNT, batch)},
-    {F(qg_caseid, COUNT, input_len)}, {F(qg_caseid, COUNT, output_len)},
+    {NEEDED(qg_caseid, TEXT, id)},     {NEEDED(qg_caseid, TEXT, model)},
+    {NEEDED(qg_caseid, TEXT, method)}, {NEEDED(qg_caseid, TEXT, device)},
+    {NEEDED(qg_caseid, TEXT, kind)},   {F(qg_caseid, COUNT, batch)},
+    {F(qg_caseid, COUNT, input_len)},  {F(qg_caseid, COUNT, output_len)},
 };
 
 static const field case_fields[] = {
@@ -328,14 +328,24 @@ qg_status qg_run_to_json(qg_buf *out, const qg_run *run, qg_err *err)
 
 typedef struct reader {
     qg_arena *arena;
-    const char *name;  /* of the file                                  */
-    const char *where; /* "case 'fp16/quality'", "judgement 3": for messages */
+    const char *name;  /* of the file                                     */
+    const char *where; /* "run", "machine", "case 'fp16/quality'"         */
+    const char *rows;  /* key of the array of structs at hand, NULL: none */
+    size_t row;
     qg_err *err;
 } reader;
 
-#define BAD(r, ...)                                                                                \
-    (qg_fail((r)->err, QG_EFORMAT, __VA_ARGS__), qg_note((r)->err, "%s", (r)->where),              \
-     qg_note((r)->err, "reading '%s'", (r)->name), QG_EFORMAT)
+/* Where we are, for the error just recorded. */
+static qg_status at_place(const reader *r)
+{
+    if (r->rows)
+        qg_note(r->err, "entry %zu of '%s'", r->row, r->rows);
+    qg_note(r->err, "%s", r->where);
+    qg_note(r->err, "reading '%s'", r->name);
+    return QG_EFORMAT;
+}
+
+#define BAD(r, ...) (qg_fail((r)->err, QG_EFORMAT, __VA_ARGS__), at_place(r))
 
 static qg_status read_text(reader *r, const qg_json *v, const char *key, const char **out)
 {
@@ -465,13 +475,10 @@ static qg_status read_rows(reader *r, const qg_json *object, const char *key, co
 
     QG_PASS(read_array(r, object, key, size, &array, rows, n_rows));
     memcpy(&at, rows, sizeof at);
-    for (size_t i = 0; i < *n_rows; i++) {
-        qg_status s = read_fields(r, qg_json_at(array, i), f, n_fields, at + i * size);
-        if (s != QG_OK) {
-            qg_note(r->err, "entry %zu of '%s'", i, key);
-            return s;
-        }
-    }
+    r->rows = key;
+    for (r->row = 0; r->row < *n_rows; r->row++)
+        QG_PASS(read_fields(r, qg_json_at(array, r->row), f, n_fields, at + r->row * size));
+    r->rows = NULL;
     return QG_OK;
 }
 

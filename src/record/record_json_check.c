@@ -1,0 +1,287 @@
+/* Unit tests of record/record_json: a stored run by hand, its way out and back, and every way to
+ * spoil it. */
+#include "record/record_json.h"
+
+#include "base/file.h"
+#include "check_suites.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static qg_arena *arena;
+static qg_err err;
+
+static void set_up(void)
+{
+    arena = qg_arena_create();
+    qg_err_clear(&err);
+}
+
+static void tear_down(void)
+{
+    qg_arena_free(arena);
+}
+
+static qg_str stored_run(void)
+{
+    qg_str text;
+    const char *root = getenv("QG_ROOT");
+    char *path = qg_path_join(arena, root ? root : ".", "golden/reports/run.json");
+    ck_assert_int_eq(qg_file_read(&text, arena, path, 1 << 20, &err), QG_OK);
+    return text;
+}
+
+START_TEST(every_part_is_read)
+{
+    qg_run *r;
+
+    ck_assert_int_eq(qg_run_from_json(&r, arena, stored_run(), "run.json", &err), QG_OK);
+    ck_assert_str_eq(r->suite, "release gate <nightly> & \"friends\" \xf0\x9f\x98\x80");
+    ck_assert_int_eq(r->wall_ns, 83500000000);
+    ck_assert_int_eq(r->verdict, QG_VERDICT_ERROR);
+    ck_assert_int_eq(r->exit_code, 2);
+    ck_assert_str_eq(r->machine.tier, "avx2");
+    ck_assert_ptr_null(r->machine.gpu);
+    ck_assert_int_eq(r->machine.n_threads, 2);
+    ck_assert_uint_eq(r->n_models, 2);
+    ck_assert_int_eq(r->models[1].bytes, 2490368);
+    ck_assert_uint_eq(r->n_measurements, 8);
+    const qg_measurement *m = &r->measurements[0];
+    ck_assert_str_eq(m->id.id, "fp16/quality");
+    ck_assert_int_eq(m->state, QG_CASE_MEASURED);
+    ck_assert_int_eq(m->line, 12);
+    ck_assert_uint_eq(m->n_docs, 2);
+    ck_assert_double_eq(m->docs[1].sum_nll, 928.125);
+    ck_assert_int_eq(m->docs[1].hits, 210);
+    ck_assert_ptr_nonnull(m->gold);
+    const qg_gold_position *p = m->gold->prompts[0].positions;
+    ck_assert(qg_str_is(p[1].bytes, " \xf0\x9f\x98\x80"));
+    ck_assert_int_eq(p[1].top[1].id, 5);
+    ck_assert_double_eq(p[1].top[1].logprob, -1.5);
+    ck_assert(p[0].has_tail && !p[1].has_tail);
+    ck_assert_double_eq(m->gold->prompts[0].greedy[1].margin, 0.0625);
+    m = &r->measurements[1];
+    ck_assert_int_eq(m->id.batch, 1);
+    ck_assert_str_eq(m->series[1].name, "tpot");
+    ck_assert_double_eq(m->series[1].samples[4], 3187500);
+    ck_assert_int_eq(m->scalars[2].metric, QG_METRIC_KV_CACHE);
+    ck_assert_ptr_null(m->gold);
+    ck_assert_int_eq(r->measurements[3].state, QG_CASE_FAILED);
+    ck_assert_int_eq(r->measurements[3].exit_class, 3);
+    ck_assert_uint_eq(r->n_judgements, 14);
+    const qg_judgement *j = &r->judgements[2];
+    ck_assert_int_eq(j->metric, QG_METRIC_SAME_TOP);
+    ck_assert(j->at_least && j->has_limit && j->has_value);
+    ck_assert_double_eq(j->limit, 0.995);
+    ck_assert_int_eq(j->column, 50);
+    ck_assert_int_eq(r->judgements[9].metric, QG_METRIC_NONE);
+    ck_assert_str_eq(r->judgements[12].expires, "2026-12-31");
+    ck_assert_uint_eq(r->n_notices, 1);
+}
+END_TEST
+
+START_TEST(what_is_read_is_written_as_it_was)
+{
+    qg_str text = stored_run();
+    qg_run *r;
+    qg_buf b;
+
+    ck_assert_int_eq(qg_run_from_json(&r, arena, text, "run.json", &err), QG_OK);
+    qg_buf_init(&b, arena);
+    ck_assert_int_eq(qg_run_to_json(&b, r, &err), QG_OK);
+    ck_assert_uint_eq(b.len, text.len);
+    ck_assert(qg_str_eq(qg_buf_view(&b), text));
+    ck_assert(qg_str_starts(text, QG_STR("{\"schema\":1,")));
+}
+END_TEST
+
+typedef struct spoil {
+    const char *from, *to; /* replaced once in the stored run */
+    const char *message;   /* part of the formatted error     */
+} spoil;
+
+static const spoil spoils[] = {
+    {"\"schema\":1", "\"schema\":2", "schema 2, this program reads 1"},
+    {"\"schema\":1", "\"schema\":\"1\"", "'schema' is a string, an integer was expected"},
+    {"\"schema\":1,", "", "no 'schema'"},
+    {"\"wall_ns\":83500000000", "\"wall_ns\":-1", "'wall_ns' is -1, which is out of range"},
+    {"\"wall_ns\":83500000000", "\"wall_ns\":1.5", "'wall_ns' is a number, an integer"},
+    {"\"wall_ns\":83500000000", "\"wall_ns\":1e400", "JSON"},
+    {"\"wall_ns\":83500000000", "\"wall_ns\":NaN", "JSON"},
+    {"\"verdict\":\"error\",\"exit_code\":2", "\"verdict\":\"err\",\"exit_code\":2",
+     "unknown value 'err'"},
+    {"\"exit_code\":2,", "", "'exit_code' is absent"},
+    {"\"exit_code\":2,", "\"exit_code\":5000000000,", "'exit_code' is 5000000000"},
+    {"\"suite\":\"release", "\"suite\":\"\\u0000", "'suite' holds a NUL"},
+    {"\"machine\":{", "\"machine\":[],\"m\":{", "machine: an array was found"},
+    {"\"cases\":[", "\"cases\":7,\"c\":[", "'cases' is an integer, an array was expected"},
+    {"\"models\":[", "\"models\":[null,", "run: entry 0 of 'models': null was found"},
+    {"\"id\":\"fp16/perf/b4\"", "\"id\":\"fp16/perf/b1\"", "case 'fp16/perf/b1': the case occurs"},
+    {"\"id\":\"fp16/perf/b4\"", "\"id\":null", "case 2: 'id' is null"},
+    {"\"state\":\"measured\"", "\"state\":\"done\"", "'state' has the unknown value 'done'"},
+    {"21500000,", "-21500000,", "sample 0 of 'ttft' is negative"},
+    {"21500000,", "\"21500000\",", "'ttft' is a string, a finite number"},
+    {"\"name\":\"ttft\"", "\"name\":null", "a series has no 'name'"},
+    {"\"metric\":\"memory_peak\"", "\"metric\":\"memory_peek\"", "unknown value 'memory_peek'"},
+    {"\"metric\":\"memory_peak\"", "\"metric\":null", "scalar 0 has no metric"},
+    {"\"n_scored\":700", "\"n_scored\":-700",
+     "case 'fp16/quality': entry 0 of 'docs': 'n_scored' is -700"},
+    {"\"bytes\":\"3c733e\"", "\"bytes\":\"3c733\"", "'bytes' is not a string of hex"},
+    {"\"bytes\":\"3c733e\"", "\"bytes\":\"3g\"", "'bytes' is not a string of hex"},
+    {"\"top_ids\":[5,2]", "\"top_ids\":[5]", "not of one length"},
+    {"\"top_ids\":[5,2]", "\"top_ids\":[5,-2]", "'top_ids' is -2"},
+    {"\"top_logprobs\":[-0.25", "\"top_logprobs\":[null", "'top_logprobs' is null"},
+    {"\"margin\":1", "\"margin\":true", "'margin' is a boolean"},
+    {"\"tokenizer_hash\":\"b", "\"token\":\"b", ""}, /* of a model: may be absent */
+    {"\"case\":\"fp16/quality\",\"metric\":\"ppl\"", "\"metric\":\"ppl\"", "'case' is absent"},
+    {"\"has_value\":true", "\"has_value\":1", "'has_value' is an integer, a boolean"},
+    {"\"notices\":[", "\"notices\":[null,", "notice 0 is null"},
+};
+
+START_TEST(a_spoiled_run_is_refused_with_the_place)
+{
+    const spoil *s = &spoils[_i];
+    qg_str text = stored_run();
+    const char *at = strstr(text.ptr, s->from);
+    char message[2048];
+    qg_run *r;
+    qg_buf b;
+
+    ck_assert_ptr_nonnull(at);
+    qg_buf_init(&b, arena);
+    qg_buf_append(&b, text.ptr, (size_t)(at - text.ptr));
+    qg_buf_text(&b, s->to);
+    qg_buf_text(&b, at + strlen(s->from));
+    qg_status status = qg_run_from_json(&r, arena, qg_buf_view(&b), "run.json", &err);
+    if (!s->message[0]) {
+        ck_assert_int_eq(status, QG_OK);
+        return;
+    }
+    ck_assert_int_eq(status, QG_EFORMAT);
+    qg_err_format(&err, message, sizeof message);
+    ck_assert_msg(strstr(message, s->message), "'%s' lacks '%s'", message, s->message);
+    ck_assert_ptr_nonnull(strstr(message, "run.json"));
+}
+END_TEST
+
+START_TEST(truncations_are_refused)
+{
+    qg_str text = stored_run();
+
+    for (size_t n = 0; n + 2 < text.len; n += n < 200 ? 1 : 97) {
+        qg_arena *a = qg_arena_create();
+        char *copy = qg_arena_copy(a, text.ptr, n);
+        qg_run *r;
+        ck_assert_int_eq(qg_run_from_json(&r, a, (qg_str){copy, n}, "run.json", NULL), QG_EFORMAT);
+        qg_arena_free(a);
+    }
+}
+END_TEST
+
+START_TEST(non_finite_numbers_are_named)
+{
+    qg_scalar scalar = {QG_METRIC_PPL, NAN, 1};
+    qg_measurement m = {.id = {.id = "x", .model = "x"}, .scalars = &scalar, .n_scalars = 1};
+    qg_run run = {.measurements = &m, .n_measurements = 1};
+    qg_buf b;
+
+    qg_buf_init(&b, arena);
+    ck_assert_int_eq(qg_run_to_json(&b, &run, &err), QG_ENONFINITE);
+    ck_assert_ptr_nonnull(strstr(err.message, "'value'"));
+}
+END_TEST
+
+START_TEST(too_many_cases_are_refused)
+{
+    qg_run *r;
+    qg_buf b;
+
+    qg_buf_init(&b, arena);
+    qg_buf_text(&b,
+                "{\"schema\":1,\"verdict\":\"pass\",\"exit_code\":0,\"machine\":{},\"cases\":[0");
+    for (int i = 0; i < QG_RUN_CASES_MAX; i++)
+        qg_buf_text(&b, ",0");
+    qg_buf_text(&b, "]}");
+    ck_assert_int_eq(qg_run_from_json(&r, arena, qg_buf_view(&b), "run.json", &err), QG_EFORMAT);
+    ck_assert_ptr_nonnull(strstr(err.message, "more than 10000 cases"));
+}
+END_TEST
+
+START_TEST(a_minimal_run_has_zeros_and_nulls)
+{
+    qg_run *r;
+
+    ck_assert_int_eq(qg_run_from_json(&r, arena,
+                                      QG_STR("{\"schema\":1,\"new key\":[],\"verdict\":\"pass\","
+                                             "\"exit_code\":0,\"machine\":{}}"),
+                                      "run.json", &err),
+                     QG_OK);
+    ck_assert_ptr_null(r->suite);
+    ck_assert_uint_eq(r->n_measurements, 0);
+    ck_assert_int_eq(r->wall_ns, 0);
+}
+END_TEST
+
+START_TEST(a_million_samples_are_read)
+{
+    static double samples[1000000];
+    qg_series series = {"itl", samples, 1000000};
+    qg_measurement m = {
+        .id = {.id = "x", .model = "x", .method = "fp16", .device = "cpu", .kind = "performance"},
+        .series = &series,
+        .n_series = 1};
+    qg_run run = {.measurements = &m, .n_measurements = 1}, *again;
+    qg_buf b;
+
+    for (size_t i = 0; i < 1000000; i++)
+        samples[i] = 1e6 + (double)(i * 7919 % 1000003) / 3;
+    qg_buf_init(&b, arena);
+    ck_assert_int_eq(qg_run_to_json(&b, &run, &err), QG_OK);
+    ck_assert_int_eq(qg_run_from_json(&again, arena, qg_buf_view(&b), "run.json", &err), QG_OK);
+    ck_assert_int_eq(memcmp(again->measurements[0].series[0].samples, samples, sizeof samples), 0);
+}
+END_TEST
+
+START_TEST(lack_of_memory_is_said)
+{
+    qg_str text = stored_run();
+    qg_status s;
+    long n = 1;
+
+    do {
+        qg_arena *a = qg_arena_create();
+        qg_run *r;
+        qg_buf b;
+        qg_arena_fail_after(n);
+        s = qg_run_from_json(&r, a, text, "run.json", NULL);
+        qg_buf_init(&b, a);
+        if (s == QG_OK)
+            s = qg_run_to_json(&b, r, NULL);
+        bool waiting = qg_arena_fail_after(0);
+        ck_assert_msg(waiting ? s == QG_OK : s == QG_ENOMEM, "allocation %ld gives %d", n, s);
+        qg_arena_free(a);
+        n += n < 300 ? 1 : 37;
+    } while (s != QG_OK);
+}
+END_TEST
+
+Suite *record_json_check(void)
+{
+    Suite *s = suite_create("record_json_check");
+    TCase *t = tcase_create("record_json");
+
+    tcase_add_checked_fixture(t, set_up, tear_down);
+    tcase_set_timeout(t, 30);
+    tcase_add_test(t, every_part_is_read);
+    tcase_add_test(t, what_is_read_is_written_as_it_was);
+    tcase_add_loop_test(t, a_spoiled_run_is_refused_with_the_place, 0,
+                        sizeof spoils / sizeof *spoils);
+    tcase_add_test(t, truncations_are_refused);
+    tcase_add_test(t, non_finite_numbers_are_named);
+    tcase_add_test(t, too_many_cases_are_refused);
+    tcase_add_test(t, a_minimal_run_has_zeros_and_nulls);
+    tcase_add_test(t, a_million_samples_are_read);
+    tcase_add_test(t, lack_of_memory_is_said);
+    suite_add_tcase(s, t);
+    return s;
+}
