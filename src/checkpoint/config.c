@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { REQUIRED = INT_MIN, MAX_CONFIG_BYTES = 16 << 20 };
+enum { REQUIRED = INT_MIN, MAX_CONFIG_BYTES = 4 << 20 };
 
 /* Defaults of transformers' configuration classes where they differ; the first row serves all other
  * families. n_kv_heads 0: as many as heads. */

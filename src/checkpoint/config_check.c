@@ -400,6 +400,7 @@ Suite *config_check(void)
     TCase *t = tcase_create("config");
 
     tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 60);
     tcase_add_test(t, absent_keys_take_the_defaults_of_transformers);
     tcase_add_test(t, the_spelling_of_transformers_4);
     tcase_add_test(t, the_spelling_of_transformers_5);

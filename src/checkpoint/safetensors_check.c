@@ -211,6 +211,19 @@ START_TEST(a_deep_header_is_refused)
 }
 END_TEST
 
+START_TEST(a_header_of_endless_values_is_refused)
+{
+    enum { N_VALUES = 1100000 };
+    char *header = qg_arena_alloc(arena, 2 * N_VALUES + 8);
+
+    memcpy(header, "{\"a\":[0", 7);
+    for (size_t i = 0; i < N_VALUES; i++)
+        memcpy(header + 7 + 2 * i, ",0", 2);
+    put(header, 0);
+    expect_refusal(QG_EFORMAT, "the header lists 1100000 values");
+}
+END_TEST
+
 START_TEST(a_file_that_is_no_safetensors_is_refused)
 {
     ck_assert_int_eq(qg_file_write(path, QG_STR(""), &err), QG_OK);
@@ -354,12 +367,14 @@ Suite *safetensors_check(void)
     TCase *t = tcase_create("safetensors");
 
     tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 60);
     tcase_add_test(t, tensors_are_views_on_the_data);
     tcase_add_test(t, alignment_is_recorded);
     tcase_add_test(t, a_file_without_tensors_is_fine);
     tcase_add_loop_test(t, a_bad_header_is_refused, 0, sizeof bad_headers / sizeof *bad_headers);
     tcase_add_test(t, a_header_that_lies_about_its_length_is_refused);
     tcase_add_test(t, a_deep_header_is_refused);
+    tcase_add_test(t, a_header_of_endless_values_is_refused);
     tcase_add_test(t, a_file_that_is_no_safetensors_is_refused);
     tcase_add_test(t, a_file_without_permission_is_refused);
     tcase_add_test(t, every_failed_allocation_is_reported);

@@ -16,7 +16,7 @@
 #define INDEX_NAME  "model.safetensors.index.json"
 #define SUFFIX      QG_STR(".safetensors")
 
-enum { MAX_INDEX_BYTES = 64 << 20 };
+enum { MAX_INDEX_BYTES = 32 << 20 };
 
 /* A tensor and where it lies, or (from the index) where it should lie. */
 typedef struct entry {

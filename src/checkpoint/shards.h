@@ -17,7 +17,7 @@
 #include "base/hash.h"
 #include "checkpoint/safetensors.h"
 
-enum { QG_CHECKPOINT_MAX_SHARDS = 4096 };
+enum { QG_CHECKPOINT_MAX_SHARDS = 1024 };
 
 typedef struct qg_checkpoint qg_checkpoint;
 
