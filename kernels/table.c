@@ -36,6 +36,24 @@ static void fill_ref(qgk_table *t)
     qgk_f16_ref(t);
 }
 
+static size_t scratch_avx2(const qgk_limits *limits)
+{
+    return larger(qgk_attention_avx2_scratch(limits), qgk_f16_avx2_scratch(limits));
+}
+
+static void fill_avx2(qgk_table *t)
+{
+    t->tier = "avx2";
+    t->scratch_bytes = scratch_avx2;
+    qgk_embed_avx2(t);
+    qgk_norm_avx2(t);
+    qgk_rope_avx2(t);
+    qgk_attention_avx2(t);
+    qgk_activation_avx2(t);
+    qgk_argmax_avx2(t);
+    qgk_f16_avx2(t);
+}
+
 void qgk_table_init(qgk_table *table, unsigned features)
 {
     features &= qgk_cpu_features();
@@ -43,4 +61,5 @@ void qgk_table_init(qgk_table *table, unsigned features)
     fill_ref(table);
     if (!(features & QGK_CPU_AVX2))
         return;
+    fill_avx2(table);
 }

@@ -19,4 +19,14 @@ void qgk_f16_ref(qgk_table *t);
 size_t qgk_attention_ref_scratch(const qgk_limits *limits);
 size_t qgk_f16_ref_scratch(const qgk_limits *limits);
 
+void qgk_embed_avx2(qgk_table *t);
+void qgk_norm_avx2(qgk_table *t);
+void qgk_rope_avx2(qgk_table *t);
+void qgk_attention_avx2(qgk_table *t);
+void qgk_activation_avx2(qgk_table *t);
+void qgk_argmax_avx2(qgk_table *t);
+void qgk_f16_avx2(qgk_table *t);
+size_t qgk_attention_avx2_scratch(const qgk_limits *limits);
+size_t qgk_f16_avx2_scratch(const qgk_limits *limits);
+
 #endif
