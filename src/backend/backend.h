@@ -32,7 +32,10 @@ struct qg_backend {
     void (*download)(qg_backend *b, void *to, const void *from, size_t bytes); /* waits */
     /* Waits for all that was started; a kernel that failed surfaces here with its name. */
     qg_status (*sync)(qg_backend *b, qg_err *err);
-    /* Whether host memory (a mapped file) can be read by kernels as it is. */
+    /* Bytes that can be had of this memory now, -1 where nobody knows. */
+    int64_t (*available)(const qg_backend *b);
+    /* Whether memory is shared with the host: kernels read a mapped file as it is, and the host
+     * reads buffers without a download. */
     bool reads_host_memory;
 };
 
@@ -40,6 +43,12 @@ struct qg_backend {
  * reason. */
 qg_status qg_backend_open(qg_backend **out, qg_arena *arena, const qg_backend_options *options,
                           qg_err *err);
+
+/* The backends behind the names, each in a file of its own; call qg_backend_open(). */
+qg_status qg_backend_cpu_open(qg_backend **out, qg_arena *arena, const qg_backend_options *options,
+                              qg_err *err);
+qg_status qg_backend_cuda_open(qg_backend **out, qg_arena *arena, const qg_backend_options *options,
+                               qg_err *err);
 
 /* Sizes ctx->scratch; called once, when the largest shapes are known. Counted as workspace. */
 qg_status qg_backend_reserve_scratch(qg_backend *b, const qgk_limits *limits, qg_err *err);
