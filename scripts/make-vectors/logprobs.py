@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Log-probability vectors of a Hugging Face folder: what transformers computes in float32.
 
-How: the stored weights are widened to float32 and run on the CPU with plain ("eager") attention;
+How: the stored matrices are rounded to float16 (as the program under test holds them; this changes
+F32 folders only), widened to float32 and run on the CPU with plain ("eager") attention;
 the softmax is taken in double. Line 1 of the output is a head with versions and hashes, each
 further line a prompt: its ids, the log-probability of each id given those before it, the best
 ids after each position, and a greedy continuation with its margins (end tokens do not stop it).
@@ -102,6 +103,9 @@ def load(folder):
     transformers.utils.logging.disable_progress_bar()
     model = AutoModelForCausalLM.from_pretrained(
         folder, dtype=torch.float32, attn_implementation="eager")
+    for p in model.parameters():
+        if p.dim() == 2:
+            p.data = p.data.half().float()
     return model.eval(), Tokenizer.from_file(str(folder / "tokenizer.json"))
 
 
