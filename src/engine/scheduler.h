@@ -24,9 +24,9 @@ typedef struct qg_completion {
     qg_str text;        /* without special tokens, cut before a stop string */
     const char *finish; /* "stop" or "length" */
     double *margins;    /* [ids.n] logit of the best minus second best at each choice */
-    int64_t first_ns;   /* monotonic times: when the request was admitted to its first token, */
-    int64_t *token_ns;  /* and of each token, absolute */
-    int64_t start_ns;
+    int64_t start_ns;   /* monotonic, absolute: when the request was admitted */
+    int64_t *token_ns;  /* [ids.n] and each of its tokens was there */
+    int64_t first_ns;   /* from start_ns to the first token */
 } qg_completion;
 
 /* Called after each token with the text that it completes (never half a character); may be NULL. */

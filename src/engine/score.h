@@ -31,12 +31,16 @@ typedef struct qg_score {
     int n_scored;    /* n - 1 */
 } qg_score;
 
-/* Scores n_seqs sequences as one batch (each in a session of its own, all closed again). Results
+/* Scores n_seqs sequences, each in a session of its own, all closed again: together as far as
+ * sessions and KV cache have room, the rest in further batches (the numbers are the same). Results
  * are on the arena. top_k is cut at the vocabulary. */
 qg_status qg_score_ids(qg_score *out, qg_arena *arena, qg_engine *e, const qg_ids *seqs, int n_seqs,
                        int top_k, qg_err *err);
 
-/* Pieces that others need too. */
+/* Pieces that others need too. Logits are finite, n at least 1. */
+int32_t qg_argmax(const float *logits, int n); /* ties to the lower index */
+/* The best minus the second best; 0 where there is only one. */
+double qg_margin(const float *logits, int n);
 double qg_log_sum_exp(const float *logits, int n);
 /* The k best of logits [n], best first, ties by lower index; returns min(k, n). `best` holds k. */
 int qg_top_k(int32_t *best, const float *logits, int n, int k);

@@ -19,6 +19,14 @@ void qg_session_close(qg_session *s);
 int qg_session_len(const qg_session *s);
 void qg_session_rewind(qg_session *s, int n_tokens); /* keeps the first n_tokens */
 
+/* What new sessions can have at this moment. */
+typedef struct qg_room {
+    int n_sessions, n_blocks; /* not in use */
+    int block_tokens, max_len;
+} qg_room;
+qg_room qg_engine_room(const qg_engine *e);
+int qg_room_blocks(const qg_room *room, int n_tokens); /* that a session of n_tokens takes */
+
 typedef enum qg_want { QG_WANT_NOTHING, QG_WANT_LAST, QG_WANT_ALL } qg_want;
 
 typedef struct qg_feed {

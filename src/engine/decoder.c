@@ -1,0 +1,224 @@
+/* The forward pass of a pre-norm decoder (Llama; Touvron et al. 2023), top to bottom:
+ *
+ *     x = embed(ids)
+ *     a layer:  x += o(attention(rope(qkv(norm(x)))));  x += down(swiglu(gate_up(norm(x))))
+ *     logits = head(norm(x)) of the rows that want them
+ *
+ * Invariant: every value depends on its own row and the cache of its sequence alone, so how tokens
+ * are cut into passes changes no bit.
+ */
+#include "engine/decoder.h"
+
+#include "engine/rope.h"
+
+#include <math.h>
+
+/* ---- memory ---- */
+
+static int32_t *deal(int32_t **next, size_t count)
+{
+    int32_t *at = *next;
+
+    *next = at ? at + count : NULL;
+    return at;
+}
+
+static size_t tables_count(const qg_sizes *s)
+{
+    size_t rows = (size_t)s->max_rows, seqs = (size_t)s->max_seqs;
+
+    return 4 * rows + 2 * seqs + 1 + seqs * (size_t)s->blocks_per_seq;
+}
+
+static void deal_tables(qg_pass_tables *t, int32_t *base, const qg_sizes *s)
+{
+    size_t rows = (size_t)s->max_rows, seqs = (size_t)s->max_seqs;
+
+    t->ids = deal(&base, rows);
+    t->row_seq = deal(&base, rows);
+    t->row_pos = deal(&base, rows);
+    t->wanted = deal(&base, rows);
+    t->seq_row = deal(&base, seqs + 1);
+    t->seq_len = deal(&base, seqs);
+    t->block_table = deal(&base, seqs * (size_t)s->blocks_per_seq);
+}
+
+static int qkv_width(const qg_model_config *c)
+{
+    return (c->n_heads + 2 * c->n_kv_heads) * c->head_dim;
+}
+
+void qg_transformer_layout(qg_transformer *d, qg_slab *activations, qg_slab *workspace)
+{
+    const qg_model_config *c = d->config;
+    const qg_sizes *s = &d->sizes;
+    size_t act = (size_t)d->backend->table.act_bytes, rows = (size_t)s->max_rows;
+    size_t hidden = (size_t)c->hidden_size, ffn = (size_t)c->intermediate_size;
+    size_t slice = (size_t)s->logits_rows;
+
+    d->x = qg_slab_take(activations, rows * hidden, act);
+    d->normed = qg_slab_take(activations, rows * hidden, act);
+    d->qkv = qg_slab_take(activations, rows * (size_t)qkv_width(c), act);
+    d->attended = qg_slab_take(activations, rows * (size_t)(c->n_heads * c->head_dim), act);
+    d->delta = qg_slab_take(activations, rows * hidden, act);
+    d->gate_up = qg_slab_take(activations, rows * 2 * ffn, act);
+    d->gated = qg_slab_take(activations, rows * ffn, act);
+    d->picked = qg_slab_take(activations, slice * hidden, act);
+    d->logits = qg_slab_take(activations, slice * (size_t)c->vocab_size, sizeof(float));
+    d->best = qg_slab_take(activations, slice, sizeof(int32_t));
+    deal_tables(&d->device, qg_slab_take(workspace, tables_count(s), sizeof(int32_t)), s);
+    d->cos_sin = qg_slab_take(workspace, (size_t)s->max_len * (size_t)c->head_dim, sizeof(float));
+}
+
+qg_status qg_transformer_open(qg_transformer *d, qg_arena *arena, qg_err *err)
+{
+    int head_dim = d->config->head_dim;
+    int32_t *tables = QG_NEW_N(arena, int32_t, tables_count(&d->sizes));
+    float *inv_freq = QG_NEW_N(arena, float, (size_t)head_dim);
+    float *row = QG_NEW_N(arena, float, (size_t)head_dim);
+
+    QG_NEED(tables && inv_freq && row, err);
+    deal_tables(&d->pass, tables, &d->sizes);
+    if (!d->backend->reads_host_memory) {
+        d->host_logits = QG_NEW_N(arena, float, (size_t)d->config->vocab_size);
+        QG_NEED(d->host_logits, err);
+    }
+    qg_rope_frequencies(inv_freq, &d->config->rope, head_dim);
+    for (int i = 0; i < d->sizes.max_len; i++) {
+        qg_rope_angles(row, inv_freq, head_dim, i);
+        d->backend->upload(d->backend, d->cos_sin + (size_t)i * (size_t)head_dim, row,
+                           (size_t)head_dim * sizeof *row);
+    }
+    return QG_OK;
+}
+
+static int larger(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+qgk_limits qg_transformer_limits(const qg_transformer *d)
+{
+    const qg_model_config *c = d->config;
+    int hidden = c->hidden_size, ffn = c->intermediate_size, q = c->n_heads * c->head_dim;
+
+    return (qgk_limits){
+        .n_threads = d->backend->ctx.n_threads,
+        .max_rows = d->sizes.max_rows,
+        .max_seqs = d->sizes.max_seqs,
+        .max_k = larger(larger(hidden, ffn), q),
+        .max_n = larger(larger(qkv_width(c), 2 * ffn), larger(hidden, c->vocab_size)),
+        .max_len = d->sizes.max_len,
+        .n_heads = c->n_heads,
+        .head_dim = c->head_dim,
+    };
+}
+
+/* ---- the pass ---- */
+
+static void linear(qg_transformer *d, void *out, const qgk_act *x, const qgk_weight *w, int rows,
+                   int f32_out)
+{
+    qgk_ctx *ctx = &d->backend->ctx;
+
+    ctx->table->linear[w->format].product(ctx, out, x, w, rows, f32_out);
+}
+
+/* x's norm is in `normed`; leaves the block's output in `delta`. */
+static void attention_block(qg_transformer *d, const qg_layer *layer, const qgk_kv *kv,
+                            const qgk_batch *batch)
+{
+    const qg_model_config *c = d->config;
+    const qgk_table *t = &d->backend->table;
+    qgk_ctx *ctx = &d->backend->ctx;
+    int width = qkv_width(c), rows = batch->n_rows;
+    size_t q = (size_t)(c->n_heads * c->head_dim), k = (size_t)(c->n_kv_heads * c->head_dim);
+    qgk_act *keys = qgk_act_at(t, d->qkv, q), *values = qgk_act_at(t, d->qkv, q + k);
+    float scale = (float)(1 / sqrt(c->head_dim));
+
+    linear(d, d->qkv, d->normed, &layer->qkv, rows, 0);
+    /* the heads of q and of k stand side by side */
+    t->rope(ctx, d->qkv, width, d->cos_sin, batch->row_pos, rows, c->n_heads + c->n_kv_heads,
+            c->head_dim);
+    t->kv_append(ctx, kv, keys, values, width, batch);
+    t->attention(ctx, d->attended, d->qkv, width, kv, batch, c->n_heads, scale, 0);
+    linear(d, d->delta, d->attended, &layer->o, rows, 0);
+}
+
+/* The same for the feed-forward block. */
+static void mlp_block(qg_transformer *d, const qg_layer *layer, int rows)
+{
+    linear(d, d->gate_up, d->normed, &layer->gate_up, rows, 0);
+    d->backend->table.swiglu(&d->backend->ctx, d->gated, d->gate_up, rows,
+                             d->config->intermediate_size);
+    linear(d, d->delta, d->gated, &layer->down, rows, 0);
+}
+
+/* The pass as kernels read it: one upload of all integers, up to the last table in use. */
+static qgk_batch upload_pass(qg_transformer *d)
+{
+    size_t used = (size_t)(d->pass.block_table - d->pass.ids) +
+                  (size_t)d->n_seqs * (size_t)d->sizes.blocks_per_seq;
+
+    d->backend->upload(d->backend, d->device.ids, d->pass.ids, used * sizeof(int32_t));
+    return (qgk_batch){
+        .n_rows = d->n_rows,
+        .n_seqs = d->n_seqs,
+        .row_seq = d->device.row_seq,
+        .row_pos = d->device.row_pos,
+        .seq_row = d->device.seq_row,
+        .seq_len = d->device.seq_len,
+        .block_table = d->device.block_table,
+        .table_stride = d->sizes.blocks_per_seq,
+    };
+}
+
+void qg_transformer_run(qg_transformer *d)
+{
+    const qg_model_config *c = d->config;
+    const qgk_table *t = &d->backend->table;
+    qgk_ctx *ctx = &d->backend->ctx;
+    const qg_layer *layers = d->weights->layers;
+    float eps = (float)c->rms_norm_eps;
+    qgk_batch batch = upload_pass(d);
+    int rows = batch.n_rows, hidden = c->hidden_size;
+
+    t->embed(ctx, d->x, d->weights->embed, d->device.ids, rows, hidden);
+    t->rmsnorm(ctx, d->normed, d->x, layers[0].attention_norm, rows, hidden, eps);
+    for (int i = 0; i < c->n_layers; i++) {
+        attention_block(d, &layers[i], &d->kv->layer[i], &batch);
+        t->add_rmsnorm(ctx, d->normed, d->x, d->delta, layers[i].mlp_norm, rows, hidden, eps);
+        mlp_block(d, &layers[i], rows);
+        if (i + 1 < c->n_layers)
+            t->add_rmsnorm(ctx, d->normed, d->x, d->delta, layers[i + 1].attention_norm, rows,
+                           hidden, eps);
+    }
+    t->add(ctx, d->x, d->delta, (size_t)rows * (size_t)hidden);
+}
+
+qg_status qg_transformer_logits(qg_transformer *d, int32_t *best, int first, int n, qg_err *err)
+{
+    const qgk_table *t = &d->backend->table;
+    qgk_ctx *ctx = &d->backend->ctx;
+    int hidden = d->config->hidden_size, vocabulary = d->config->vocab_size;
+
+    t->gather(ctx, d->picked, d->x, d->device.wanted + first, n, hidden);
+    t->rmsnorm(ctx, d->normed, d->picked, d->weights->norm, n, hidden,
+               (float)d->config->rms_norm_eps);
+    linear(d, d->logits, d->normed, &d->weights->head, n, 1);
+    t->argmax(ctx, d->best, d->logits, n, vocabulary);
+    QG_PASS(d->backend->sync(d->backend, err));
+    d->backend->download(d->backend, best, d->best, (size_t)n * sizeof *best);
+    return QG_OK;
+}
+
+const float *qg_transformer_logits_row(qg_transformer *d, int i)
+{
+    size_t vocabulary = (size_t)d->config->vocab_size;
+    const float *row = d->logits + (size_t)i * vocabulary;
+
+    if (d->backend->reads_host_memory)
+        return row;
+    d->backend->download(d->backend, d->host_logits, row, vocabulary * sizeof *row);
+    return d->host_logits;
+}

@@ -1,0 +1,68 @@
+/* One forward pass over a batch of tokens: the only place that orders kernels.
+ *
+ * A *pass* is what the host says of the batch: the ids, whose they are and where they stand, which
+ * blocks their sequences own and which rows want logits. qg_transformer_run() computes the hidden
+ * states of all rows and appends to the cache; qg_transformer_logits() then multiplies the head
+ * with a slice of the wanted rows, so that logits never take more than logits_rows rows. Nothing is
+ * allocated after opening.
+ */
+#ifndef QG_ENGINE_DECODER_H
+#define QG_ENGINE_DECODER_H
+
+#include "backend/backend.h"
+#include "engine/kvcache.h"
+#include "engine/weights.h"
+
+/* The sizes that an engine was opened for. */
+typedef struct qg_sizes {
+    int max_len, max_seqs, max_rows; /* positions of a session, sessions, rows of a pass */
+    int blocks_per_seq;              /* of the longest session */
+    int logits_rows;                 /* rows of a slice of logits */
+} qg_sizes;
+
+/* Integers of a pass: the same layout on the host, where it is written, and in backend memory. */
+typedef struct qg_pass_tables {
+    int32_t *ids, *row_seq, *row_pos; /* [max_rows] */
+    int32_t *wanted;                  /* [max_rows] rows that want logits, ascending */
+    int32_t *seq_row;                 /* [max_seqs + 1] */
+    int32_t *seq_len;                 /* [max_seqs] */
+    int32_t *block_table;             /* [max_seqs][blocks_per_seq] */
+} qg_pass_tables;
+
+typedef struct qg_transformer {
+    qg_backend *backend;
+    const qg_model_config *config;
+    const qg_weights *weights;
+    const qg_kvcache *kv;
+    qg_sizes sizes;
+    /* The pass: filled by the caller before qg_transformer_run(). */
+    qg_pass_tables pass;
+    int n_rows, n_seqs, n_wanted;
+    /* In backend memory. */
+    qg_pass_tables device;
+    float *cos_sin;           /* [max_len][head_dim] */
+    qgk_act *x, *normed;      /* [max_rows][hidden] the residual stream, and its norm */
+    qgk_act *qkv;             /* [max_rows][(n_heads + 2 n_kv_heads) * head_dim] */
+    qgk_act *attended;        /* [max_rows][n_heads * head_dim] */
+    qgk_act *delta;           /* [max_rows][hidden] what a block adds to the stream */
+    qgk_act *gate_up, *gated; /* [max_rows][2 * ffn], [max_rows][ffn] */
+    qgk_act *picked;          /* [logits_rows][hidden] */
+    float *logits;            /* [logits_rows][vocabulary] */
+    int32_t *best;            /* [logits_rows] */
+    float *host_logits;       /* [vocabulary], where the backend's memory is its own */
+} qg_transformer;
+
+/* Lays all buffers into the two slabs; backend, config and sizes are set. */
+void qg_transformer_layout(qg_transformer *d, qg_slab *activations, qg_slab *workspace);
+/* After the slabs have their buffers: the host's side of the pass and the rotary table. */
+qg_status qg_transformer_open(qg_transformer *d, qg_arena *arena, qg_err *err);
+qgk_limits qg_transformer_limits(const qg_transformer *d);
+
+void qg_transformer_run(qg_transformer *d);
+/* Logits of wanted rows first .. first + n - 1 (n at most logits_rows) and the index of each
+ * largest, -1 where a row is not finite, to best [n] on the host. */
+qg_status qg_transformer_logits(qg_transformer *d, int32_t *best, int first, int n, qg_err *err);
+/* Row i of the slice just computed, on the host; valid until the next call. */
+const float *qg_transformer_logits_row(qg_transformer *d, int i);
+
+#endif
