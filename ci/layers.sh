@@ -10,7 +10,7 @@ FILENAME == "ci/layers.txt" {
 }
 FNR == 1 {
     split(FILENAME, part, "/"); room = part[1] == "kernels" ? "kernels" : part[2]
-    test = FILENAME ~ /(_check|_kcheck|check_main)\.c$/; main_file = FILENAME ~ /^src\/[^\/]*$/
+    test = FILENAME ~ /(_check\.[ch]|_kcheck\.c|check_main\.c)$/; main_file = FILENAME ~ /^src\/[^\/]*$/
     if (!main_file && !(room in known)) { print FILENAME ": room \"" room "\" is not in ci/layers.txt"; bad = 1 }
 }
 /^[ \t]*#[ \t]*include[ \t]+"/ {
