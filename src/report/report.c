@@ -85,9 +85,10 @@ static qg_status choose(bool chosen[MAX_SINKS], qg_str sinks, qg_err *err)
     qg_str name;
 
     sinks = qg_str_trim(sinks);
+    bool all = sinks.len == 0;
     for (size_t i = 0; i < MAX_SINKS; i++)
-        chosen[i] = sinks.len == 0;
-    while (sinks.len > 0 && qg_str_split(&sinks, ',', &name)) {
+        chosen[i] = all;
+    while (!all && qg_str_split(&sinks, ',', &name)) {
         const qg_sink *sink = qg_report_find(qg_str_trim(name));
         if (!sink)
             return unknown_sink(qg_str_trim(name), err);
