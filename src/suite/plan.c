@@ -60,26 +60,37 @@ static qg_status make_cases(qg_case **out, size_t *n, qg_arena *run, const qg_su
     return QG_OK;
 }
 
+static qg_status no_match(const qg_case *at, size_t n, qg_arena *run, const char *only, qg_err *err)
+{
+    qg_buf ids;
+
+    qg_buf_init(&ids, run);
+    for (size_t i = 0; i < n && i < 20; i++)
+        qg_buf_format(&ids, "%s%s", i ? ", " : "", at[i].id);
+    QG_NEED(!ids.failed, err);
+    return qg_fail(err, QG_EARG, "no case matches '%s'; the cases are %s%s", only,
+                   ids.ptr ? ids.ptr : "", n > 20 ? ", ..." : "");
+}
+
 /* Keeps the cases that the filters leave, in place. */
 static qg_status filter(qg_case *at, size_t *n, qg_arena *run, const qg_plan_options *o,
                         qg_err *err)
 {
     size_t matched = 0, kept = 0;
-    qg_buf ids;
+    qg_str glob = qg_str_from(o->only ? o->only : "*");
 
-    qg_buf_init(&ids, run);
+    for (size_t i = 0; i < *n; i++)
+        matched += qg_str_glob(glob, qg_str_from(at[i].id));
+    if (matched == 0)
+        return no_match(at, *n, run, glob.ptr, err);
+    matched = 0;
     for (size_t i = 0; i < *n; i++) {
-        if (i < 20)
-            qg_buf_format(&ids, "%s%s", i ? ", " : "", at[i].id);
-        if (o->only && !qg_str_glob(qg_str_from(o->only), qg_str_from(at[i].id)))
+        if (!qg_str_glob(glob, qg_str_from(at[i].id)))
             continue;
         if (o->n_shards == 0 || matched % (size_t)o->n_shards == (size_t)o->shard - 1)
             at[kept++] = at[i];
         matched++;
     }
-    if (matched == 0)
-        return qg_fail(err, QG_EARG, "no case matches '%s'; the cases are %s%s",
-                       o->only ? o->only : "*", ids.ptr ? ids.ptr : "", *n > 20 ? ", ..." : "");
     *n = kept;
     return QG_OK;
 }

@@ -207,7 +207,8 @@ static void read_all(const qg_schema_reader *r, qg_suite *s, const qg_yaml *root
     qg_budgets_read_allow(r, &s->regression, qg_yaml_get(regression, "allow"));
     s->regression.present = regression && regression->type == QG_YAML_MAP;
     s->checklist.present = checklist && checklist->type == QG_YAML_MAP;
-    qg_crosscheck(r, s, models, root);
+    if (!r->findings->out_of_memory) /* else texts that a check relies on may be missing */
+        qg_crosscheck(r, s, models, root);
 }
 
 /* The first error as a qg_err. */

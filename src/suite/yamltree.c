@@ -546,9 +546,10 @@ static void explain_circle(reader *r, const file *f, const char *path, qg_place 
         qg_buf before;
         qg_buf_init(&before, r->arena);
         qg_buf_format(&before, "%s -> %s", f->path, chain.ptr ? chain.ptr : "");
-        r->findings->out_of_memory |= before.failed;
+        before.failed |= chain.failed;
         chain = before;
     }
+    r->findings->out_of_memory |= chain.failed;
     COMPLAIN(r, place, NULL, "includes go in a circle: %s", chain.ptr ? chain.ptr : "");
 }
 

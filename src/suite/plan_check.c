@@ -1,0 +1,213 @@
+/* Unit tests of suite/plan: order and ids by the header's rules, filters, what is refused where. */
+#include "suite/plan.h"
+
+#include "base/file.h"
+#include "check_suites.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static qg_arena *arena;
+static char dir[256];
+
+static void setup(void)
+{
+    const char *tmp = getenv("TMPDIR");
+
+    arena = qg_arena_create();
+    ck_assert_ptr_nonnull(arena);
+    snprintf(dir, sizeof dir, "%s/plan-XXXXXX", tmp ? tmp : "/tmp");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+}
+
+static void teardown(void)
+{
+    char command[300];
+
+    snprintf(command, sizeof command, "rm -r '%s'", dir);
+    ck_assert_int_eq(system(command), 0);
+    qg_arena_free(arena);
+}
+
+static const qg_suite *suite_of(const char *text)
+{
+    char *path = qg_path_join(arena, dir, "x.yaml");
+    char *model = qg_path_join(arena, dir, "m/config.json");
+    qg_findings findings;
+    qg_suite *s = NULL;
+    qg_err err = {0};
+
+    ck_assert_int_eq(qg_file_write(model, QG_STR("{}"), &err), QG_OK);
+    ck_assert_int_eq(qg_file_write(path, qg_str_from(text), &err), QG_OK);
+    if (qg_suite_read(&s, &findings, arena, path, &err) != QG_OK)
+        ck_abort_msg("%d:%d %s", err.line, err.column, err.message);
+    return s;
+}
+
+static const char mixed[] = "version: 1\n"
+                            "name: x\n"
+                            "models:\n"
+                            "  fp16: {model: m}\n"
+                            "  gptq: {model: m, quantization: gptq}\n"
+                            "reference: fp16\n"
+                            "quality:\n"
+                            "  prompts: [p]\n"
+                            "  golden: g\n"
+                            "  budgets: {fp16: {same_top: 99 %, greedy_match: 8}}\n"
+                            "performance:\n"
+                            "  production: {batch: [4, 1]}\n"
+                            "  budgets:\n"
+                            "    fp16:\n"
+                            "      - {batch: 4, ttft_p50: 1 s}\n"
+                            "      - {batch: 1, tpot_p50: 1 s, weights: 1 MiB}\n";
+
+/* The ids of the plan, joined by blanks, or the message of its refusal. */
+static const char *ids(const qg_suite *s, qg_plan_options o, qg_plan *plan)
+{
+    static qg_err err;
+    qg_buf out;
+
+    qg_err_clear(&err);
+    if (qg_plan_make(plan, arena, s, &o, &err) != QG_OK)
+        return err.message;
+    qg_buf_init(&out, arena);
+    qg_buf_text(&out, "");
+    for (size_t i = 0; i < plan->n_cases; i++)
+        qg_buf_format(&out, "%s%s", i ? " " : "", plan->cases[i].id);
+    return out.ptr ? out.ptr : "";
+}
+
+START_TEST(cases_come_in_order_with_their_budgets)
+{
+    const qg_suite *s = suite_of(mixed);
+    qg_plan p;
+
+    ck_assert_str_eq(ids(s, (qg_plan_options){.only = "fp16/*"}, &p),
+                     "fp16/quality fp16/perf/b1 fp16/perf/b4");
+    ck_assert_uint_eq(p.n_all, 6);
+    ck_assert_ptr_eq(p.suite, s);
+    ck_assert_int_eq(p.cases[0].kind, QG_CASE_QUALITY);
+    ck_assert_int_eq(p.cases[0].batch, 0);
+    ck_assert_uint_eq(p.cases[0].expect.n, 2);
+    ck_assert_int_eq(p.cases[1].kind, QG_CASE_PERFORMANCE);
+    ck_assert_int_eq(p.cases[1].batch, 1);
+    ck_assert_uint_eq(p.cases[1].expect.n, 2);
+    ck_assert_int_eq(p.cases[1].expect.at[1].metric, QG_METRIC_WEIGHTS);
+    ck_assert_uint_eq(p.cases[2].expect.n, 1);
+    ck_assert_int_eq(p.cases[2].expect.at[0].place.line, 15);
+    ck_assert_int_eq(p.cases[2].device, QG_DEVICE_CPU);
+    ck_assert_str_eq(p.cases[2].model->name, "fp16");
+}
+END_TEST
+
+START_TEST(shards_part_what_the_filter_leaves)
+{
+    const qg_suite *s = suite_of(mixed);
+    qg_plan p;
+
+    ck_assert_str_eq(ids(s, (qg_plan_options){.only = "fp16/*", .shard = 1, .n_shards = 2}, &p),
+                     "fp16/quality fp16/perf/b4");
+    ck_assert_str_eq(ids(s, (qg_plan_options){.only = "fp16/*", .shard = 2, .n_shards = 2}, &p),
+                     "fp16/perf/b1");
+    ck_assert_str_eq(ids(s, (qg_plan_options){.only = "fp16/*", .shard = 4, .n_shards = 4}, &p),
+                     "");
+    ck_assert_str_eq(ids(s, (qg_plan_options){.shard = 3, .n_shards = 2}, &p),
+                     "shard must be 1 to N of N, like 2/3, not 3/2");
+    ck_assert_str_eq(ids(s, (qg_plan_options){.shard = 0, .n_shards = 2}, &p),
+                     "shard must be 1 to N of N, like 2/3, not 0/2");
+}
+END_TEST
+
+START_TEST(a_filter_that_matches_nothing_lists_the_ids)
+{
+    qg_plan p;
+
+    ck_assert_str_eq(ids(suite_of(mixed), (qg_plan_options){.only = "fp8/*"}, &p),
+                     "no case matches 'fp8/*'; the cases are fp16/quality, fp16/perf/b1, "
+                     "fp16/perf/b4, gptq/quality, gptq/perf/b1, gptq/perf/b4");
+}
+END_TEST
+
+static void refused(const char *text, int line, int column, const char *message)
+{
+    qg_err err = {0};
+    qg_plan p;
+
+    ck_assert_int_eq(qg_plan_make(&p, arena, suite_of(text), &(qg_plan_options){0}, &err),
+                     QG_ENOSUP);
+    ck_assert_str_eq(err.message, message);
+    ck_assert_int_eq(err.line, line);
+    ck_assert_int_eq(err.column, column);
+}
+
+START_TEST(what_is_not_built_in_is_refused_at_its_line)
+{
+    refused(mixed, 5, 34, "method 'gptq' is not built in yet");
+    refused(
+        "version: 1\nname: x\nmodels:\n  a: {model: m}\n  b: {from: a, quantize: {method: awq}}\n"
+        "reference: a\nquality: {prompts: [p]}\n",
+        5, 35, "method 'awq' is not built in yet");
+    refused("version: 1\nname: x\nmodels: {a: {model: m}}\nquality: {tasks: [m/config.json]}\n", 4,
+            18, "evaluating 'tasks' is not built in yet");
+    refused("version: 1\nname: x\nmodels: {a: {model: m}, b: {model: m}}\nreference: a\n"
+            "quality: {text: m/config.json, budgets: {b: {kld_mean: 0.1}}}\n",
+            5, 46, "metric 'kld_mean' is not built in yet");
+}
+END_TEST
+
+START_TEST(devices_are_chosen_or_skipped)
+{
+    const qg_suite *s = suite_of("version: 1\nname: x\nmodels: {a: {model: m}}\n"
+                                 "engine: {device: cuda}\nquality: {prompts: [p]}\n");
+    qg_err err = {0};
+    qg_plan p;
+
+    ids(s, (qg_plan_options){.no_cuda = "cuda backend not built in"}, &p);
+    ck_assert_int_eq(p.cases[0].device, QG_DEVICE_CUDA);
+    ck_assert_str_eq(p.cases[0].skip, "cuda backend not built in");
+    ids(s, (qg_plan_options){.has_cuda = true}, &p);
+    ck_assert_ptr_null(p.cases[0].skip);
+    ids(s, (qg_plan_options){.device = "auto"}, &p);
+    ck_assert_int_eq(p.cases[0].device, QG_DEVICE_CPU);
+    ck_assert_ptr_null(p.cases[0].skip);
+    ck_assert_int_eq(qg_plan_make(&p, arena, s, &(qg_plan_options){.require_cuda = true}, &err),
+                     QG_EDEVICE);
+    ck_assert_str_eq(err.message, "case 'a/quality' requires cuda: no CUDA device");
+    ck_assert_str_eq(ids(s, (qg_plan_options){.device = "gpu"}, &p),
+                     "device must be auto, cpu or cuda, not 'gpu'");
+}
+END_TEST
+
+START_TEST(every_failed_allocation_is_reported)
+{
+    const qg_suite *s = suite_of(mixed);
+    bool unharmed = false;
+
+    for (long n = 1; !unharmed; n++) {
+        qg_arena *own = qg_arena_create();
+        qg_err err = {0};
+        qg_plan p;
+        qg_arena_fail_after(n);
+        qg_status status = qg_plan_make(&p, own, s, &(qg_plan_options){.only = "fp16/*"}, &err);
+        unharmed = qg_arena_fail_after(0);
+        ck_assert_msg(status == (unharmed ? QG_OK : QG_ENOMEM), "%ld: %s", n, err.message);
+        qg_arena_free(own);
+    }
+}
+END_TEST
+
+Suite *plan_check(void)
+{
+    Suite *s = suite_create("plan_check");
+    TCase *t = tcase_create("plan");
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, cases_come_in_order_with_their_budgets);
+    tcase_add_test(t, shards_part_what_the_filter_leaves);
+    tcase_add_test(t, a_filter_that_matches_nothing_lists_the_ids);
+    tcase_add_test(t, what_is_not_built_in_is_refused_at_its_line);
+    tcase_add_test(t, devices_are_chosen_or_skipped);
+    tcase_add_test(t, every_failed_allocation_is_reported);
+    suite_add_tcase(s, t);
+    return s;
+}
