@@ -85,8 +85,10 @@ const char *qg_err_format(const qg_err *err, char *buf, size_t size)
 {
     char place[QG_ERR_PATH + 32] = "";
 
-    if (err->file[0] && err->line)
+    if (err->file[0] && err->line && err->column)
         snprintf(place, sizeof place, "%s:%d:%d: ", err->file, err->line, err->column);
+    else if (err->file[0] && err->line)
+        snprintf(place, sizeof place, "%s:%d: ", err->file, err->line);
     else if (err->file[0])
         snprintf(place, sizeof place, "%s: ", err->file);
     snprintf(buf, size, "%s%s%s%s", place, err->context, err->context[0] ? ": " : "",
