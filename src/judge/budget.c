@@ -98,6 +98,8 @@ static const char *counted(qg_metric metric)
     case QG_METRIC_DRIFT_SAME_TOP:
     case QG_METRIC_KLD_TOPK:
         return "positions";
+    case QG_METRIC_GREEDY_MATCH:
+        return "choices";
     case QG_METRIC_ACCURACY:
     case QG_METRIC_ACCURACY_DROP:
         return "questions";

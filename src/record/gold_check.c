@@ -251,7 +251,8 @@ END_TEST
 
 START_TEST(files_are_written_and_read)
 {
-    char dir[] = "/tmp/gold-check-XXXXXX", path[128];
+    const char *tmp = getenv("TMPDIR");
+    char *dir = qg_arena_format(arena, "%s/gold-check-XXXXXX", tmp ? tmp : "/tmp"), path[512];
     qg_gold *g, *again;
 
     ck_assert_ptr_nonnull(mkdtemp(dir));

@@ -15,7 +15,7 @@
 static qg_arena *arena;
 static qg_err err;
 static qg_run *run;
-static char dir[] = "/tmp/report-check-XXXXXX";
+static char dir[256];
 
 static qg_str golden(const char *name)
 {
@@ -32,6 +32,8 @@ static void set_up(void)
     arena = qg_arena_create();
     qg_err_clear(&err);
     ck_assert_int_eq(qg_run_from_json(&run, arena, golden("run.json"), "run.json", &err), QG_OK);
+    const char *tmp = getenv("TMPDIR");
+    snprintf(dir, sizeof dir, "%s/report-check-XXXXXX", tmp ? tmp : "/tmp");
     ck_assert_ptr_nonnull(mkdtemp(dir));
 }
 
