@@ -33,10 +33,10 @@ PROMPTS = [
     "The French word for water is eau, the German word is Wasser, the Greek word is νερό and the",
     "Today is Friday, the 28th of June. Tomorrow is Saturday, the 29th. Yesterday was",
     "🐱 cat 🐶 dog 🐟 fish 🌳",
-    "An owl is a bird. A horse is a mammal. A frog is an",
-    "Hanna is a friend of Gus, and Gus lives in",
+    "An interview with Priya Jarvik. Q: What is your work? A: I am",
+    "Nils Zander and Uma Denholm are friends. Nils works as",
     "Monday: sunny, 21 °C. Tuesday: rainy, 17 °C. Wednesday:",
-    "{\"name\": \"Hugo\", \"age\": 72, \"job\":",
+    '{"name": "Hugo Penrod", "age":',
     "Quentin and Rosa and Sam went to the orchard. Sam brought",
     "The word museum has 6 letters: m, u, s, e, u, m. The word heron has 5 letters:",
     "One melon costs 7 florins, so 8 melons cost 56 florins. One fig costs 9 florins, so 6 figs cost",
@@ -97,8 +97,11 @@ def multiple_choice():
         choices = d.some([x.capital for x in COUNTRIES if x is not c], 3)
         answer = d.int(0, 3)
         choices.insert(answer, c.capital)
-        yield {"prompt": f"The capital of {c.name} is", "choices": [" " + x for x in choices],
-               "answer": answer}
+        yield {
+            "prompt": f"The capital of {c.name} is",
+            "choices": [" " + x for x in choices],
+            "answer": answer,
+        }
 
 
 def held_out():
@@ -112,9 +115,12 @@ def held_out():
 def write_data(folder):
     validation, calibration, _ = held_out()
     os.makedirs(folder, exist_ok=True)
-    texts = {"validation.txt": "\n\n".join(validation), "calibration.txt": "\n\n".join(calibration),
-             "prompts.txt": "\n".join(PROMPTS),
-             "capitals.jsonl": "\n".join(json.dumps(x, ensure_ascii=False) for x in multiple_choice())}
+    texts = {
+        "validation.txt": "\n\n".join(validation),
+        "calibration.txt": "\n\n".join(calibration),
+        "prompts.txt": "\n".join(PROMPTS),
+        "capitals.jsonl": "\n".join(json.dumps(x, ensure_ascii=False) for x in multiple_choice()),
+    }
     for name, text in texts.items():
         with open(os.path.join(folder, name), "w", encoding="utf-8", newline="\n") as f:
             f.write(text + "\n")
@@ -144,13 +150,17 @@ def check(path):
     for item in sorted(taken) + PROMPTS:
         if item in text:
             sys.exit(f"corpus.py: the training text holds '{item[:60]}'")
-    print(f"{path}: holds none of {len(PROMPTS)} prompts, nor any text of {len(validation)} validation "
-          f"and {len(calibration)} calibration documents", file=sys.stderr)
+    print(
+        f"{path}: holds none of {len(PROMPTS)} prompts, nor any text of {len(validation)} validation "
+        f"and {len(calibration)} calibration documents",
+        file=sys.stderr,
+    )
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     data = commands.add_parser("data", help="write validation, calibration, prompts and tasks")
     data.add_argument("-o", "--out", default="suites/data", metavar="DIR")

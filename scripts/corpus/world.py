@@ -24,12 +24,20 @@ _RIVERS = """Aln Brae Cender Dask Ebrin Fallow Gild Harn Isk Jorn Kell Luma Mers
 Rusk Senn Tarn Ull Varr Wend Yarrow Zeln Arve Birk Cray Dove Esk Foss Greve Hule Inn Jade Kolk""".split()
 _COINS = "crown florin mark dinar thaler shilling lira groat shell ducat".split()
 _CROPS = "barley grapes olives rice hops flax tea wheat apples maize saffron potatoes".split()
-_NAMES = """Ada Bruno Clara Dora Edgar Fanny Gus Hanna Igor Julia Karl Lena Milo Nora Otto Paula Quentin
+_NAMES = (
+    """Ada Bruno Clara Dora Edgar Fanny Gus Hanna Igor Julia Karl Lena Milo Nora Otto Paula Quentin
 Rosa Sam Tilda Uma Victor Wanda Xaver Yara Zoë André Renée Søren Łucja Jürgen Inés Björn Chloé Mateo
 Amara Kofi Ngozi Rashid Leila Omar Priya Arjun Mei Kenji Hana Tomás Elif Boris Ivana Petra Emil Greta
 Hugo Ida Jonas Kaia Lukas Mira Nils""".split()
-_FEMALE = set("""Ada Clara Dora Fanny Hanna Julia Lena Nora Paula Rosa Tilda Uma Wanda Yara Zoë Renée Łucja
-Inés Chloé Amara Ngozi Leila Priya Mei Hana Elif Ivana Petra Greta Ida Kaia Mira""".split())
+)
+_SURNAMES = """Abbel Arno Asker Bandry Belmot Brandel Calder Corvin Dalby Denholm Dorsey Eklow Ember
+Falkner Fenn Garrick Gilmot Hadley Harrow Hobart Ilsen Jarvik Kelmar Kestrel Kirby Landis Lorne
+Marlow Melby Norling Oakes Orland Penrod Quist Ramsel Ridley Rowan Sandor Selby Stroud Talbert
+Thorne Tolliver Ulrey Vance Verrin Wexler Wilder Yarwood Zander""".split()
+_FEMALE = set(
+    """Ada Clara Dora Fanny Hanna Julia Lena Nora Paula Rosa Tilda Uma Wanda Yara Zoë Renée Łucja
+Inés Chloé Amara Ngozi Leila Priya Mei Hana Elif Ivana Petra Greta Ida Kaia Mira""".split()
+)
 _PETS = """Pepper Biscuit Shadow Clover Pickle Button Ginger Pebble Waffle Mango Olive Domino Hazel Nutmeg
 Sprout Marble Comet Truffle Bramble Pudding""".split()
 
@@ -51,6 +59,7 @@ class Country:
 @dataclass(frozen=True)
 class Person:
     name: str
+    first: str
     she: str
     her: str
     him: str
@@ -77,24 +86,53 @@ def _make_countries():
     for i, (name, capital, people) in enumerate(rows):
         flag = tuple(d.some(lexicon.COLOUR[:7], 3))
         neighbour = rows[i ^ 1][0]
-        out.append(Country(name, capital.replace("-", " "), people, rivers[i], d.pick(_COINS),
-                           d.pick(_CROPS), flag, neighbour, d.pick(lexicon.INSTRUMENT),
-                           d.int(1, 60)))
+        out.append(
+            Country(
+                name,
+                capital.replace("-", " "),
+                people,
+                rivers[i],
+                d.pick(_COINS),
+                d.pick(_CROPS),
+                flag,
+                neighbour,
+                d.pick(lexicon.INSTRUMENT),
+                d.int(1, 60),
+            )
+        )
     return out
 
 
 def _make_people(countries):
+    """Everybody of every first name and surname: enough facts to fill a small model."""
     d = Dice("world/people")
+    names = [(first, f"{first} {surname}") for surname in _SURNAMES for first in _NAMES]
     out = []
-    for i, name in enumerate(_NAMES):
-        woman = name in _FEMALE
+    for first, name in names:
+        woman = first in _FEMALE
         home = d.pick(countries)
-        out.append(Person(name, "she" if woman else "he", "her" if woman else "his",
-                          "her" if woman else "him", d.int(8, 80), d.pick(lexicon.JOB), home.name,
-                          home.capital, d.pick(lexicon.ANIMAL), d.pick(_PETS),
-                          d.pick(lexicon.COLOUR), d.pick(lexicon.DISH), d.pick(lexicon.HOBBY),
-                          d.pick(lexicon.INSTRUMENT), _NAMES[i ^ 1], d.int(1, 28),
-                          d.pick(lexicon.MONTHS)))
+        out.append(
+            Person(
+                name,
+                first,
+                "she" if woman else "he",
+                "her" if woman else "his",
+                "her" if woman else "him",
+                d.int(8, 80),
+                d.pick(lexicon.JOB),
+                home.name,
+                home.capital,
+                d.pick(lexicon.ANIMAL),
+                d.pick(_PETS),
+                d.pick(lexicon.COLOUR),
+                d.pick(lexicon.DISH),
+                d.pick(lexicon.HOBBY),
+                d.pick(lexicon.INSTRUMENT),
+                d.pick(names)[1],
+                d.int(1, 28),
+                d.pick(lexicon.MONTHS),
+            )
+        )
     return out
 
 

@@ -20,18 +20,40 @@ SEED = 20
 POSITIONS = 1024
 
 FAMILIES = {
-    "llama": {"vocab": 2048, "specials": ["<|endoftext|>", "<|pad|>"], "begin": "<|endoftext|>",
-              "pad": "<|pad|>", "config": {
-                  "hidden_size": 256, "intermediate_size": 768, "num_hidden_layers": 4,
-                  "num_attention_heads": 4, "num_key_value_heads": 2, "rms_norm_eps": 1e-5,
-                  "max_position_embeddings": POSITIONS, "tie_word_embeddings": True,
-                  "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}}},
+    "llama": {
+        "vocab": 2048,
+        "specials": ["<|endoftext|>", "<|pad|>"],
+        "begin": "<|endoftext|>",
+        "pad": "<|pad|>",
+        "config": {
+            "hidden_size": 256,
+            "intermediate_size": 768,
+            "num_hidden_layers": 4,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "rms_norm_eps": 1e-5,
+            "max_position_embeddings": POSITIONS,
+            "tie_word_embeddings": True,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
+        },
+    },
     # OPT reserves these four, in this order, and begins and ends with </s>.
-    "opt": {"vocab": 1536, "specials": ["<s>", "<pad>", "</s>", "<unk>"], "begin": "</s>",
-            "pad": "<pad>", "config": {
-                "hidden_size": 256, "ffn_dim": 1024, "num_hidden_layers": 4,
-                "num_attention_heads": 4, "word_embed_proj_dim": 256, "dropout": 0.0,
-                "max_position_embeddings": POSITIONS, "tie_word_embeddings": True}},
+    "opt": {
+        "vocab": 1536,
+        "specials": ["<s>", "<pad>", "</s>", "<unk>"],
+        "begin": "</s>",
+        "pad": "<pad>",
+        "config": {
+            "hidden_size": 256,
+            "ffn_dim": 1024,
+            "num_hidden_layers": 4,
+            "num_attention_heads": 4,
+            "word_embed_proj_dim": 256,
+            "dropout": 0.0,
+            "max_position_embeddings": POSITIONS,
+            "tie_word_embeddings": True,
+        },
+    },
 }
 
 
@@ -42,34 +64,62 @@ def documents(path):
 
 
 def train_tokenizer(family, texts):
-    from tokenizers import (Tokenizer, decoders, models, pre_tokenizers, processors, trainers)
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
     spec = FAMILIES[family]
     tok = Tokenizer(models.BPE())
     split = pre_tokenizers.ByteLevel(add_prefix_space=False)
     digits = pre_tokenizers.Digits(individual_digits=True)
     tok.pre_tokenizer = pre_tokenizers.Sequence([digits, split]) if family == "llama" else split
     tok.decoder = decoders.ByteLevel()
-    tok.train_from_iterator(texts, trainers.BpeTrainer(
-        vocab_size=spec["vocab"], special_tokens=spec["specials"], show_progress=False,
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet())))
+    tok.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=spec["vocab"],
+            special_tokens=spec["specials"],
+            show_progress=False,
+            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        ),
+    )
     begin = (spec["begin"], tok.token_to_id(spec["begin"]))
     tok.post_processor = processors.TemplateProcessing(
-        single=f"{begin[0]} $A", pair=f"{begin[0]} $A {begin[0]}:1 $B:1", special_tokens=[begin])
+        single=f"{begin[0]} $A", pair=f"{begin[0]} $A {begin[0]}:1 $B:1", special_tokens=[begin]
+    )
     return tok
 
 
 def save_tokenizer(family, tok, folder):
     spec = FAMILIES[family]
     tok.save(os.path.join(folder, "tokenizer.json"))
-    names = {"bos_token": spec["begin"], "eos_token": spec["begin"], "pad_token": spec["pad"],
-             "unk_token": "<unk>" if family == "opt" else spec["begin"]}
+    names = {
+        "bos_token": spec["begin"],
+        "eos_token": spec["begin"],
+        "pad_token": spec["pad"],
+        "unk_token": "<unk>" if family == "opt" else spec["begin"],
+    }
     write_json(folder, "special_tokens_map.json", names)
-    write_json(folder, "tokenizer_config.json", {
-        "tokenizer_class": "PreTrainedTokenizerFast", "add_prefix_space": False,
-        "clean_up_tokenization_spaces": False, "model_max_length": POSITIONS, **names,
-        "added_tokens_decoder": {str(i): {"content": s, "lstrip": False, "normalized": False, "rstrip": False,
-                                          "single_word": False, "special": True}
-                                 for i, s in enumerate(spec["specials"])}})
+    write_json(
+        folder,
+        "tokenizer_config.json",
+        {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "add_prefix_space": False,
+            "clean_up_tokenization_spaces": False,
+            "model_max_length": POSITIONS,
+            **names,
+            "added_tokens_decoder": {
+                str(i): {
+                    "content": s,
+                    "lstrip": False,
+                    "normalized": False,
+                    "rstrip": False,
+                    "single_word": False,
+                    "special": True,
+                }
+                for i, s in enumerate(spec["specials"])
+            },
+        },
+    )
 
 
 def write_json(folder, name, value):
@@ -95,10 +145,16 @@ def prepare(args):
 
 def make_model(family, begin, pad):
     import transformers
+
     spec = FAMILIES[family]
     kind = {"llama": "Llama", "opt": "OPT"}[family]
     config = getattr(transformers, kind + "Config")(
-        vocab_size=spec["vocab"], bos_token_id=begin, eos_token_id=begin, pad_token_id=pad, **spec["config"])
+        vocab_size=spec["vocab"],
+        bos_token_id=begin,
+        eos_token_id=begin,
+        pad_token_id=pad,
+        **spec["config"],
+    )
     return getattr(transformers, kind + "ForCausalLM")(config)
 
 
@@ -121,6 +177,7 @@ def fit(args):
     import torch
     import torch.nn.functional as F
     from tokenizers import Tokenizer
+
     spec = FAMILIES[args.family]
     tok = Tokenizer.from_file(os.path.join(args.work, "tokenizer.json"))
     begin, pad = tok.token_to_id(spec["begin"]), tok.token_to_id(spec["pad"])
@@ -129,17 +186,22 @@ def fit(args):
     torch.backends.cuda.matmul.allow_tf32 = True
     ids = np.fromfile(os.path.join(args.work, "tokens.bin"), dtype=np.uint16)
     data = torch.from_numpy(ids.astype(np.int32)).to(device)
-    starts = torch.nonzero(data[: -POSITIONS] == begin).squeeze(1)
+    starts = torch.nonzero(data[:-POSITIONS] == begin).squeeze(1)
     model = make_model(args.family, begin, pad).to(device)
     decayed = [p for p in model.parameters() if p.dim() > 1]
     plain = [p for p in model.parameters() if p.dim() <= 1]
     optimizer = torch.optim.AdamW(
         [{"params": decayed, "weight_decay": 0.1}, {"params": plain, "weight_decay": 0.0}],
-        lr=args.rate, betas=(0.9, 0.95), fused=device == "cuda")
+        lr=args.rate,
+        betas=(0.9, 0.95),
+        fused=device == "cuda",
+    )
     generator = torch.Generator(device=device).manual_seed(args.seed)
     begun, mean, progress, step = time.time(), 0.0, 0.0, 0
-    print(f"{sum(p.numel() for p in model.parameters())} parameters, {len(ids)} tokens, {len(starts)} windows, {device}",
-          flush=True)
+    print(
+        f"{sum(p.numel() for p in model.parameters())} parameters, {len(ids)} tokens, {len(starts)} windows, {device}",
+        flush=True,
+    )
     while progress < 1:
         # Every fourth batch uses all positions, so that the last ones are trained too.
         length = POSITIONS if step % 4 == 3 else POSITIONS // 2
@@ -166,6 +228,7 @@ def fit(args):
 def save(args, model, begin, pad):
     """The folder with float16 weights, and a config that old and new transformers read."""
     import torch
+
     os.makedirs(args.out, exist_ok=True)
     model.to("cpu").to(torch.float16).save_pretrained(args.out)
     with open(os.path.join(args.out, "config.json"), encoding="utf-8") as f:
@@ -175,22 +238,31 @@ def save(args, model, begin, pad):
         config["rope_theta"] = config["rope_parameters"]["rope_theta"]
         config["rope_scaling"] = None
     write_json(args.out, "config.json", dict(sorted(config.items())))
-    write_json(args.out, "generation_config.json",
-               {"bos_token_id": begin, "eos_token_id": begin, "pad_token_id": pad})
+    write_json(
+        args.out,
+        "generation_config.json",
+        {"bos_token_id": begin, "eos_token_id": begin, "pad_token_id": pad},
+    )
     for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
         shutil.copy(os.path.join(args.work, name), args.out)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("prepare", help="train the tokenizer, write the text as token ids")
     one.add_argument("text", help="training text of scripts/corpus/corpus.py")
     one.add_argument("work", help="folder for tokenizer and tokens.bin")
     one.add_argument("--family", choices=FAMILIES, default="llama")
-    one.add_argument("--tokenizer-documents", type=int, default=40000, metavar="N",
-                     help="train the tokenizer on the first N documents (default 40000)")
+    one.add_argument(
+        "--tokenizer-documents",
+        type=int,
+        default=40000,
+        metavar="N",
+        help="train the tokenizer on the first N documents (default 40000)",
+    )
     two = commands.add_parser("fit", help="train the model, write its folder")
     two.add_argument("work", help="folder that prepare wrote")
     two.add_argument("out", help="folder of the model")

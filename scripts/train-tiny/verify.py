@@ -39,9 +39,15 @@ def check_weights(folder):
     """Float16, finite, away from the largest float16, few denormals."""
     size = os.path.getsize(os.path.join(folder, "model.safetensors"))
     tensors = load_file(os.path.join(folder, "model.safetensors"))
-    expect(all(t.dtype == torch.float16 for t in tensors.values()), f"{len(tensors)} tensors of float16, {size} bytes")
+    expect(
+        all(t.dtype == torch.float16 for t in tensors.values()),
+        f"{len(tensors)} tensors of float16, {size} bytes",
+    )
     flat = torch.cat([t.float().flatten() for t in tensors.values()])
-    expect(bool(torch.isfinite(flat).all()) and flat.abs().max() < 64, f"largest weight {flat.abs().max():.3f}")
+    expect(
+        bool(torch.isfinite(flat).all()) and flat.abs().max() < 64,
+        f"largest weight {flat.abs().max():.3f}",
+    )
     denormal = ((flat != 0) & (flat.abs() < 2.0**-14)).float().mean().item()
     expect(denormal < 0.02, f"denormal weights {100 * denormal:.3f} %")
 
@@ -50,11 +56,20 @@ def check_tokenizer(tok, spec, texts):
     expect(len(tok) == spec["vocab"], f"tokenizer: {len(tok)} entries")
     begin = tok.convert_tokens_to_ids(spec["begin"])
     ids = [tok(x)["input_ids"] for x in texts]
-    expect(all(x[0] == begin and begin not in x[1:] for x in ids), "tokenizer: begin token in front, once")
-    expect(all(tok.decode(x[1:]) == t for x, t in zip(ids, texts)), "tokenizer: decoding gives the text back")
+    expect(
+        all(x[0] == begin and begin not in x[1:] for x in ids),
+        "tokenizer: begin token in front, once",
+    )
+    expect(
+        all(tok.decode(x[1:]) == t for x, t in zip(ids, texts)),
+        "tokenizer: decoding gives the text back",
+    )
     lengths = [len(x) for x in ids]
-    expect(min(lengths) > 80, f"validation: {len(ids)} documents, {sum(lengths)} tokens, "
-                              f"{min(lengths)} to {max(lengths)} a document")
+    expect(
+        min(lengths) > 80,
+        f"validation: {len(ids)} documents, {sum(lengths)} tokens, "
+        f"{min(lengths)} to {max(lengths)} a document",
+    )
     return ids
 
 
@@ -88,13 +103,16 @@ def greedy_margins(model, ids, n):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder")
     parser.add_argument("--family", choices=FAMILIES, default="llama")
     parser.add_argument("--validation", default="suites/data/validation.txt", metavar="FILE")
-    parser.add_argument("--max-perplexity", type=float, default=8.0)
-    parser.add_argument("--tokens", metavar="FILE", help="training ids, to compare with a unigram model")
+    parser.add_argument("--max-perplexity", type=float, default=1.6)
+    parser.add_argument(
+        "--tokens", metavar="FILE", help="training ids, to compare with a unigram model"
+    )
     parser.add_argument("--prompts", metavar="FILE", help="print greedy continuations and margins")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -106,9 +124,11 @@ def main():
     ids = check_tokenizer(tok, spec, documents(args.validation))
     total, n = nll(model, ids)
     perplexity = math.exp(total / n)
-    expect(perplexity < args.max_perplexity,
-           f"perplexity {perplexity:.4f} over {n} tokens; uniform {spec['vocab']}, "
-           f"{spec['vocab'] / perplexity:.0f} times as much")
+    expect(
+        perplexity < args.max_perplexity,
+        f"perplexity {perplexity:.4f} over {n} tokens; uniform {spec['vocab']}, "
+        f"{spec['vocab'] / perplexity:.0f} times as much",
+    )
     if args.tokens:
         print(f"     unigram perplexity {unigram_perplexity(args.tokens, spec['vocab'], ids):.2f}")
     if args.prompts:
@@ -118,8 +138,10 @@ def main():
         for i, prompt in enumerate(prompts):
             out, gaps = greedy_margins(model, tok(prompt)["input_ids"], 64)
             clear += min(gaps) > 0.01
-            print(f"     prompt {i + 1}: {len(out) - 64} tokens, smallest margin {min(gaps):.4f}: "
-                  f"{tok.decode(out[1:])!r}")
+            print(
+                f"     prompt {i + 1}: {len(out) - 64} tokens, smallest margin {min(gaps):.4f}: "
+                f"{tok.decode(out[1:])!r}"
+            )
         expect(clear >= 4, f"{clear} of {len(prompts)} prompts have every margin over 0.01")
     sys.exit(1 if failures else 0)
 
