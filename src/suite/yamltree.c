@@ -10,13 +10,14 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "suite/expand.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <yaml.h>
 
-enum { MAX_KEYS = 500, MAX_FILES = 64, MAX_EXPANSION = 1 << 16 };
+enum { MAX_KEYS = 500, MAX_FILES = 64, MAX_ANCHORS = 1000 };
 
 typedef struct anchor {
     struct anchor *next;
@@ -29,7 +30,6 @@ typedef struct reader {
     qg_arena *arena;
     qg_findings *findings;
     qg_hash *hash;
-    qg_err *err;
     qg_status status;
     size_t n_nodes, n_files;
 } reader;
@@ -41,6 +41,7 @@ typedef struct file {
     const char *real; /* canonical */
     yaml_parser_t parser;
     anchor *anchors;
+    size_t n_anchors;
 } file;
 
 typedef struct event {
@@ -237,82 +238,18 @@ static const qg_yaml_entry *entry_of(const qg_yaml *map, qg_str key)
     return NULL;
 }
 
-/* ---- environment ---- */
-
-static bool is_name_byte(char c, bool first)
-{
-    return c == '_' || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           (!first && c >= '0' && c <= '9');
-}
-
-/* Appends what "NAME" or "NAME:-default" (between the braces) stands for. */
-static bool expand_variable(reader *r, qg_buf *out, qg_str inside, qg_place place)
-{
-    char name[128];
-    size_t n = 0;
-
-    while (n < inside.len && is_name_byte(inside.ptr[n], n == 0))
-        n++;
-    bool has_default = qg_str_starts(qg_str_sub(inside, n, inside.len), QG_STR(":-"));
-    if (n == 0 || n >= sizeof name || (n < inside.len && !has_default)) {
-        COMPLAIN(r, place, "write ${NAME} or ${NAME:-default}", "cannot expand '${" QG_STR_PRI "}'",
-                 QG_STR_ARG(inside));
-        return false;
-    }
-    memcpy(name, inside.ptr, n);
-    name[n] = '\0';
-    const char *value = getenv(name);
-    if (has_default && (!value || !value[0])) {
-        qg_buf_str(out, qg_str_sub(inside, n + 2, inside.len));
-        return true;
-    }
-    if (!value) {
-        char hint[192];
-        snprintf(hint, sizeof hint, "set it, or give a default: ${%s:-...}", name);
-        COMPLAIN(r, place, hint, "environment variable '%s' is not set", name);
-        return false;
-    }
-    qg_str v = qg_str_from(value);
-    if (qg_utf8_valid(v) != v.len) {
-        COMPLAIN(r, place, NULL, "environment variable '%s' is not valid UTF-8", name);
-        return false;
-    }
-    qg_buf_str(out, v);
-    return true;
-}
-
 /* Replaces the text of a scalar by its expansion; on a mistake the node becomes broken. */
 static bool expand(reader *r, qg_yaml *node)
 {
-    qg_str s = node->text;
-    qg_buf out;
+    qg_err err = {0};
+    qg_status status = qg_expand(&node->text, r->arena, node->text, &err);
 
-    if (!memmem(s.ptr, s.len, "${", 2))
-        return true;
-    qg_buf_init(&out, r->arena);
-    for (size_t i = 0; i < s.len && !node->broken;) {
-        qg_str rest = qg_str_sub(s, i, s.len);
-        if (qg_str_starts(rest, QG_STR("$${"))) {
-            qg_buf_text(&out, "${");
-            i += 3;
-        } else if (!qg_str_starts(rest, QG_STR("${"))) {
-            qg_buf_char(&out, s.ptr[i++]);
-        } else {
-            const char *end = memchr(rest.ptr, '}', rest.len);
-            if (!end)
-                COMPLAIN(r, node->place, "write $${ for a literal ${", "'${' without '}'");
-            size_t len = end ? (size_t)(end - rest.ptr) - 2 : 0;
-            node->broken = !end || !expand_variable(r, &out, qg_str_sub(rest, 2, len), node->place);
-            i += len + 3;
-        }
-        if (out.len > MAX_EXPANSION) {
-            COMPLAIN(r, node->place, NULL, "expands to more than %d bytes", MAX_EXPANSION);
-            node->broken = true;
-        }
-    }
-    qg_buf_append(&out, "", 0);
-    node->text = qg_buf_view(&out);
-    return !out.failed || give_up(r, QG_ENOMEM);
+    if (status == QG_ENOMEM)
+        return give_up(r, status);
+    node->broken = status != QG_OK;
+    if (node->broken)
+        COMPLAIN(r, node->place, NULL, "%s", err.message);
+    return true;
 }
 
 /* ---- composing ---- */
@@ -323,6 +260,11 @@ static anchor *open_anchor(file *f, const event *e, const qg_yaml *node)
 {
     anchor *a = QG_NEW(f->r->arena, anchor);
 
+    if (++f->n_anchors > MAX_ANCHORS) {
+        COMPLAIN(f->r, e->place, NULL, "more than %d anchors", MAX_ANCHORS);
+        give_up(f->r, QG_EFORMAT);
+        return NULL;
+    }
     if (!a) {
         give_up(f->r, QG_ENOMEM);
         return NULL;
@@ -676,7 +618,7 @@ static const qg_yaml *read_file(reader *r, const file *includer, const char *pat
 qg_status qg_yaml_read(const qg_yaml **out, char hash[65], qg_findings *findings, qg_arena *arena,
                        const char *path, qg_err *err)
 {
-    reader r = {.arena = arena, .findings = findings, .err = err};
+    reader r = {.arena = arena, .findings = findings};
     qg_err failed = {0};
 
     QG_PASS(qg_hash_begin(&r.hash, arena, err));

@@ -4,13 +4,14 @@
  * and includes: readers see maps, lists and texts only. Nodes are const, live as long as the arena,
  * and may be shared where an alias was used; their places are those of the text that was written.
  *
- * - `${NAME}` and `${NAME:-default}` expand in values (not in keys); `$${` is a literal `${`.
+ * - Environment variables expand in values, not in keys: see expand.h.
  * - `include: FILE` or `include: [FILE...]` at the top of a file: files relative to the including
  *   one. Maps are merged key by key at any depth, what includes wins over what is included, a later
  *   include over an earlier one; lists and texts are replaced.
  * - Refused: tags, duplicate keys, keys that are no text, several documents, invalid UTF-8, files
  *   over 1 MiB, nesting over 32, aliases of a node inside itself, includes in a circle, and what
- *   grows out of bounds: over 100,000 nodes after expansion, 64 files, 500 keys a map.
+ *   grows out of bounds: over 100,000 nodes after expansion, 64 files, 500 keys a map, 1,000
+ * anchors a file.
  */
 #ifndef QG_SUITE_YAMLTREE_H
 #define QG_SUITE_YAMLTREE_H
