@@ -2,7 +2,7 @@
  *
  * Everything that PCRE2 allocates comes from the arena; only the machine code of its JIT does not,
  * so the code is freed by a deferred call. A match starts in the JIT on the machine stack and is
- * repeated by the interpreter where that stack is too small. Texts are valid UTF-8 by contract,
+ * repeated on a stack of its own where that is too small. Texts are valid UTF-8 by contract,
  * which is why PCRE2's own check is off.
  */
 #include "tokenizer/regex.h"
@@ -13,8 +13,14 @@
 #include <pcre2.h>
 #include <stdlib.h>
 
-/* A pattern that needs more for one match is refused: about a second of work, 256 MiB of heap. */
-enum { STEP_LIMIT = 50 * 1000 * 1000, HEAP_LIMIT_KIB = 256 * 1024 };
+/* A pattern that needs more for one match is refused: about a second of work, 64 MiB of stack in
+ * the JIT, 256 MiB of heap in the interpreter. */
+enum {
+    STEP_LIMIT = 50 * 1000 * 1000,
+    HEAP_LIMIT_KIB = 256 * 1024,
+    STACK_FIRST_BYTES = 1 << 20,
+    STACK_LIMIT_BYTES = 64 << 20,
+};
 
 struct qg_regex {
     pcre2_code *code;
@@ -23,8 +29,11 @@ struct qg_regex {
 
 struct qg_regex_scan {
     const qg_regex *re;
+    qg_arena *arena;
+    pcre2_general_context *memory;
     pcre2_match_data *data;
     pcre2_match_context *limits;
+    pcre2_jit_stack *stack; /* once the machine stack was too small */
     qg_str text;
     size_t from;     /* where the next search starts */
     size_t last_end; /* end of the last match, SIZE_MAX before the first */
@@ -41,9 +50,14 @@ static void arena_free(void *p, void *arena)
     (void)arena;
 }
 
-static void release(void *code)
+static void release_code(void *code)
 {
     pcre2_code_free(code);
+}
+
+static void release_stack(void *stack)
+{
+    pcre2_jit_stack_free(stack);
 }
 
 static qg_status out_of_memory(qg_err *err)
@@ -76,7 +90,7 @@ static qg_status compile(const qg_regex **out, qg_arena *arena, qg_str source, q
         return qg_fail(err, QG_ENOSUP, "regex '" QG_STR_PRI "': %s", QG_STR_ARG(pattern),
                        (const char *)text);
     }
-    if (!qg_arena_defer(arena, release, re->code)) {
+    if (!qg_arena_defer(arena, release_code, re->code)) {
         pcre2_code_free(re->code);
         return out_of_memory(err);
     }
@@ -122,13 +136,14 @@ qg_status qg_regex_read(const qg_regex **out, qg_arena *arena, const qg_json *no
 qg_status qg_regex_scan_open(qg_regex_scan **out, qg_arena *arena, const qg_regex *re, qg_err *err)
 {
     qg_regex_scan *s = QG_NEW(arena, qg_regex_scan);
-    pcre2_general_context *memory = pcre2_general_context_create(arena_malloc, arena_free, arena);
 
-    if (!s || !memory)
-        return out_of_memory(err);
+    QG_NEED(s, err);
     s->re = re;
-    s->data = pcre2_match_data_create(1, memory);
-    s->limits = pcre2_match_context_create(memory);
+    s->arena = arena;
+    s->memory = pcre2_general_context_create(arena_malloc, arena_free, arena);
+    QG_NEED(s->memory, err);
+    s->data = pcre2_match_data_create(1, s->memory);
+    s->limits = pcre2_match_context_create(s->memory);
     if (!s->data || !s->limits)
         return out_of_memory(err);
     pcre2_set_match_limit(s->limits, STEP_LIMIT);
@@ -145,18 +160,30 @@ void qg_regex_scan_text(qg_regex_scan *s, qg_str text)
     s->last_end = SIZE_MAX;
 }
 
-static int match(qg_regex_scan *s, uint32_t options)
+static int match(qg_regex_scan *s)
 {
     return pcre2_match(s->re->code, (PCRE2_SPTR)s->text.ptr, s->text.len, s->from,
-                       options | PCRE2_NO_UTF_CHECK, s->data, s->limits);
+                       PCRE2_NO_UTF_CHECK, s->data, s->limits);
+}
+
+static bool take_stack(qg_regex_scan *s)
+{
+    s->stack = pcre2_jit_stack_create(STACK_FIRST_BYTES, STACK_LIMIT_BYTES, s->memory);
+    if (!s->stack)
+        return false;
+    pcre2_jit_stack_assign(s->limits, NULL, s->stack);
+    if (qg_arena_defer(s->arena, release_stack, s->stack))
+        return true;
+    pcre2_jit_stack_free(s->stack);
+    return false;
 }
 
 qg_status qg_regex_scan_next(qg_regex_scan *s, bool *found, size_t *from, size_t *to, qg_err *err)
 {
     for (*found = false; s->from <= s->text.len;) {
-        int rc = match(s, 0);
-        if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
-            rc = match(s, PCRE2_NO_JIT);
+        int rc = match(s);
+        if (rc == PCRE2_ERROR_JIT_STACKLIMIT && !s->stack)
+            rc = take_stack(s) ? match(s) : PCRE2_ERROR_NOMEMORY;
         if (rc == PCRE2_ERROR_NOMATCH) {
             s->from = s->text.len + 1;
             return QG_OK;

@@ -53,11 +53,11 @@ static qg_status open_model(qg_model *m, qg_arena *arena, const qg_json *node, q
 {
     qg_str type = QG_STR("BPE");
 
-    if (qg_json_type_of(node) != QG_JSON_OBJECT)
-        return qg_fail(err, QG_EFORMAT, "'model' is %s, not an object", qg_json_type_name(node));
+    if (!node)
+        return qg_fail(err, QG_EFORMAT, "the file lacks 'model'");
     /* files of before 2021 name no type; those with merges are BPE */
     if (qg_json_get(node, "type") || !qg_json_get(node, "merges"))
-        QG_PASS(qg_part_type(&type, node, "model", err));
+        QG_PASS(qg_part_type(&type, node, "'model'", err));
     for (size_t i = 0; i < sizeof model_kinds / sizeof *model_kinds; i++) {
         if (qg_str_is(type, model_kinds[i]->name)) {
             m->kind = model_kinds[i];

@@ -61,7 +61,8 @@ qg_status qg_vocab_read(qg_vocab *v, qg_arena *arena, const qg_json *object, qg_
     size_t n = 0, bytes = 0;
 
     if (qg_json_type_of(object) != QG_JSON_OBJECT)
-        return qg_fail(err, QG_EFORMAT, "'vocab' is %s, not an object", qg_json_type_name(object));
+        return qg_fail(err, QG_EFORMAT, "the model's 'vocab' is %s, not an object",
+                       object ? qg_json_type_name(object) : "absent");
     for (qg_json_iter it = {0}; qg_json_next(object, &it);)
         bytes += it.key.len;
     qg_vocab_entry *entries = QG_NEW_N(arena, qg_vocab_entry, qg_json_len(object));
