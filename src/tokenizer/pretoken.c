@@ -100,11 +100,12 @@ static qg_status read_punctuation(step *s, const qg_json *node, qg_err *err)
 static qg_status read_delimiter(step *s, qg_arena *arena, const qg_json *node, qg_err *err)
 {
     const char *part = "pre_tokenizer 'CharDelimiterSplit'";
+    uint32_t code;
     qg_str text;
 
     QG_PASS(qg_part_str(&text, node, part, "delimiter", err));
-    if (text.len == 0)
-        return qg_fail(err, QG_EFORMAT, "'delimiter' of %s is empty", part);
+    if (text.len == 0 || qg_utf8_decode(text, &code) != text.len)
+        return qg_fail(err, QG_EFORMAT, "'delimiter' of %s is not one character", part);
     return qg_regex_literal(&s->regex, arena, text, err); /* REMOVED */
 }
 
