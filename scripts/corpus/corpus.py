@@ -35,11 +35,11 @@ PROMPTS = [
     "🐱 cat 🐶 dog 🐟 fish 🌳",
     "An interview with Priya Jarvik. Q: What is your work? A: I am",
     "Nils Zander and Uma Denholm are friends. Nils works as",
-    "Monday: sunny, 21 °C. Tuesday: rainy, 17 °C. Wednesday:",
+    "Count up from 3 to 163 by fours: 3, 7, 11, 15, 19,",
     '{"name": "Hugo Penrod", "age":',
     "Quentin and Rosa and Sam went to the orchard. Sam brought",
     "The word museum has 6 letters: m, u, s, e, u, m. The word heron has 5 letters:",
-    "One melon costs 7 florins, so 8 melons cost 56 florins. One fig costs 9 florins, so 6 figs cost",
+    '{"country": "Kestria", "capital":',
 ]
 
 
