@@ -94,11 +94,16 @@ void fixture_tensors(const char *folder, fixture_edit *edit, void *user,
     const char *path = qg_path_join(arena, folder, "model.safetensors");
     const qg_safetensors *st;
     qg_safetensors_writer *w;
-    size_t n = 0, n_bytes[256];
+    size_t n = 0, n_bytes;
     qg_tensor_spec specs[256];
     void *data[256];
 
     MUST(qg_safetensors_open(&st, arena, path, &must_err));
+    if (extra) {
+        specs[n] = *extra;
+        ck_assert(qg_tensor_spec_bytes(extra, &n_bytes));
+        data[n++] = qg_arena_alloc(arena, n_bytes);
+    }
     for (size_t i = 0; i < qg_safetensors_count(st); i++) {
         const qg_tensor *t = qg_safetensors_at(st, i);
         specs[n] = (qg_tensor_spec){.name = t->name, .dtype = t->dtype, .n_dims = t->n_dims};
@@ -108,16 +113,10 @@ void fixture_tensors(const char *folder, fixture_edit *edit, void *user,
             edit(&specs[n], data[n], user);
         n += specs[n].name != NULL;
     }
-    if (extra) {
-        specs[n] = *extra;
-        ck_assert(qg_tensor_spec_bytes(extra, &n_bytes[n]));
-        data[n] = qg_arena_alloc(arena, n_bytes[n]);
-        n++;
-    }
     MUST(qg_safetensors_write_begin(&w, arena, path, specs, n, &must_err));
     for (size_t i = 0; i < n; i++) {
-        ck_assert(qg_tensor_spec_bytes(&specs[i], &n_bytes[i]));
-        MUST(qg_safetensors_write_data(w, data[i], n_bytes[i], &must_err));
+        ck_assert(qg_tensor_spec_bytes(&specs[i], &n_bytes));
+        MUST(qg_safetensors_write_data(w, data[i], n_bytes, &must_err));
     }
     MUST(qg_safetensors_write_end(w, &must_err));
 }

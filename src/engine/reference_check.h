@@ -21,7 +21,8 @@ const char *fixture_path(const char *path);
 /* Sets (or adds) a top-level key of a JSON file in `folder` to raw JSON text. */
 void fixture_set(const char *folder, const char *file, const char *key, const char *json);
 /* Rewrites model.safetensors through `edit`, which may change spec and data (n_bytes as before or
- * fewer), or set spec->name to NULL to drop the tensor. `extra`, where not NULL, is added: zeros.
+ * fewer), or set spec->name to NULL to drop the tensor. `extra`, where not NULL, is put in front:
+ * zeros.
  */
 typedef void fixture_edit(qg_tensor_spec *spec, void *data, void *user);
 void fixture_tensors(const char *folder, fixture_edit *edit, void *user,

@@ -1,0 +1,267 @@
+/* Unit tests of engine/weights: what lies in place and what is converted, and every way in which
+ * the tensors of a folder can contradict its config.json. */
+#include "engine/reference_check.h"
+#include "engine/score.h"
+
+#include "check_suites.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static qg_arena *arena;
+static qg_err err;
+static const char *folder;
+
+static void setup(void)
+{
+    fixture_begin();
+    arena = fixture_arena();
+    folder = fixture_model("m", &(qg_synth_options){.seed = 41});
+    qg_err_clear(&err);
+}
+
+static qg_ledger ledger_of(const char *at)
+{
+    return qg_engine_describe(fixture_open(at, &(qg_engine_options){0})).ledger;
+}
+
+/* The tiny preset: hidden 72, 2 layers, 3 heads of 24, 1 KV head, ffn 107, vocabulary 307, tied. */
+enum {
+    MATRICES = 307 * 72 + 2 * (72 * 72 + 2 * 24 * 72 + 72 * 72 + 3 * 107 * 72),
+    VECTORS = 5 * 72,
+    VECTOR_BYTES = 5 * (72 * 4 + 32), /* rounded up to 64 */
+};
+
+START_TEST(halves_lie_in_place_and_others_are_converted)
+{
+    qg_ledger in_place = ledger_of(folder);
+    qg_ledger converted =
+        ledger_of(fixture_model("b", &(qg_synth_options){.seed = 41, .dtype = "bfloat16"}));
+
+    ck_assert_int_eq(in_place.mapped, 2 * MATRICES);
+    ck_assert_int_eq(in_place.bytes[QG_PURPOSE_WEIGHTS], 2 * MATRICES + VECTOR_BYTES);
+    ck_assert_int_eq(converted.mapped, 0);
+    ck_assert_int_ge(converted.bytes[QG_PURPOSE_WEIGHTS], 2 * MATRICES + VECTOR_BYTES);
+    ck_assert_int_lt(converted.bytes[QG_PURPOSE_WEIGHTS], 2 * MATRICES + VECTOR_BYTES + 15 * 64);
+    ck_assert_int_eq(qg_engine_describe(fixture_open(folder, &(qg_engine_options){0})).n_params,
+                     MATRICES + VECTORS);
+}
+END_TEST
+
+static double nll_of(const char *at)
+{
+    qg_engine *e = fixture_open(at, &(qg_engine_options){0});
+    qg_score s;
+
+    ck_assert_int_eq(qg_score_ids(&s, arena, e, &(qg_ids){fixture_ids(30, 300, 1), 30}, 1, 0, &err),
+                     QG_OK);
+    return s.nll;
+}
+
+START_TEST(a_tensor_at_an_odd_byte_is_copied)
+{
+    double nll = nll_of(folder);
+    /* one byte in front of all others */
+    fixture_tensors(folder, NULL, NULL, &(qg_tensor_spec){"a.rotary_emb.inv_freq", QGK_U8, 1, {1}});
+    ck_assert_int_eq(ledger_of(folder).mapped, 0);
+    ck_assert_double_eq(nll_of(folder), nll);
+}
+END_TEST
+
+/* ---- what must be refused ---- */
+
+typedef struct damage {
+    const char *name;   /* of the tensor */
+    const char *rename; /* NULL: drop, where nothing else is said */
+    int64_t rows, cols; /* not 0: its new shape */
+    qgk_dtype dtype;    /* where as_dtype */
+    bool as_dtype;
+    int put; /* this many values become `value` (F16 bits) */
+    unsigned value;
+    const char *message;
+    qg_status status;
+} damage;
+
+static void apply(qg_tensor_spec *spec, void *data, void *user)
+{
+    const damage *d = user;
+
+    if (strcmp(spec->name, d->name) != 0)
+        return;
+    for (int i = 0; i < d->put; i++)
+        ((qgk_half *)data)[3 * i] = (qgk_half)d->value;
+    if (d->rows) {
+        spec->shape[0] = d->rows;
+        spec->shape[1] = d->cols;
+        spec->n_dims = d->cols ? 2 : 1;
+    } else if (d->as_dtype) {
+        spec->dtype = d->dtype;
+    } else if (!d->put) {
+        spec->name = d->rename;
+    }
+}
+
+static const damage damages[] = {
+    {.name = "model.norm.weight",
+     .message = "tensor 'model.norm.weight' is missing",
+     .status = QG_EFORMAT},
+    {.name = "model.embed_tokens.weight",
+     .message = "tensor 'model.embed_tokens.weight' is missing",
+     .status = QG_EFORMAT},
+    {.name = "model.layers.1.mlp.up_proj.weight",
+     .message = "tensor 'model.layers.1.mlp.up_proj.weight' is missing",
+     .status = QG_EFORMAT},
+    {.name = "model.layers.0.self_attn.q_proj.weight",
+     .rename = "model.layers.0.self_attn.q_proj.qweight",
+     .message = "tensor 'model.layers.0.self_attn.q_proj.weight' is missing, but "
+                "'model.layers.0.self_attn.q_proj.qweight' is there: the folder is quantized, yet "
+                "declares no quantization_config",
+     .status = QG_EFORMAT},
+    {.name = "model.layers.0.mlp.gate_proj.weight",
+     .rows = 106,
+     .cols = 72,
+     .message = "tensor 'model.layers.0.mlp.gate_proj.weight' has shape [106, 72], config.json "
+                "makes it [107, 72]",
+     .status = QG_EFORMAT},
+    {.name = "model.layers.0.self_attn.k_proj.weight",
+     .rows = 72 * 24,
+     .message = "tensor 'model.layers.0.self_attn.k_proj.weight' has shape [1728], config.json "
+                "makes it [24, 72]",
+     .status = QG_EFORMAT},
+    {.name = "model.layers.0.self_attn.o_proj.weight",
+     .as_dtype = true,
+     .dtype = QGK_I16,
+     .message = "tensor 'model.layers.0.self_attn.o_proj.weight' is I16, expected one of F32, F16, "
+                "BF16",
+     .status = QG_EFORMAT},
+    {.name = "model.norm.weight",
+     .as_dtype = true,
+     .dtype = QGK_I16,
+     .message = "tensor 'model.norm.weight' is I16, expected one of F32, F16, BF16",
+     .status = QG_EFORMAT},
+    {.name = "model.layers.1.mlp.down_proj.weight",
+     .put = 2,
+     .value = 0x7c00,
+     .message = "tensor 'model.layers.1.mlp.down_proj.weight' holds 2 infinite or NaN values",
+     .status = QG_ENONFINITE},
+    {.name = "model.layers.1.input_layernorm.weight",
+     .put = 1,
+     .value = 0x7e01,
+     .message = "tensor 'model.layers.1.input_layernorm.weight' holds 1 infinite or NaN values",
+     .status = QG_ENONFINITE},
+};
+
+START_TEST(damaged_tensors_are_named)
+{
+    qg_engine *e;
+
+    fixture_tensors(folder, apply, (void *)&damages[_i], NULL);
+    ck_assert_int_eq(qg_engine_open(&e, arena, folder, &(qg_engine_options){0}, &err),
+                     damages[_i].status);
+    ck_assert_str_eq(err.message, damages[_i].message);
+    ck_assert_str_eq(err.context, qg_arena_format(arena, "opening model '%s'", folder));
+}
+END_TEST
+
+START_TEST(a_tensor_too_many_is_a_contradiction)
+{
+    qg_engine *e;
+
+    fixture_tensors(folder, NULL, NULL,
+                    &(qg_tensor_spec){"model.layers.0.rotary_emb.inv_freq", QGK_F32, 1, {12}});
+    fixture_open(folder, &(qg_engine_options){0}); /* old files have it */
+    fixture_set(folder, "config.json", "num_hidden_layers", "1");
+    ck_assert_int_eq(qg_engine_open(&e, arena, folder, &(qg_engine_options){0}, &err), QG_EFORMAT);
+    ck_assert_ptr_nonnull(strstr(err.message, "tensor 'model.layers.1."));
+    ck_assert_ptr_nonnull(strstr(err.message, "does not belong to a model of config.json's shape"));
+    qg_err_clear(&err);
+    fixture_set(folder, "config.json", "num_hidden_layers", "3");
+    ck_assert_int_eq(qg_engine_open(&e, arena, folder, &(qg_engine_options){0}, &err), QG_EFORMAT);
+    ck_assert_str_eq(err.message, "tensor 'model.layers.2.input_layernorm.weight' is missing");
+}
+END_TEST
+
+/* BF16 reaches 3e38, a half 65504. */
+static void enlarge(qg_tensor_spec *spec, void *data, void *user)
+{
+    (void)user;
+    for (int i = 0; strstr(spec->name, "1.mlp.gate_proj") && i < 5; i++)
+        ((qgk_bf16 *)data)[7 * i] = i == 4 ? 0x477f /* 65280 */ : 0x4780 /* 65536 */;
+}
+
+START_TEST(values_beyond_float16_are_counted)
+{
+    qg_engine *e;
+
+    folder = fixture_model("b", &(qg_synth_options){.seed = 41, .dtype = "bfloat16"});
+    fixture_tensors(folder, enlarge, NULL, NULL);
+    ck_assert_int_eq(qg_engine_open(&e, arena, folder, &(qg_engine_options){0}, &err),
+                     QG_ENONFINITE);
+    ck_assert_str_eq(err.message, "tensor 'model.layers.1.mlp.gate_proj.weight': 4 values exceed "
+                                  "65504, the largest of float16");
+}
+END_TEST
+
+static void spoil_head(qg_tensor_spec *spec, void *data, void *user)
+{
+    (void)user;
+    if (strcmp(spec->name, "lm_head.weight") == 0)
+        ((qgk_half *)data)[5] ^= 1;
+}
+
+/* Renames the embedding's copy: an untied folder whose config then says tied. */
+static void copy_embedding(qg_tensor_spec *spec, void *data, void *user)
+{
+    static char embedding[307 * 72 * 2];
+
+    (void)user;
+    if (strcmp(spec->name, "model.embed_tokens.weight") == 0)
+        memcpy(embedding, data, sizeof embedding);
+    if (strcmp(spec->name, "lm_head.weight") == 0)
+        memcpy(data, embedding, sizeof embedding);
+}
+
+START_TEST(a_tied_head_may_be_stored_if_it_is_the_same)
+{
+    qg_engine *e;
+
+    folder = fixture_model("u", &(qg_synth_options){.seed = 41, .tied = -1});
+    fixture_tensors(folder, copy_embedding, NULL, NULL); /* remembers the embedding */
+    fixture_tensors(folder, copy_embedding, NULL, NULL); /* whichever came first */
+    double untied = nll_of(folder);
+    fixture_set(folder, "config.json", "tie_word_embeddings", "true");
+    ck_assert_double_eq(nll_of(folder), untied);
+    fixture_tensors(folder, spoil_head, NULL, NULL);
+    ck_assert_int_eq(qg_engine_open(&e, arena, folder, &(qg_engine_options){0}, &err), QG_EFORMAT);
+    ck_assert_str_eq(err.message, "config.json ties the head to the embedding, but tensors "
+                                  "'lm_head.weight' and 'model.embed_tokens.weight' differ");
+}
+END_TEST
+
+START_TEST(an_untied_head_must_be_there)
+{
+    qg_engine *e;
+
+    fixture_set(folder, "config.json", "tie_word_embeddings", "false");
+    ck_assert_int_eq(qg_engine_open(&e, arena, folder, &(qg_engine_options){0}, &err), QG_EFORMAT);
+    ck_assert_str_eq(err.message, "tensor 'lm_head.weight' is missing");
+}
+END_TEST
+
+Suite *weights_check(void)
+{
+    Suite *s = suite_create("weights_check");
+    TCase *c = tcase_create("weights");
+
+    suite_add_tcase(s, c);
+    tcase_add_checked_fixture(c, setup, fixture_end);
+    tcase_set_timeout(c, 60);
+    tcase_add_test(c, halves_lie_in_place_and_others_are_converted);
+    tcase_add_test(c, a_tensor_at_an_odd_byte_is_copied);
+    tcase_add_loop_test(c, damaged_tensors_are_named, 0, sizeof damages / sizeof *damages);
+    tcase_add_test(c, a_tensor_too_many_is_a_contradiction);
+    tcase_add_test(c, values_beyond_float16_are_counted);
+    tcase_add_test(c, a_tied_head_may_be_stored_if_it_is_the_same);
+    tcase_add_test(c, an_untied_head_must_be_there);
+    return s;
+}
