@@ -155,6 +155,20 @@ START_TEST(what_is_not_built_in_is_refused_at_its_line)
 }
 END_TEST
 
+START_TEST(two_models_in_fp16_can_be_compared)
+{
+    const qg_suite *s = suite_of(
+        "version: 1\nname: x\nmodels: {a: {model: m}, b: {model: m}}\nreference: a\n"
+        "quality: {text: m/config.json, budgets: {b: {ppl_increase: 1 %}}}\n"
+        "performance: {production: {}, budgets: {b: [{batch: 1, weights_vs_fp16: 1x}]}}\n");
+    qg_plan p;
+
+    ck_assert_str_eq(ids(s, (qg_plan_options){0}, &p), "a/quality a/perf/b1 b/quality b/perf/b1");
+    ck_assert_uint_eq(p.cases[2].expect.n, 1);
+    ck_assert_uint_eq(p.cases[3].expect.n, 1);
+}
+END_TEST
+
 START_TEST(devices_are_chosen_or_skipped)
 {
     const qg_suite *s = suite_of("version: 1\nname: x\nmodels: {a: {model: m}}\n"
@@ -206,6 +220,7 @@ Suite *plan_check(void)
     tcase_add_test(t, shards_part_what_the_filter_leaves);
     tcase_add_test(t, a_filter_that_matches_nothing_lists_the_ids);
     tcase_add_test(t, what_is_not_built_in_is_refused_at_its_line);
+    tcase_add_test(t, two_models_in_fp16_can_be_compared);
     tcase_add_test(t, devices_are_chosen_or_skipped);
     tcase_add_test(t, every_failed_allocation_is_reported);
     suite_add_tcase(s, t);
