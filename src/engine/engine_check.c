@@ -239,7 +239,7 @@ START_TEST(every_allocation_may_fail)
             return;
         }
         n_done_without += status == QG_OK;
-        ck_assert_msg(status == QG_ENOMEM || (status == QG_OK && n_done_without <= 4),
+        ck_assert_msg(status == QG_ENOMEM || (status == QG_OK && n_done_without <= 16),
                       "allocation %ld: %s: %s", n, qg_status_name(status), err.message);
     }
 }
