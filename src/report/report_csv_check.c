@@ -1,0 +1,81 @@
+/* Unit tests of report/report_csv: quoting after RFC 4180, and numbers that read back. */
+#include "report/report.h"
+
+#include "check_suites.h"
+
+static qg_arena *arena;
+static qg_err err;
+
+static void set_up(void)
+{
+    arena = qg_arena_create();
+    qg_err_clear(&err);
+}
+
+static void tear_down(void)
+{
+    qg_arena_free(arena);
+}
+
+static const char *render(const qg_run *run, const qg_report_options *options)
+{
+    qg_buf b;
+
+    qg_buf_init(&b, arena);
+    ck_assert_int_eq(qg_report_render(&b, &qg_report_csv, run, options, &err), QG_OK);
+    ck_assert_uint_eq(qg_utf8_valid(qg_buf_view(&b)), b.len);
+    return b.ptr;
+}
+
+/* What follows the header line. */
+static const char *rows(const qg_run *run)
+{
+    return strchr(render(run, NULL), '\n') + 1;
+}
+
+START_TEST(cells_are_quoted_where_they_must_be)
+{
+    qg_judgement j = {.case_id = "a \"b\", c",
+                      .metric = QG_METRIC_SAME_TOP,
+                      .verdict = QG_VERDICT_PASS,
+                      .has_value = true,
+                      .value = 0.1,
+                      .has_limit = true,
+                      .limit = 0.3,
+                      .at_least = true,
+                      .n = 7,
+                      .message = "two\nlines",
+                      .file = "=cmd()",
+                      .line = 2};
+    qg_run run = {.judgements = &j, .n_judgements = 1};
+
+    ck_assert_str_eq(rows(&run), "\"a \"\"b\"\", c\",,,,,,,,same_top,fraction,0.1,0.3,>=,pass,7,"
+                                 "'=cmd(),2,0,\"two\nlines\"\n");
+}
+END_TEST
+
+START_TEST(numbers_read_back_equal)
+{
+    qg_scalar scalars[] = {{QG_METRIC_NLL, 1.0 / 3, 3}, {QG_METRIC_WEIGHTS, 7340544, 1}};
+    qg_measurement m = {.id = {"x/quality", "x", "fp16", "cpu", "quality", 0, 0, 0},
+                        .scalars = scalars,
+                        .n_scalars = 2};
+    qg_run run = {.measurements = &m, .n_measurements = 1};
+
+    ck_assert_str_eq(rows(&run),
+                     "x/quality,x,fp16,cpu,quality,,,,weights,B,7340544,,,measured,1,,,,\n"
+                     "x/quality,x,fp16,cpu,quality,,,,nll,,0.33333333333333331,,,measured,3,,,,\n");
+}
+END_TEST
+
+Suite *report_csv_check(void)
+{
+    Suite *s = suite_create("report_csv_check");
+    TCase *t = tcase_create("report_csv");
+
+    tcase_add_checked_fixture(t, set_up, tear_down);
+    tcase_add_test(t, cells_are_quoted_where_they_must_be);
+    tcase_add_test(t, numbers_read_back_equal);
+    suite_add_tcase(s, t);
+    return s;
+}

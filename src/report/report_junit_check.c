@@ -1,0 +1,101 @@
+/* Unit tests of report/report_junit: escapes, and counts that agree with what is listed. */
+#include "report/report.h"
+
+#include "check_suites.h"
+
+static qg_arena *arena;
+static qg_err err;
+
+static void set_up(void)
+{
+    arena = qg_arena_create();
+    qg_err_clear(&err);
+}
+
+static void tear_down(void)
+{
+    qg_arena_free(arena);
+}
+
+static const char *render(const qg_run *run, const qg_report_options *options)
+{
+    qg_buf b;
+
+    qg_buf_init(&b, arena);
+    ck_assert_int_eq(qg_report_render(&b, &qg_report_junit, run, options, &err), QG_OK);
+    ck_assert_uint_eq(qg_utf8_valid(qg_buf_view(&b)), b.len);
+    return b.ptr;
+}
+
+static size_t count(const char *text, const char *what)
+{
+    size_t n = 0;
+    for (const char *p = text; (p = strstr(p, what)); p++)
+        n++;
+    return n;
+}
+
+START_TEST(texts_are_escaped_and_cleaned)
+{
+    qg_judgement j = {.case_id = "a<b>&\"'\xf0\x9f\x98\x80",
+                      .metric = QG_METRIC_PPL,
+                      .verdict = QG_VERDICT_FAIL,
+                      .exit_class = 1,
+                      .message = "]]> <&\x01\xff\nsecond",
+                      .file = "a&b.yaml",
+                      .line = 4};
+    qg_run run = {.suite = "s<", .judgements = &j, .n_judgements = 1};
+    const char *text = render(&run, NULL);
+
+    ck_assert_ptr_nonnull(
+        strstr(text, "classname=\"s&lt;.a&lt;b&gt;&amp;&quot;'\xf0\x9f\x98\x80\""));
+    ck_assert_ptr_nonnull(strstr(text, "message=\"]]&gt; &lt;&amp; \xef\xbf\xbd&#10;second\""));
+    ck_assert_ptr_nonnull(strstr(text, ">]]&gt; &lt;&amp; \xef\xbf\xbd\nsecond\na&amp;b.yaml"));
+    ck_assert_ptr_nonnull(strstr(text, "file=\"a&amp;b.yaml\" line=\"4\""));
+    ck_assert_ptr_null(strchr(text, '\x01'));
+}
+END_TEST
+
+START_TEST(counts_agree_with_what_is_listed)
+{
+    qg_judgement j[] = {
+        {.case_id = "a", .metric = QG_METRIC_PPL, .verdict = QG_VERDICT_PASS},
+        {.case_id = "a", .metric = QG_METRIC_NLL, .verdict = QG_VERDICT_FAIL, .exit_class = 1},
+        {.case_id = "a", .metric = QG_METRIC_NLL, .verdict = QG_VERDICT_INCONCLUSIVE},
+        {.case_id = "b", .metric = QG_METRIC_NONE, .verdict = QG_VERDICT_ERROR, .exit_class = 3},
+        {.case_id = "b",
+         .metric = QG_METRIC_NONE,
+         .verdict = QG_VERDICT_INCONCLUSIVE,
+         .exit_class = 4},
+        {.case_id = "b", .metric = QG_METRIC_NONE, .verdict = QG_VERDICT_KNOWN_FAIL},
+        {.case_id = "", .metric = QG_METRIC_NONE, .verdict = QG_VERDICT_SKIP},
+    };
+    qg_measurement m[] = {{.id.id = "a", .wall_ns = 1500000000}, {.id.id = "b"}, {.id.id = "c"}};
+    qg_run run = {.measurements = m, .n_measurements = 3, .judgements = j, .n_judgements = 7};
+    const char *text = render(&run, NULL);
+
+    ck_assert_ptr_nonnull(strstr(text, "<testsuites name=\"\" tests=\"8\" failures=\"2\" "
+                                       "errors=\"1\" skipped=\"3\" time=\"0.000\">"));
+    ck_assert_uint_eq(count(text, "<testcase "), 8);
+    ck_assert_uint_eq(count(text, "<failure "), 2);
+    ck_assert_uint_eq(count(text, "<error "), 1);
+    ck_assert_uint_eq(count(text, "<skipped "), 3);
+    ck_assert_uint_eq(count(text, "<testsuite "), 4); /* the last is that of the run */
+    ck_assert_ptr_nonnull(strstr(text, "<testsuite name=\"a\" tests=\"3\" failures=\"1\" "
+                                       "errors=\"0\" skipped=\"1\" time=\"1.500\">"));
+    ck_assert_uint_eq(count(text, "time=\"1.500\""), 2); /* the suite and its first testcase */
+    ck_assert_ptr_nonnull(strstr(text, "type=\"machine\""));
+}
+END_TEST
+
+Suite *report_junit_check(void)
+{
+    Suite *s = suite_create("report_junit_check");
+    TCase *t = tcase_create("report_junit");
+
+    tcase_add_checked_fixture(t, set_up, tear_down);
+    tcase_add_test(t, texts_are_escaped_and_cleaned);
+    tcase_add_test(t, counts_agree_with_what_is_listed);
+    suite_add_tcase(s, t);
+    return s;
+}
