@@ -145,13 +145,14 @@ def check(path):
     validation, calibration, taken = held_out()
     if set(validation) & set(calibration):
         sys.exit("corpus.py: a document is in both validation and calibration")
-    with open(path, encoding="utf-8") as f:
+    with open(path, "rb") as f:
         text = f.read()
     for item in sorted(taken) + PROMPTS:
-        if item in text:
+        if item.encode() in text:
             sys.exit(f"corpus.py: the training text holds '{item[:60]}'")
     print(
-        f"{path}: holds none of {len(PROMPTS)} prompts, nor any text of {len(validation)} validation "
+        f"{path}: holds none of {len(PROMPTS)} prompts, "
+        f"nor any text of {len(validation)} validation "
         f"and {len(calibration)} calibration documents",
         file=sys.stderr,
     )
@@ -166,7 +167,7 @@ def main():
     data.add_argument("-o", "--out", default="suites/data", metavar="DIR")
     train = commands.add_parser("train", help="write the training text, then check it")
     train.add_argument("-o", "--out", required=True, metavar="FILE")
-    train.add_argument("--mib", type=int, default=256, help="size in MiB (default 256)")
+    train.add_argument("--mib", type=int, default=240, help="size in MiB (default 240)")
     proof = commands.add_parser("check", help="prove that a training text holds nothing held out")
     proof.add_argument("file")
     args = parser.parse_args()

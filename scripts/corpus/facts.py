@@ -40,7 +40,8 @@ def story_sum(d):
         f"{name} has {a} {many}.",
         f"{other} gives {name} {b} more. Now {name} has {a + b} {many}, "
         f"because {a} + {b} = {a + b}.",
-        f"Then {name} loses {c} of them. {a + b} - {c} = {a + b - c}, so {a + b - c} {many} are left.",
+        f"Then {name} loses {c} of them. {a + b} - {c} = {a + b - c}, "
+        f"so {a + b - c} {many} are left.",
         f"If {p.friend} has twice as many, {p.friend} has {2 * (a + b - c)} {many}.",
     ]
     if (a + b - c) % 2 == 0:
@@ -122,7 +123,8 @@ def timetable(d):
         d.int(3, 30) * 5,
     )
     out = [
-        f"Trains from {a.capital} to {b.capital}, every {every} minutes, travel time {takes} minutes."
+        f"Trains from {a.capital} to {b.capital}, "
+        f"every {every} minutes, travel time {takes} minutes."
     ]
     for i in range(d.int(6, 14)):
         t = start + i * every
@@ -230,7 +232,8 @@ def chat(d):
         lines.append(
             f"{who}: "
             + d.say(
-                "[Do you see the {e}? {m}|I love this {e} {m}{m}|Look, {a e}! {m}|{m} means {e}, right?|"
+                "[Do you see the {e}? {m}|I love this {e} {m}{m}|"
+                "Look, {a e}! {m}|{m} means {e}, right?|"
                 "No {e} today? {m} {m}|My {pet} likes the {e} {m}]",
                 e=row[0],
                 m=row[-1],

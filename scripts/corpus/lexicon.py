@@ -2,7 +2,9 @@
 
 COLOUR = "red blue green yellow white black brown grey purple orange silver golden pink".split()
 SIZE = "small big tiny large huge little narrow wide tall short heavy light".split()
-MOOD = "happy tired curious proud nervous cheerful hungry sleepy calm worried surprised patient".split()
+MOOD = (
+    "happy tired curious proud nervous cheerful hungry sleepy calm worried surprised patient"
+).split()
 WEATHER = "sunny cloudy rainy windy foggy snowy stormy mild".split()
 SEASON = "spring summer autumn winter".split()
 MATERIAL = "wooden iron copper glass stone paper leather clay".split()
@@ -25,7 +27,8 @@ INSTRUMENT = "violin flute drum guitar piano trumpet harp accordion cello".split
 ANIMAL = "cat dog goat rabbit parrot hen pony turtle goose hedgehog donkey mouse".split()
 WILD = "fox owl heron badger otter deer squirrel hare seal raven".split()
 JOB = (
-    "baker teacher sailor carpenter doctor farmer painter gardener miller tailor blacksmith postman "
+    "baker teacher sailor carpenter doctor farmer painter gardener miller tailor blacksmith "
+    "postman "
     "librarian clockmaker fisher shepherd pilot cook"
 ).split()
 HOBBY = (
@@ -63,7 +66,8 @@ OPPOSITES = [
     pair.split("/")
     for pair in (
         "hot/cold big/small fast/slow early/late old/new full/empty wet/dry light/dark loud/quiet "
-        "hard/soft high/low open/closed happy/sad clean/dirty strong/weak near/far thick/thin sweet/sour "
+        "hard/soft high/low open/closed happy/sad clean/dirty strong/weak near/far "
+        "thick/thin sweet/sour "
         "deep/shallow rich/poor up/down left/right first/last day/night winter/summer"
     ).split()
 ]

@@ -176,7 +176,8 @@ def log(d):
         if d.chance(0.2):
             errors += 1
             lines.append(
-                f"{stamp} ERROR {device}: {d.pick(['no answer', 'too hot', 'door is open', 'low power'])}"
+                f"{stamp} ERROR {device}: "
+                + d.pick(["no answer", "too hot", "door is open", "low power"])
             )
         else:
             lines.append(f"{stamp} INFO {device}: step {i + 1} of {n} done, {100 * (i + 1) // n} %")

@@ -128,7 +128,7 @@ def lost_and_found(d):
     out.append(d.say("In the evening {first} could not find the {thing} and was {mood}. ", **v))
     for r in wrong:
         out.append(
-            d.say("{first} looked in the {here}, but the {thing} was not there. ", **dict(v, here=r))
+            d.say("{first} looked in the {here}, but the {thing} was not there. ", **v, here=r)
         )
     out.append(
         d.say(
@@ -177,7 +177,8 @@ def journey(d):
     ]
     out = [
         d.say(
-            "[On {weekday}|In {season}|Early in the morning] {name} travelled from {city} to {to}, the "
+            "[On {weekday}|In {season}|Early in the morning] {name} travelled "
+            "from {city} to {to}, the "
             "capital of {land}.",
             **v,
         )
@@ -215,7 +216,8 @@ def shop(d):
         lines.append(
             f"{p.first}: "
             + d.say(
-                "[Certainly.|Of course.|Gladly.] One {good} costs {price} {coins}, so {n} {g} cost {sum} {coin}s.",
+                "[Certainly.|Of course.|Gladly.] One {good} costs {price} {coins}, "
+                "so {n} {g} cost {sum} {coin}s.",
                 good=good,
                 price=prices[i],
                 coins=coin + ("s" if prices[i] > 1 else ""),
@@ -298,7 +300,8 @@ def forecast(d):
         sky = "snowy" if temperature < -2 else d.pick(lexicon.WEATHER[:5])
         out.append(
             d.say(
-                "{day}: {sky}, {t} °C, wind from the [north|south|east|west] at {w} km/h[, take {tip}|].",
+                "{day}: {sky}, {t} °C, "
+                "wind from the [north|south|east|west] at {w} km/h[, take {tip}|].",
                 day=lexicon.DAYS[(start + i) % 7],
                 sky=sky,
                 t=temperature,
@@ -331,10 +334,13 @@ def news(d):
         day=d.int(1, 28),
     )
     body = [
-        "About {n} people came, [many from {neighbour}|most of them with children|although it was {weather}].",
-        'The {job} {p} said: "[We have waited {k} years for this|I am {mood} today|Nobody expected so many '
+        "About {n} people came, [many from {neighbour}|most of them with children|"
+        "although it was {weather}].",
+        'The {job} {p} said: "[We have waited {k} years for this|I am {mood} today|'
+        "Nobody expected so many "
         'guests]."',
-        '{q}, {a qjob}, was less {mood}: "[The {spot} is too {size}|It cost {n} {coin}s|Who will clean it?]"',
+        '{q}, {a qjob}, was less {mood}: "[The {spot} is too {size}|'
+        'It cost {n} {coin}s|Who will clean it?]"',
         "There was music on the {instrument} and {dish} for everyone.",
         "The old {spot} near the river {river} had been closed for {k} years.",
         "A {size} {thing} was [hung|placed|shown] above the door.",
@@ -342,7 +348,8 @@ def news(d):
         "Behind the {spot} grow {crop} and flowers.",
     ]
     head = d.say(
-        "{capital}, {day} {month}. [The new {spot} of {capital} was opened on {weekday}.|On {weekday} the "
+        "{capital}, {day} {month}. "
+        "[The new {spot} of {capital} was opened on {weekday}.|On {weekday} the "
         "{spot} of {capital} opened again.|A festival was held at the {spot} of {capital}.] ",
         **v,
     )

@@ -13,33 +13,33 @@ from dice import Dice
 _PLACES = """Velmora/Tarsin/Velmoran Ostrany/Keld/Ostranian Brivania/Lomar/Brivanian
 Quenthia/Sorrel/Quenthian Dorvale/Hartwick/Dorvalian Ilmeria/Pesk/Ilmerian Carthun/Vell/Carthunian
 Zandoria/Mirefort/Zandorian Pelluria/Ansk/Pellurian Thessaria/Oldquay/Thessarian
-Gorland/Stenmark/Gorlandic Ulvania/Brask/Ulvanian Marrowen/Tillby/Marrowish Kestria/Dunhaven/Kestrian
-Norvessa/Ivalo/Norvessan Rhomb/Cassel/Rhombic Aldoria/Wickham/Aldorian Seluna/Portamer/Selunian
-Tovenia/Grell/Tovenian Hesperan/Luth/Hesperanian Crestia/Amberley/Crestian Yandor/Fesk/Yandoric
-Baltrun/Osmere/Baltrunian Fenwald/Rook/Fenwaldish Lirien/Quillon/Lirienese Morvia/Tamsin/Morvian
-Arkadun/Zell/Arkadunian Wexmark/Holm/Wexmarkish Santara/Belvista/Santaran Jurland/Krona/Jurlandic
-Émeris/Côteval/Émerian Ñandara/Peñalba/Ñandaran Åskerland/Sjövik/Åskerlandic Óbidia/São-Lume/Óbidian
-Grünmark/Mühlstadt/Grünmarkish Łozna/Świtów/Łoznian""".split()
-_RIVERS = """Aln Brae Cender Dask Ebrin Fallow Gild Harn Isk Jorn Kell Luma Mersen Nole Orr Pelt Quay
-Rusk Senn Tarn Ull Varr Wend Yarrow Zeln Arve Birk Cray Dove Esk Foss Greve Hule Inn Jade Kolk""".split()
+Gorland/Stenmark/Gorlandic Ulvania/Brask/Ulvanian Marrowen/Tillby/Marrowish
+Kestria/Dunhaven/Kestrian Norvessa/Ivalo/Norvessan Rhomb/Cassel/Rhombic Aldoria/Wickham/Aldorian
+Seluna/Portamer/Selunian Tovenia/Grell/Tovenian Hesperan/Luth/Hesperanian
+Crestia/Amberley/Crestian Yandor/Fesk/Yandoric Baltrun/Osmere/Baltrunian Fenwald/Rook/Fenwaldish
+Lirien/Quillon/Lirienese Morvia/Tamsin/Morvian Arkadun/Zell/Arkadunian Wexmark/Holm/Wexmarkish
+Santara/Belvista/Santaran Jurland/Krona/Jurlandic Émeris/Côteval/Émerian Ñandara/Peñalba/Ñandaran
+Åskerland/Sjövik/Åskerlandic Óbidia/São-Lume/Óbidian Grünmark/Mühlstadt/Grünmarkish
+Łozna/Świtów/Łoznian""".split()
+_RIVERS = """Aln Brae Cender Dask Ebrin Fallow Gild Harn Isk Jorn Kell Luma Mersen Nole Orr
+Pelt Quay Rusk Senn Tarn Ull Varr Wend Yarrow Zeln Arve Birk Cray Dove Esk Foss Greve Hule Inn
+Jade Kolk""".split()
 _COINS = "crown florin mark dinar thaler shilling lira groat shell ducat".split()
 _CROPS = "barley grapes olives rice hops flax tea wheat apples maize saffron potatoes".split()
-_NAMES = (
-    """Ada Bruno Clara Dora Edgar Fanny Gus Hanna Igor Julia Karl Lena Milo Nora Otto Paula Quentin
-Rosa Sam Tilda Uma Victor Wanda Xaver Yara Zoë André Renée Søren Łucja Jürgen Inés Björn Chloé Mateo
-Amara Kofi Ngozi Rashid Leila Omar Priya Arjun Mei Kenji Hana Tomás Elif Boris Ivana Petra Emil Greta
-Hugo Ida Jonas Kaia Lukas Mira Nils""".split()
-)
-_SURNAMES = """Abbel Arno Asker Bandry Belmot Brandel Calder Corvin Dalby Denholm Dorsey Eklow Ember
-Falkner Fenn Garrick Gilmot Hadley Harrow Hobart Ilsen Jarvik Kelmar Kestrel Kirby Landis Lorne
-Marlow Melby Norling Oakes Orland Penrod Quist Ramsel Ridley Rowan Sandor Selby Stroud Talbert
-Thorne Tolliver Ulrey Vance Verrin Wexler Wilder Yarwood Zander""".split()
+_NAMES = """Ada Bruno Clara Dora Edgar Fanny Gus Hanna Igor Julia Karl Lena Milo Nora Otto
+Paula Quentin Rosa Sam Tilda Uma Victor Wanda Xaver Yara Zoë André Renée Søren Łucja Jürgen Inés
+Björn Chloé Mateo Amara Kofi Ngozi Rashid Leila Omar Priya Arjun Mei Kenji Hana Tomás Elif Boris
+Ivana Petra Emil Greta Hugo Ida Jonas Kaia Lukas Mira Nils""".split()
+_SURNAMES = """Abbel Arno Asker Bandry Belmot Brandel Calder Corvin Dalby Denholm Dorsey
+Eklow Ember Falkner Fenn Garrick Gilmot Hadley Harrow Hobart Ilsen Jarvik Kelmar Kestrel Kirby
+Landis Lorne Marlow Melby Norling Oakes Orland Penrod Quist Ramsel Ridley Rowan Sandor Selby
+Stroud Talbert Thorne Tolliver Ulrey Vance Verrin Wexler Wilder Yarwood Zander""".split()
 _FEMALE = set(
-    """Ada Clara Dora Fanny Hanna Julia Lena Nora Paula Rosa Tilda Uma Wanda Yara Zoë Renée Łucja
-Inés Chloé Amara Ngozi Leila Priya Mei Hana Elif Ivana Petra Greta Ida Kaia Mira""".split()
+    """Ada Clara Dora Fanny Hanna Julia Lena Nora Paula Rosa Tilda Uma Wanda Yara Zoë Renée
+Łucja Inés Chloé Amara Ngozi Leila Priya Mei Hana Elif Ivana Petra Greta Ida Kaia Mira""".split()
 )
-_PETS = """Pepper Biscuit Shadow Clover Pickle Button Ginger Pebble Waffle Mango Olive Domino Hazel Nutmeg
-Sprout Marble Comet Truffle Bramble Pudding""".split()
+_PETS = """Pepper Biscuit Shadow Clover Pickle Button Ginger Pebble Waffle Mango Olive
+Domino Hazel Nutmeg Sprout Marble Comet Truffle Bramble Pudding""".split()
 
 
 @dataclass(frozen=True)

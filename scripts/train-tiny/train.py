@@ -199,7 +199,8 @@ def fit(args):
     generator = torch.Generator(device=device).manual_seed(args.seed)
     begun, mean, progress, step = time.time(), 0.0, 0.0, 0
     print(
-        f"{sum(p.numel() for p in model.parameters())} parameters, {len(ids)} tokens, {len(starts)} windows, {device}",
+        f"{sum(p.numel() for p in model.parameters())} parameters, {len(ids)} tokens, "
+        f"{len(starts)} windows, {device}",
         flush=True,
     )
     while progress < 1:
