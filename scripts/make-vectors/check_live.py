@@ -8,7 +8,6 @@ tokens equal for as long as the margin between the two best logits exceeds 0.01.
 
     check_live.py MODEL_DIR [--only tokenize,score,generate] [--strings 1000] [--seed N]
 """
-
 import argparse
 import json
 import math
@@ -38,25 +37,14 @@ class Checker:
         with tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="ascii") as f:
             f.writelines(json.dumps(i) + "\n" for i in inputs)
             f.flush()
-            argv = [
-                str(self.a.program),
-                command,
-                str(self.a.model),
-                "--input",
-                f.name,
-                "--json",
-                *options,
-            ]
+            argv = [str(self.a.program), command, str(self.a.model), "--input", f.name, "--json",
+                    *options]
             r = subprocess.run(argv, capture_output=True, timeout=self.a.timeout)
         if r.returncode:
-            sys.exit(
-                f"check_live: {' '.join(argv)} exited {r.returncode}:\n"
-                + r.stderr.decode("utf-8", "replace")[-2000:]
-            )
-        return [
-            json.loads(line, parse_constant=lambda c: sys.exit(f"check_live: {c} in JSON"))
-            for line in r.stdout.decode("utf-8").splitlines()
-        ]
+            sys.exit(f"check_live: {' '.join(argv)} exited {r.returncode}:\n"
+                     + r.stderr.decode("utf-8", "replace")[-2000:])
+        return [json.loads(line, parse_constant=lambda c: sys.exit(f"check_live: {c} in JSON"))
+                for line in r.stdout.decode("utf-8").splitlines()]
 
     def answers(self, command, inputs, *options):
         out = self.program(command, inputs, *options)
@@ -69,9 +57,7 @@ class Checker:
         if got != want:
             self.failures += 1
             if self.failures <= self.a.show:
-                print(
-                    f"  {what} differs for {about}\n    ours   {got!r:.300}\n    theirs {want!r:.300}"
-                )
+                print(f"  {what} differs for {about}\n    ours   {got!r:.300}\n    theirs {want!r:.300}")
 
     def report(self, what, before, text):
         wrong = self.failures - before
@@ -79,9 +65,7 @@ class Checker:
 
     def check_tokenize(self):
         before, n = self.failures, self.a.strings
-        strings = (unicode14.FIXED + unicode14.Maker(self.a.seed).mix(n))[
-            : max(n, len(unicode14.FIXED))
-        ]
+        strings = (unicode14.FIXED + unicode14.Maker(self.a.seed).mix(n))[:max(n, len(unicode14.FIXED))]
         inputs = [{"text": s} for s in strings]
         for special, options in ((True, ()), (False, ("--no-special",))):
             for s, got in zip(strings, self.answers("tokenize", inputs, *options)):
@@ -99,11 +83,10 @@ class Checker:
         added = self.tok.get_added_tokens_decoder().get(i)
         if added:
             return added.content.encode()
-        keep = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+        keep = [*range(0x21, 0x7f), *range(0xa1, 0xad), *range(0xae, 0x100)]
         rest = [b for b in range(256) if b not in keep]
-        return bytes(
-            ord(c) if ord(c) in keep else rest[ord(c) - 0x100] for c in self.tok.id_to_token(i)
-        )
+        return bytes(ord(c) if ord(c) in keep else rest[ord(c) - 0x100]
+                     for c in self.tok.id_to_token(i))
 
     def check_top(self, got, row, where):
         """The k best of a position: sorted, as many as asked, each with upstream's value."""
@@ -122,18 +105,16 @@ class Checker:
         self.same("ids", [t["id"] for t in tokens], want, name)
         if [t["id"] for t in tokens] != want:
             return 0.0, 0.0
-        self.same(
-            "bytes", [t["bytes"] for t in tokens], [self.token_bytes(i).hex() for i in want], name
-        )
+        self.same("bytes", [t["bytes"] for t in tokens],
+                  [self.token_bytes(i).hex() for i in want], name)
         self.same("first logprob", tokens[0]["logprob"], None, name)
         self.same("scored", got["scored"], len(want) - 1, name)
         with torch.no_grad():
             logp = torch.log_softmax(model(torch.tensor([want])).logits[0].double(), -1)
         given = [t["logprob"] for t in tokens[1:]]
         off = max([abs(g - logp[i, want[i + 1]].item()) for i, g in enumerate(given)], default=0.0)
-        top = max(
-            self.check_top(t["top"], logp[i], f"{name}, position {i}") for i, t in enumerate(tokens)
-        )
+        top = max(self.check_top(t["top"], logp[i], f"{name}, position {i}")
+                  for i, t in enumerate(tokens))
         if not math.isclose(got["nll"], -sum(given), rel_tol=1e-5, abs_tol=1e-4):
             self.same("nll", got["nll"], -sum(given), name)
         for what, x in (("log-probability", off), ("top log-probability", top)):
@@ -145,30 +126,21 @@ class Checker:
         before, r = self.failures, random.Random(self.a.seed)
         size = model.config.vocab_size
         known = sorted(i for i in self.tok.get_vocab(with_added_tokens=True).values() if i < size)
-        drawn = [
-            {"name": f"ids{n}", "ids": [r.choice(known) for _ in range(n)]} for n in (1, 2, 17, 130)
-        ]
+        drawn = [{"name": f"ids{n}", "ids": [r.choice(known) for _ in range(n)]} for n in (1, 2, 17, 130)]
         inputs = [{"text": c["text"]} for c in cases] + [{"ids": c["ids"]} for c in drawn]
         worst = [0.0, 0.0]
-        for case, got in zip(
-            cases + drawn, self.answers("score", inputs, "--top-k", str(self.a.top))
-        ):
+        for case, got in zip(cases + drawn, self.answers("score", inputs, "--top-k", str(self.a.top))):
             off = self.check_one(case, got, torch, model)
             print(f"  {case['name']:8} {len(case['ids']):4} tokens  {off[0]:.2e}  top {off[1]:.2e}")
             worst = [max(p) for p in zip(worst, off)]
-        self.report(
-            "score",
-            before,
-            f"{len(inputs)} inputs, largest difference {worst[0]:.2e}, "
-            f"in the top {self.a.top} {worst[1]:.2e}",
-        )
+        self.report("score", before, f"{len(inputs)} inputs, largest difference {worst[0]:.2e}, "
+                                     f"in the top {self.a.top} {worst[1]:.2e}")
 
     def check_generate(self, model, cases, greedy):
         before, compared, clear = self.failures, 0, 0
         n = self.a.max_tokens
-        lines = self.program(
-            "generate", [{"text": c["text"]} for c in cases], "--max-tokens", str(n), "--ignore-eos"
-        )
+        lines = self.program("generate", [{"text": c["text"]} for c in cases], "--max-tokens",
+                             str(n), "--ignore-eos")
         got = [c for line in lines for c in line["completions"]]
         self.same("number of completions", len(got), len(cases), "all prompts")
         for case, g in zip(cases, got):
@@ -180,12 +152,8 @@ class Checker:
             self.same("number of ids", len(g["ids"]), n, case["name"])
             self.same("text", g["text"], self.tok.decode(g["ids"]), case["name"])
             compared, clear = compared + stop, clear + (stop == n)
-        self.report(
-            "generate",
-            before,
-            f"{compared} greedy tokens compared, {clear} of {len(cases)} "
-            f"prompts have every margin over {MARGIN}",
-        )
+        self.report("generate", before, f"{compared} greedy tokens compared, {clear} of {len(cases)} "
+                                        f"prompts have every margin over {MARGIN}")
 
 
 def main():
@@ -215,9 +183,7 @@ def main():
 
         torch.set_num_threads(2)
         model, _ = logprobs.load(a.model)
-        cases = [
-            {"name": n, "text": t, "ids": c.tok.encode(t).ids} for n, t in logprobs.prompts(c.tok)
-        ]
+        cases = [{"name": n, "text": t, "ids": c.tok.encode(t).ids} for n, t in logprobs.prompts(c.tok)]
         if "score" in only:
             c.check_score(torch, model, cases)
         if "generate" in only:

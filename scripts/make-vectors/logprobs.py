@@ -9,7 +9,6 @@ ids after each position, and a greedy continuation with its margins (end tokens 
 
     logprobs.py MODEL_DIR -o golden/vectors/fp16/NAME.jsonl
 """
-
 import argparse
 import hashlib
 import json
@@ -24,34 +23,27 @@ from transformers import AutoModelForCausalLM
 
 TOP, GREEDY, LONG = 8, 64, 300
 
-ENGLISH = (
-    "The keeper of the lighthouse counted the steps again. There were ninety of them, as there "
-    "had been every evening for twelve years, and at the top the lamp was"
-)
-CODE = (
-    "def mean(values):\n    total = 0.0\n    for v in values:\n        total += v\n"
-    "    return total / len(values)\n\nprint(mean([1, 2, 3]))\n# prints "
-)
-UNICODE = (
-    "Le caf\u00e9 de Z\u00fcrich \u2014 \u041f\u0440\u0438\u0432\u0435\u0442, \u03ba\u03cc\u03c3\u03bc\u03b5! "
-    "\u4f60\u597d\uff0c\u4e16\u754c \U0001f600\U0001f469\u200d\U0001f680\U0001f1eb\U0001f1f7 \u05e9\u05dc\u05d5\u05dd na\u00efve"
-)
+ENGLISH = ("The keeper of the lighthouse counted the steps again. There were ninety of them, as there "
+           "had been every evening for twelve years, and at the top the lamp was")
+CODE = ("def mean(values):\n    total = 0.0\n    for v in values:\n        total += v\n"
+        "    return total / len(values)\n\nprint(mean([1, 2, 3]))\n# prints ")
+UNICODE = ("Le caf\u00e9 de Z\u00fcrich \u2014 \u041f\u0440\u0438\u0432\u0435\u0442, \u03ba\u03cc\u03c3\u03bc\u03b5! "
+           "\u4f60\u597d\uff0c\u4e16\u754c \U0001f600\U0001f469\u200d\U0001f680\U0001f1eb\U0001f1f7 \u05e9\u05dc\u05d5\u05dd na\u00efve")
 BLANKS = "a" + " " * 7 + "b\n\n\n\n" + " " * 33 + "c\t\t\t d\r\n\r\n    e" + " " * 16
 STORY = (
     "In the spring the river rose and the lower field stood under water for a week. Anna walked along "
     "the dyke each morning with a notebook and wrote down how far the water had come. On Monday it "
     "touched the third post, on Tuesday the fourth, and on Wednesday it had reached the gate. Her "
     "brother said that the old wall would hold, because it had held in 1953 and again in 1984, but "
-    'their neighbour moved his sheep to the hill all the same. "A wall is only as good as its lowest '
-    'stone," he said, and nobody could argue with that. On Thursday the rain stopped. The clouds broke '
+    "their neighbour moved his sheep to the hill all the same. \"A wall is only as good as its lowest "
+    "stone,\" he said, and nobody could argue with that. On Thursday the rain stopped. The clouds broke "
     "open over the valley, and by the evening there were swallows above the water. Anna measured "
     "again: two centimetres less. She told everyone at supper, and they laughed, because two "
     "centimetres are nothing, but her father took the lamp and went to look for himself. When he came "
-    'back his boots were wet and he was smiling. "Three," he said. The next day it was ten, and '
+    "back his boots were wet and he was smiling. \"Three,\" he said. The next day it was ten, and "
     "after that the river went back into its bed as if it had only wanted to see the village once. "
     "They found the field covered with fine grey mud. In the summer the wheat stood higher there than "
-    "anywhere else, and Anna wrote this down too, on the last page of the notebook, below the numbers. "
-)
+    "anywhere else, and Anna wrote this down too, on the last page of the notebook, below the numbers. ")
 
 
 def exactly(tok, text, n):
@@ -65,14 +57,8 @@ def exactly(tok, text, n):
 def prompts(tok):
     """(name, text); a tokenizer that adds a first token makes the empty text the one-token prompt."""
     one = next(t for t in ("", "The", "a") if len(tok.encode(t).ids) == 1)
-    yield from (
-        ("english", ENGLISH),
-        ("code", CODE),
-        ("unicode", UNICODE),
-        ("one", one),
-        ("long", exactly(tok, STORY * 4, LONG)),
-        ("blanks", BLANKS),
-    )
+    yield from (("english", ENGLISH), ("code", CODE), ("unicode", UNICODE), ("one", one),
+                ("long", exactly(tok, STORY * 4, LONG)), ("blanks", BLANKS))
 
 
 def short(x):
@@ -105,29 +91,18 @@ def greedy(model, ids, n):
 
 
 def head(folder, command):
-    sums = {
-        f.name: hashlib.sha256(f.read_bytes()).hexdigest()
-        for f in sorted(folder.iterdir())
-        if f.suffix == ".safetensors" or f.name in ("config.json", "tokenizer.json")
-    }
-    return {
-        "format": "logprobs 1",
-        "model": folder.name,
-        "sha256": sums,
-        "compute": "float32",
-        "attention": "eager",
-        "torch": torch.__version__,
-        "tokenizers": tokenizers.__version__,
-        "transformers": transformers.__version__,
-        "command": command,
-    }
+    sums = {f.name: hashlib.sha256(f.read_bytes()).hexdigest()
+            for f in sorted(folder.iterdir())
+            if f.suffix == ".safetensors" or f.name in ("config.json", "tokenizer.json")}
+    return {"format": "logprobs 1", "model": folder.name, "sha256": sums, "compute": "float32",
+            "attention": "eager", "torch": torch.__version__, "tokenizers": tokenizers.__version__,
+            "transformers": transformers.__version__, "command": command}
 
 
 def load(folder):
     transformers.utils.logging.disable_progress_bar()
     model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="eager"
-    )
+        folder, dtype=torch.float32, attn_implementation="eager")
     for p in model.parameters():
         if p.dim() == 2:
             p.data = p.data.half().float()
@@ -140,21 +115,15 @@ def vectors(folder, command):
     yield head(folder, command)
     for name, text in prompts(tok):
         ids = tok.encode(text).ids
-        yield {
-            "name": name,
-            "text": text,
-            "ids": ids,
-            **score(model, ids),
-            "greedy": greedy(model, ids, GREEDY),
-        }
+        yield {"name": name, "text": text, "ids": ids, **score(model, ids),
+               "greedy": greedy(model, ids, GREEDY)}
 
 
 def write(folder, out, command):
     lines = list(vectors(folder, command))
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(
-        "".join(json.dumps(v, separators=(",", ":")) + "\n" for v in lines), encoding="ascii"
-    )
+    out.write_text("".join(json.dumps(v, separators=(",", ":")) + "\n" for v in lines),
+                   encoding="ascii")
     clear = [v["name"] for v in lines[1:] if min(v["greedy"]["margin"]) > 0.01]
     print(f"{out}: every margin over 0.01 in {', '.join(clear) or 'no prompt'}")
 

