@@ -7,9 +7,6 @@
 
 #include <stdio.h>
 
-#define COMPLAIN(r, place, hint, ...)                                                              \
-    qg_finding_add((r)->findings, QG_SEVERITY_ERROR, (place), (hint), __VA_ARGS__)
-
 static const char *section_name(qg_section s)
 {
     return s == QG_QUALITY ? "quality" : "performance";
@@ -25,18 +22,19 @@ static bool find_metric(const qg_schema_reader *r, const qg_yaml_entry *entry, q
     if (qg_metric_find(out, entry->key)) {
         if (any || qg_metric_info_of(*out)->section == section)
             return true;
-        COMPLAIN(r, entry->key_place, NULL,
-                 "metric '" QG_STR_PRI "' belongs in the budgets of '%s', not of '%s'",
-                 QG_STR_ARG(entry->key), section_name(qg_metric_info_of(*out)->section),
-                 section_name(section));
+        qg_finding_error(r->findings, entry->key_place, NULL,
+                         "metric '" QG_STR_PRI "' belongs in the budgets of '%s', not of '%s'",
+                         QG_STR_ARG(entry->key), section_name(qg_metric_info_of(*out)->section),
+                         section_name(section));
         return false;
     }
     for (int m = 0; m < QG_METRIC_N; m++)
         if (any || qg_metric_info_of((qg_metric)m)->section == section)
             names[n++] = qg_metric_info_of((qg_metric)m)->name;
     const char *hint = qg_schema_nearest(r, entry->key, names, n);
-    COMPLAIN(r, entry->key_place, hint ? hint : "`quantgate lint --keys` lists the metrics",
-             "unknown metric '" QG_STR_PRI "'", QG_STR_ARG(entry->key));
+    qg_finding_error(r->findings, entry->key_place,
+                     hint ? hint : "`quantgate lint --keys` lists the metrics",
+                     "unknown metric '" QG_STR_PRI "'", QG_STR_ARG(entry->key));
     return false;
 }
 
@@ -68,8 +66,8 @@ static qg_suite_model *find_model(const qg_schema_reader *r, qg_suite_model *mod
             return &models[i];
         names[i] = models[i].name;
     }
-    COMPLAIN(r, entry->key_place, qg_schema_nearest(r, entry->key, names, n),
-             "no model is named '" QG_STR_PRI "'", QG_STR_ARG(entry->key));
+    qg_finding_error(r->findings, entry->key_place, qg_schema_nearest(r, entry->key, names, n),
+                     "no model is named '" QG_STR_PRI "'", QG_STR_ARG(entry->key));
     return NULL;
 }
 
@@ -126,7 +124,8 @@ static int read_batch(const qg_schema_reader *r, const qg_yaml *row, const qg_su
     int64_t batch;
 
     if (!node) {
-        COMPLAIN(r, row->place, NULL, "'batch' is missing: a row is for one batch size");
+        qg_finding_error(r->findings, row->place, NULL,
+                         "'batch' is missing: a row is for one batch size");
         return 0;
     }
     if (!qg_schema_value(r, &key, node, &batch))
@@ -134,8 +133,8 @@ static int read_batch(const qg_schema_reader *r, const qg_yaml *row, const qg_su
     for (size_t i = 0; i < p->n_batch; i++)
         if (p->batch[i] == batch)
             return (int)batch;
-    COMPLAIN(r, node->place, "add it to 'batch' of 'production'", "batch %lld is not measured",
-             (long long)batch);
+    qg_finding_error(r->findings, node->place, "add it to 'batch' of 'production'",
+                     "batch %lld is not measured", (long long)batch);
     return 0;
 }
 
@@ -161,8 +160,8 @@ static void read_rows(const qg_schema_reader *r, qg_suite_model *model, const qg
             continue;
         int batch = read_batch(r, row, p);
         if (batch && has_batch(at, n, batch)) {
-            COMPLAIN(r, row->place, "write one row", "a second row for batch %d of '%s'", batch,
-                     model->name);
+            qg_finding_error(r->findings, row->place, "write one row",
+                             "a second row for batch %d of '%s'", batch, model->name);
             continue;
         }
         size_t before = n;
@@ -198,13 +197,14 @@ static bool read_allowance(const qg_schema_reader *r, const qg_yaml_entry *entry
     if (qg_unit_parse(&allow->amount, QG_UNIT_SHARE, entry->value->text, NULL) == QG_OK) {
         allow->is_share = unit != QG_UNIT_SHARE; /* of a share, "1 %" is its own unit */
     } else if (qg_unit_parse(&allow->amount, unit, entry->value->text, &err) != QG_OK) {
-        COMPLAIN(r, entry->value->place, "or write a share, like '5 %'", "'%s': %s", name,
-                 err.message);
+        qg_finding_error(r->findings, entry->value->place, "or write a share, like '5 %'",
+                         "'%s': %s", name, err.message);
         return false;
     }
     if (allow->amount >= 0)
         return true;
-    COMPLAIN(r, entry->value->place, NULL, "'%s' cannot be allowed less than nothing", name);
+    qg_finding_error(r->findings, entry->value->place, NULL,
+                     "'%s' cannot be allowed less than nothing", name);
     return false;
 }
 

@@ -8,9 +8,6 @@
 
 #include <stdio.h>
 
-#define COMPLAIN(r, place, hint, ...)                                                              \
-    qg_finding_add((r)->findings, QG_SEVERITY_ERROR, (place), (hint), __VA_ARGS__)
-
 /* The place of a value under `map`, or of the map where the key is absent. */
 static qg_place place_in(const qg_yaml *map, const char *key)
 {
@@ -37,32 +34,35 @@ static void check_source(const qg_schema_reader *r, const qg_suite *s, const qg_
     const qg_yaml *recipe = qg_yaml_get(node, "quantize");
 
     if (model && from)
-        COMPLAIN(r, from->place, NULL, "'%s' has both 'model' and 'from': keep one", m->name);
+        qg_finding_error(r->findings, from->place, NULL,
+                         "'%s' has both 'model' and 'from': keep one", m->name);
     else if (!model && !from)
-        COMPLAIN(r, m->place, NULL, "'%s' has neither 'model' nor 'from'", m->name);
+        qg_finding_error(r->findings, m->place, NULL, "'%s' has neither 'model' nor 'from'",
+                         m->name);
     if (from && !recipe)
-        COMPLAIN(r, from->place, "add quantize: {method: gptq}",
-                 "'%s' is made from '%s', but 'quantize' is missing", m->name, m->from);
+        qg_finding_error(r->findings, from->place, "add quantize: {method: gptq}",
+                         "'%s' is made from '%s', but 'quantize' is missing", m->name, m->from);
     if (recipe && !from)
-        COMPLAIN(r, recipe->place, "add from: with the name of a model",
-                 "'quantize' of '%s' has no 'from' to be made from", m->name);
+        qg_finding_error(r->findings, recipe->place, "add from: with the name of a model",
+                         "'quantize' of '%s' has no 'from' to be made from", m->name);
     if (recipe && qg_yaml_get(node, "quantization"))
-        COMPLAIN(r, place_in(node, "quantization"), NULL,
-                 "'%s' has both 'quantization' and 'quantize': keep one", m->name);
+        qg_finding_error(r->findings, place_in(node, "quantization"), NULL,
+                         "'%s' has both 'quantization' and 'quantize': keep one", m->name);
     if (m->calibration && strcmp(m->method, "int8") != 0)
-        COMPLAIN(r, place_in(node, "calibration"), NULL,
-                 "'calibration' of '%s' has no use without 'quantization: int8'", m->name);
+        qg_finding_error(r->findings, place_in(node, "calibration"), NULL,
+                         "'calibration' of '%s' has no use without 'quantization: int8'", m->name);
     if (!m->from)
         return;
     const qg_suite_model *source = qg_suite_model_of(s, qg_str_from(m->from));
     if (!source)
-        COMPLAIN(r, from->place, nearest_model(r, s, m->from), "no model is named '%s'", m->from);
+        qg_finding_error(r->findings, from->place, nearest_model(r, s, m->from),
+                         "no model is named '%s'", m->from);
     else if (source->from)
-        COMPLAIN(r, from->place, "name a model that is a folder",
-                 "'%s' is made from '%s', which is made itself", m->name, m->from);
+        qg_finding_error(r->findings, from->place, "name a model that is a folder",
+                         "'%s' is made from '%s', which is made itself", m->name, m->from);
     else if (strcmp(source->method, "fp16") != 0)
-        COMPLAIN(r, from->place, "name a model that runs as fp16",
-                 "'%s' is made from '%s', which is quantized", m->name, m->from);
+        qg_finding_error(r->findings, from->place, "name a model that runs as fp16",
+                         "'%s' is made from '%s', which is quantized", m->name, m->from);
 }
 
 static void check_recipe(const qg_schema_reader *r, const qg_suite_model *m, const qg_yaml *node)
@@ -84,17 +84,20 @@ static void check_recipe(const qg_schema_reader *r, const qg_suite_model *m, con
         bool known = !qg_yaml_get(recipe, "bits") || q->bits == rules[i].bits[0] ||
                      q->bits == rules[i].bits[1];
         if (!known && rules[i].bits[1])
-            COMPLAIN(r, place_in(recipe, "bits"), NULL, "%s has %lld or %lld bits, not %lld",
-                     q->method, (long long)rules[i].bits[0], (long long)rules[i].bits[1],
-                     (long long)q->bits);
+            qg_finding_error(r->findings, place_in(recipe, "bits"), NULL,
+                             "%s has %lld or %lld bits, not %lld", q->method,
+                             (long long)rules[i].bits[0], (long long)rules[i].bits[1],
+                             (long long)q->bits);
         else if (!known)
-            COMPLAIN(r, place_in(recipe, "bits"), NULL, "%s has %lld bits, not %lld", q->method,
-                     (long long)rules[i].bits[0], (long long)q->bits);
+            qg_finding_error(r->findings, place_in(recipe, "bits"), NULL,
+                             "%s has %lld bits, not %lld", q->method, (long long)rules[i].bits[0],
+                             (long long)q->bits);
         bool group = q->group_size == -1 || q->group_size == 32 || q->group_size == 64 ||
                      q->group_size == 128;
         if (rules[i].grouped && !group)
-            COMPLAIN(r, place_in(recipe, "group_size"), NULL,
-                     "'group_size' must be -1, 32, 64 or 128, not %lld", (long long)q->group_size);
+            qg_finding_error(r->findings, place_in(recipe, "group_size"), NULL,
+                             "'group_size' must be -1, 32, 64 or 128, not %lld",
+                             (long long)q->group_size);
     }
 }
 
@@ -107,8 +110,8 @@ static void resolve_reference(const qg_schema_reader *r, qg_suite *s, qg_suite_m
         name = models[0].name;
     if (!name) {
         if (s->n_models > 1 && !root->broken && !qg_yaml_get(root, "reference"))
-            COMPLAIN(r, root->place, NULL,
-                     "'reference' is missing: several models need one to be compared with");
+            qg_finding_error(r->findings, root->place, NULL,
+                             "'reference' is missing: several models need one to be compared with");
         return;
     }
     for (size_t i = 0; i < s->n_models; i++) {
@@ -117,13 +120,13 @@ static void resolve_reference(const qg_schema_reader *r, qg_suite *s, qg_suite_m
         models[i].is_reference = true;
         s->reference = &models[i];
         if (strcmp(models[i].method, "fp16") != 0 && s->n_models > 1)
-            COMPLAIN(r, place_in(root, "reference"), "name a model that runs as fp16",
-                     "reference '%s' is quantized", name);
+            qg_finding_error(r->findings, place_in(root, "reference"),
+                             "name a model that runs as fp16", "reference '%s' is quantized", name);
         return;
     }
     if (s->n_models > 0)
-        COMPLAIN(r, place_in(root, "reference"), nearest_model(r, s, name),
-                 "no model is named '%s'", name);
+        qg_finding_error(r->findings, place_in(root, "reference"), nearest_model(r, s, name),
+                         "no model is named '%s'", name);
 }
 
 /* ---- budgets ---- */
@@ -132,8 +135,8 @@ static void need(const qg_schema_reader *r, const qg_expect *e, const qg_yaml *q
                  const char *key)
 {
     if (!qg_yaml_get(quality, key))
-        COMPLAIN(r, e->place, NULL, "budget '%s' needs '%s' in 'quality'",
-                 qg_metric_info_of(e->metric)->name, key);
+        qg_finding_error(r->findings, e->place, NULL, "budget '%s' needs '%s' in 'quality'",
+                         qg_metric_info_of(e->metric)->name, key);
 }
 
 static void check_expect(const qg_schema_reader *r, const qg_suite *s, const qg_suite_model *m,
@@ -152,9 +155,9 @@ static void check_expect(const qg_schema_reader *r, const qg_suite *s, const qg_
         need(r, e, quality, "golden");
     }
     if (needs.reference && m->is_reference)
-        COMPLAIN(r, e->place, NULL,
-                 "budget '%s' compares with the reference, and '%s' is the reference", info->name,
-                 m->name);
+        qg_finding_error(r->findings, e->place, NULL,
+                         "budget '%s' compares with the reference, and '%s' is the reference",
+                         info->name, m->name);
     if (s->performance.samples_max < least) {
         char hint[96];
         snprintf(hint, sizeof hint, "raise 'max' of 'samples', or gate '%.*sp50'",
@@ -194,16 +197,17 @@ static void check_sizes(const qg_schema_reader *r, const qg_suite *s, const qg_y
     long long longest = s->engine.max_model_len, len = p->input_len + p->output_len;
 
     if (longest && production && len > longest)
-        COMPLAIN(r, production->place, NULL,
-                 "input_len + output_len is %lld, more than max_model_len %lld", len, longest);
+        qg_finding_error(r->findings, production->place, NULL,
+                         "input_len + output_len is %lld, more than max_model_len %lld", len,
+                         longest);
     if (longest && quality && qg_yaml_get(quality, "window") && s->quality.window > longest)
-        COMPLAIN(r, place_in(quality, "window"), NULL,
-                 "'window' is %lld, more than max_model_len %lld", (long long)s->quality.window,
-                 longest);
+        qg_finding_error(r->findings, place_in(quality, "window"), NULL,
+                         "'window' is %lld, more than max_model_len %lld",
+                         (long long)s->quality.window, longest);
     if (p->samples_min > p->samples_max)
-        COMPLAIN(r, place_in(performance, "samples"), NULL,
-                 "'min' of 'samples' is %lld, more than 'max' %lld", (long long)p->samples_min,
-                 (long long)p->samples_max);
+        qg_finding_error(r->findings, place_in(performance, "samples"), NULL,
+                         "'min' of 'samples' is %lld, more than 'max' %lld",
+                         (long long)p->samples_min, (long long)p->samples_max);
 }
 
 void qg_crosscheck(const qg_schema_reader *r, qg_suite *s, qg_suite_model *models,
@@ -220,7 +224,8 @@ void qg_crosscheck(const qg_schema_reader *r, qg_suite *s, qg_suite_model *model
     }
     resolve_reference(r, s, models, root);
     if (!qg_yaml_get(root, "quality") && !qg_yaml_get(root, "performance") && !root->broken)
-        COMPLAIN(r, root->place, "add 'quality' or 'performance'", "nothing is measured");
+        qg_finding_error(r->findings, root->place, "add 'quality' or 'performance'",
+                         "nothing is measured");
     check_budgets(r, s, root);
     check_sizes(r, s, root);
 }

@@ -41,6 +41,8 @@ typedef struct qg_findings {
 void qg_findings_begin(qg_findings *f, qg_arena *arena);
 void qg_finding_add(qg_findings *f, qg_severity severity, qg_place place, const char *suggestion,
                     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+#define qg_finding_error(findings, place, suggestion, ...)                                         \
+    qg_finding_add((findings), QG_SEVERITY_ERROR, (place), (suggestion), __VA_ARGS__)
 /* Stable: by file in order of first appearance, then line, then column. */
 void qg_findings_sort(qg_findings *f);
 

@@ -9,9 +9,6 @@
 
 #include <stdio.h>
 
-#define COMPLAIN(r, place, hint, ...)                                                              \
-    qg_finding_add((r)->findings, QG_SEVERITY_ERROR, (place), (hint), __VA_ARGS__)
-
 /* ---- unknown keys ---- */
 
 const char *qg_schema_nearest(const qg_schema_reader *r, qg_str wrong, const char *const *names,
@@ -54,8 +51,8 @@ static void unknown_key(const qg_schema_reader *r, const qg_key *keys, const qg_
     }
     r->findings->out_of_memory |= known.failed;
     const char *hint = qg_schema_nearest(r, entry->key, names, n);
-    COMPLAIN(r, entry->key_place, hint ? hint : known.ptr, "unknown key '" QG_STR_PRI "'",
-             QG_STR_ARG(entry->key));
+    qg_finding_error(r->findings, entry->key_place, hint ? hint : known.ptr,
+                     "unknown key '" QG_STR_PRI "'", QG_STR_ARG(entry->key));
 }
 
 /* Keys like x-common at the top hold anchors and are nobody's business. */
@@ -81,10 +78,10 @@ bool qg_schema_is(const qg_schema_reader *r, const char *name, const qg_yaml *no
     if (node->type == type && !(type == QG_YAML_TEXT && qg_yaml_is_null(node)))
         return true;
     if (qg_yaml_is_null(node))
-        COMPLAIN(r, node->place, NULL, "'%s' has no value", name);
+        qg_finding_error(r->findings, node->place, NULL, "'%s' has no value", name);
     else
-        COMPLAIN(r, node->place, NULL, "'%s' wants %s, not %s", name, wanted[type],
-                 qg_yaml_type_name(node));
+        qg_finding_error(r->findings, node->place, NULL, "'%s' wants %s, not %s", name,
+                         wanted[type], qg_yaml_type_name(node));
     return false;
 }
 
@@ -113,8 +110,8 @@ static bool read_choice(const qg_schema_reader *r, const qg_key *key, const qg_y
     for (size_t i = 0; i < n; i++)
         qg_buf_format(&known, "%s%s", i ? (i + 1 < n ? ", " : " or ") : "", names[i]);
     r->findings->out_of_memory |= known.failed;
-    COMPLAIN(r, node->place, NULL, "'%s' must be %s, not '" QG_STR_PRI "'", key->name,
-             known.ptr ? known.ptr : "", QG_STR_ARG(node->text));
+    qg_finding_error(r->findings, node->place, NULL, "'%s' must be %s, not '" QG_STR_PRI "'",
+                     key->name, known.ptr ? known.ptr : "", QG_STR_ARG(node->text));
     return false;
 }
 
@@ -124,17 +121,19 @@ static bool read_int(const qg_schema_reader *r, const qg_key *key, const qg_yaml
     int64_t v;
 
     if (!qg_str_to_int(node->text, &v)) {
-        COMPLAIN(r, node->place, NULL, "'%s' wants a whole number like %s, not '" QG_STR_PRI "'",
-                 key->name, key->example, QG_STR_ARG(node->text));
+        qg_finding_error(r->findings, node->place, NULL,
+                         "'%s' wants a whole number like %s, not '" QG_STR_PRI "'", key->name,
+                         key->example, QG_STR_ARG(node->text));
         return false;
     }
     if ((double)v < key->least || (double)v > key->greatest) {
         if (key->least == key->greatest)
-            COMPLAIN(r, node->place, NULL, "'%s' must be %.0f, not %lld", key->name, key->least,
-                     (long long)v);
+            qg_finding_error(r->findings, node->place, NULL, "'%s' must be %.0f, not %lld",
+                             key->name, key->least, (long long)v);
         else
-            COMPLAIN(r, node->place, NULL, "'%s' must lie between %.0f and %.0f, not at %lld",
-                     key->name, key->least, key->greatest, (long long)v);
+            qg_finding_error(r->findings, node->place, NULL,
+                             "'%s' must lie between %.0f and %.0f, not at %lld", key->name,
+                             key->least, key->greatest, (long long)v);
         return false;
     }
     *out = v;
@@ -147,8 +146,9 @@ static bool read_bool(const qg_schema_reader *r, const qg_key *key, const qg_yam
         *out = qg_str_is(node->text, "true");
         return true;
     }
-    COMPLAIN(r, node->place, NULL, "'%s' must be true or false, not '" QG_STR_PRI "'", key->name,
-             QG_STR_ARG(node->text));
+    qg_finding_error(r->findings, node->place, NULL,
+                     "'%s' must be true or false, not '" QG_STR_PRI "'", key->name,
+                     QG_STR_ARG(node->text));
     return false;
 }
 
@@ -160,13 +160,14 @@ static bool read_quantity(const qg_schema_reader *r, const qg_key *key, const qg
     double v;
 
     if (qg_unit_parse(&v, key->unit, node->text, &err) != QG_OK) {
-        COMPLAIN(r, node->place, NULL, "'%s': %s", key->name, err.message);
+        qg_finding_error(r->findings, node->place, NULL, "'%s': %s", key->name, err.message);
         return false;
     }
     if (v < key->least || v > key->greatest) {
-        COMPLAIN(r, node->place, NULL, "'%s' must lie between %s and %s, not at '" QG_STR_PRI "'",
-                 key->name, qg_unit_print(least, key->unit, key->least),
-                 qg_unit_print(greatest, key->unit, key->greatest), QG_STR_ARG(node->text));
+        qg_finding_error(r->findings, node->place, NULL,
+                         "'%s' must lie between %s and %s, not at '" QG_STR_PRI "'", key->name,
+                         qg_unit_print(least, key->unit, key->least),
+                         qg_unit_print(greatest, key->unit, key->greatest), QG_STR_ARG(node->text));
         return false;
     }
     *out = v;
@@ -194,13 +195,13 @@ static bool read_path(const qg_schema_reader *r, const qg_key *key, const qg_yam
         return true;
     }
     if (is_beside || qg_dir_exists(here) || qg_file_exists(here))
-        COMPLAIN(r, node->place, NULL, "'%s' wants a %s: '%s' is a %s", key->name,
-                 folder ? "folder" : "file", path, folder ? "file" : "folder");
+        qg_finding_error(r->findings, node->place, NULL, "'%s' wants a %s: '%s' is a %s", key->name,
+                         folder ? "folder" : "file", path, folder ? "file" : "folder");
     else if (strcmp(beside, here) == 0)
-        COMPLAIN(r, node->place, hint, "'%s': there is no '%s'", key->name, here);
+        qg_finding_error(r->findings, node->place, hint, "'%s': there is no '%s'", key->name, here);
     else
-        COMPLAIN(r, node->place, hint, "'%s': there is neither '%s' nor '%s'", key->name, beside,
-                 here);
+        qg_finding_error(r->findings, node->place, hint, "'%s': there is neither '%s' nor '%s'",
+                         key->name, beside, here);
     return false;
 }
 
@@ -212,7 +213,7 @@ bool qg_schema_value(const qg_schema_reader *r, const qg_key *key, const qg_yaml
     if (!qg_schema_is(r, key->name, node, QG_YAML_TEXT))
         return false;
     if (memchr(node->text.ptr, '\0', node->text.len)) {
-        COMPLAIN(r, node->place, NULL, "'%s' holds a NUL character", key->name);
+        qg_finding_error(r->findings, node->place, NULL, "'%s' holds a NUL character", key->name);
         return false;
     }
     switch (key->type) {
@@ -241,7 +242,8 @@ static void read_key(const qg_schema_reader *r, const qg_key *key, const qg_yaml
     char *at = (char *)out + key->offset;
 
     if (!node && map && key->required && !map->broken)
-        COMPLAIN(r, map->place, NULL, "'%s' is missing: %s", key->name, key->help);
+        qg_finding_error(r->findings, map->place, NULL, "'%s' is missing: %s", key->name,
+                         key->help);
     if (key->type == QG_KEY_MAP) {
         bool is_map = qg_schema_is(r, key->name, node, QG_YAML_MAP);
         qg_schema_read(r, key->keys, is_map ? node : NULL, at);

@@ -12,9 +12,6 @@
 
 #include <stdlib.h>
 
-#define COMPLAIN(r, place, hint, ...)                                                              \
-    qg_finding_add((r)->findings, QG_SEVERITY_ERROR, (place), (hint), __VA_ARGS__)
-
 const char *qg_device_name(qg_device d)
 {
     static const char *const names[] = {"auto", "cpu", "cuda"};
@@ -52,8 +49,8 @@ static void read_model(const qg_schema_reader *r, qg_suite_model *model, const q
     model->name = entry->key.ptr;
     model->place = model->method_place = entry->key_place;
     if (!is_good_name(entry->key))
-        COMPLAIN(r, entry->key_place, "use letters, digits, '.', '_' and '-'",
-                 "'" QG_STR_PRI "' is no name for a model", QG_STR_ARG(entry->key));
+        qg_finding_error(r->findings, entry->key_place, "use letters, digits, '.', '_' and '-'",
+                         "'" QG_STR_PRI "' is no name for a model", QG_STR_ARG(entry->key));
     if (!qg_schema_is(r, model->name, node, QG_YAML_MAP)) {
         qg_schema_read(r, keys, NULL, model);
         return;
@@ -68,23 +65,25 @@ static void read_model(const qg_schema_reader *r, qg_suite_model *model, const q
     }
 }
 
-static void read_models(const qg_schema_reader *r, qg_suite *s, const qg_yaml *root)
+/* The models, which are the suite's but still to be completed by who reads their budgets. */
+static qg_suite_model *read_models(const qg_schema_reader *r, qg_suite *s, const qg_yaml *root)
 {
     const qg_yaml *node = qg_yaml_get(root, "models");
 
     if (!node || !qg_schema_is(r, "models", node, QG_YAML_MAP))
-        return;
+        return NULL;
     if (node->n == 0)
-        COMPLAIN(r, node->place, NULL, "'models' names no model");
+        qg_finding_error(r->findings, node->place, NULL, "'models' names no model");
     qg_suite_model *models = QG_NEW_N(r->arena, qg_suite_model, node->n);
     if (!models) {
         r->findings->out_of_memory = true;
-        return;
+        return NULL;
     }
     for (size_t i = 0; i < node->n; i++)
         read_model(r, &models[i], &node->entries[i]);
     s->models = models;
     s->n_models = node->n;
+    return models;
 }
 
 /* ---- lists and texts ---- */
@@ -95,7 +94,7 @@ static bool keep_texts(const qg_schema_reader *r, const qg_yaml *place_of, qg_st
     if (status == QG_ENOMEM)
         r->findings->out_of_memory = true;
     else if (status != QG_OK)
-        COMPLAIN(r, place_of->place, NULL, "'%s': %s", name, err->message);
+        qg_finding_error(r->findings, place_of->place, NULL, "'%s': %s", name, err->message);
     return status == QG_OK;
 }
 
@@ -118,7 +117,7 @@ static void read_texts(const qg_schema_reader *r, const char *name, const qg_key
     }
     *out = (qg_texts){at, n};
     if (list->n == 0)
-        COMPLAIN(r, list->place, NULL, "'%s' is an empty list", name);
+        qg_finding_error(r->findings, list->place, NULL, "'%s' is an empty list", name);
 }
 
 static void read_quality(const qg_schema_reader *r, qg_suite_quality *q, const qg_yaml *map)
@@ -166,7 +165,7 @@ static void read_batches(const qg_schema_reader *r, qg_suite_performance *p, con
     if (!list || !qg_schema_is(r, "batch", list, QG_YAML_LIST))
         return;
     if (list->n == 0)
-        COMPLAIN(r, list->place, NULL, "'batch' is an empty list");
+        qg_finding_error(r->findings, list->place, NULL, "'batch' is an empty list");
     int64_t *at = QG_NEW_N(r->arena, int64_t, list->n);
     r->findings->out_of_memory |= !at;
     for (size_t i = 0; at && i < list->n; i++) {
@@ -174,8 +173,8 @@ static void read_batches(const qg_schema_reader *r, qg_suite_performance *p, con
         for (size_t j = 0; fine && j < n; j++) {
             if (at[j] != at[n])
                 continue;
-            COMPLAIN(r, list->items[i]->place, NULL, "batch %lld stands here twice",
-                     (long long)at[n]);
+            qg_finding_error(r->findings, list->items[i]->place, NULL,
+                             "batch %lld stands here twice", (long long)at[n]);
             fine = false;
         }
         n += fine;
@@ -197,10 +196,9 @@ static void read_all(const qg_schema_reader *r, qg_suite *s, const qg_yaml *root
     const qg_yaml *checklist = qg_yaml_get(root, "checklist");
 
     qg_schema_read(r, qg_suite_keys, root, s);
-    read_models(r, s, root);
+    qg_suite_model *models = read_models(r, s, root);
     read_quality(r, &s->quality, quality);
     read_batches(r, &s->performance, performance);
-    qg_suite_model *models = (qg_suite_model *)s->models;
     qg_budgets_read_quality(r, models, s->n_models, qg_yaml_get(quality, "budgets"));
     qg_budgets_read_performance(r, models, s->n_models, &s->performance,
                                 qg_yaml_get(performance, "budgets"));

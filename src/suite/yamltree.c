@@ -4,7 +4,8 @@
  * levels. An alias shares the node of its anchor, so expansion costs no memory; instead every node
  * carries the number of nodes that it stands for, and a tree in which that exceeds the bound is
  * refused. Invariant: once `status` of the reader is not QG_OK nothing more is read, and a finding
- * (or, for lack of memory, the status alone) says why.
+ * (or, for lack of memory, the status alone) says why. Composing and including are one file because
+ * one file alone may see libyaml.
  */
 #include "suite/yamltree.h"
 
@@ -59,9 +60,6 @@ static bool give_up(reader *r, qg_status status)
     return false;
 }
 
-#define COMPLAIN(r, place, hint, ...)                                                              \
-    qg_finding_add((r)->findings, QG_SEVERITY_ERROR, (place), (hint), __VA_ARGS__)
-
 /* ---- events ---- */
 
 static qg_place place_of(const file *f, yaml_mark_t mark)
@@ -104,10 +102,10 @@ static bool syntax_error(file *f)
                              "blanks, not tabs"
                            : NULL;
     if (p->context)
-        COMPLAIN(r, place, hint, "no valid YAML: %s (%s that starts at line %d)", problem,
-                 p->context, (int)p->context_mark.line + 1);
+        qg_finding_error(r->findings, place, hint, "no valid YAML: %s (%s that starts at line %d)",
+                         problem, p->context, (int)p->context_mark.line + 1);
     else
-        COMPLAIN(r, place, hint, "no valid YAML: %s", problem);
+        qg_finding_error(r->findings, place, hint, "no valid YAML: %s", problem);
     return give_up(r, QG_EFORMAT);
 }
 
@@ -161,7 +159,8 @@ static bool next_event(file *f, event *e)
     bool fine = copy_event(f, e, &y);
     yaml_event_delete(&y);
     if (fine && e->tagged)
-        COMPLAIN(f->r, e->place, NULL, "tags ('!...') have no meaning in a suite");
+        qg_finding_error(f->r->findings, e->place, NULL,
+                         "tags ('!...') have no meaning in a suite");
     return fine;
 }
 
@@ -170,7 +169,7 @@ static bool next_event(file *f, event *e)
 static qg_yaml *new_node(reader *r, qg_yaml_type type, qg_place place)
 {
     if (++r->n_nodes > QG_YAML_MAX_NODES) {
-        COMPLAIN(r, place, NULL, "more than %d nodes", QG_YAML_MAX_NODES);
+        qg_finding_error(r->findings, place, NULL, "more than %d nodes", QG_YAML_MAX_NODES);
         give_up(r, QG_EFORMAT);
         return NULL;
     }
@@ -201,7 +200,8 @@ static bool add_weight(reader *r, qg_yaml *node, const qg_yaml *child)
     node->weight += child->weight;
     if (node->weight <= QG_YAML_MAX_NODES)
         return true;
-    COMPLAIN(r, node->place, NULL, "aliases expand to more than %d nodes", QG_YAML_MAX_NODES);
+    qg_finding_error(r->findings, node->place, NULL, "aliases expand to more than %d nodes",
+                     QG_YAML_MAX_NODES);
     return give_up(r, QG_EFORMAT);
 }
 
@@ -219,7 +219,8 @@ static bool add_item(reader *r, qg_yaml *list, const qg_yaml *item)
 static bool add_entry(reader *r, qg_yaml *map, qg_yaml_entry entry)
 {
     if (map->n == MAX_KEYS) {
-        COMPLAIN(r, entry.key_place, NULL, "more than %d keys in one map", MAX_KEYS);
+        qg_finding_error(r->findings, entry.key_place, NULL, "more than %d keys in one map",
+                         MAX_KEYS);
         return give_up(r, QG_EFORMAT);
     }
     qg_yaml_entry *entries = room_for(r, map->entries, map->n, sizeof *entries);
@@ -248,7 +249,7 @@ static bool expand(reader *r, qg_yaml *node)
         return give_up(r, status);
     node->broken = status != QG_OK;
     if (node->broken)
-        COMPLAIN(r, node->place, NULL, "%s", err.message);
+        qg_finding_error(r->findings, node->place, NULL, "%s", err.message);
     return true;
 }
 
@@ -261,7 +262,7 @@ static anchor *open_anchor(file *f, const event *e, const qg_yaml *node)
     anchor *a = QG_NEW(f->r->arena, anchor);
 
     if (++f->n_anchors > MAX_ANCHORS) {
-        COMPLAIN(f->r, e->place, NULL, "more than %d anchors", MAX_ANCHORS);
+        qg_finding_error(f->r->findings, e->place, NULL, "more than %d anchors", MAX_ANCHORS);
         give_up(f->r, QG_EFORMAT);
         return NULL;
     }
@@ -283,9 +284,11 @@ static const qg_yaml *compose_alias(file *f, const event *e)
     if (a && !a->open)
         return a->node;
     if (a)
-        COMPLAIN(f->r, e->place, NULL, "alias '*%s' lies inside the node that it names", e->anchor);
+        qg_finding_error(f->r->findings, e->place, NULL,
+                         "alias '*%s' lies inside the node that it names", e->anchor);
     else
-        COMPLAIN(f->r, e->place, NULL, "no anchor '&%s' stands before this alias", e->anchor);
+        qg_finding_error(f->r->findings, e->place, NULL, "no anchor '&%s' stands before this alias",
+                         e->anchor);
     qg_yaml *node = new_node(f->r, QG_YAML_TEXT, e->place);
     if (node)
         node->broken = true;
@@ -312,8 +315,8 @@ static bool merge_entries(reader *r, qg_yaml *map, const qg_yaml *from)
     if (from->broken)
         return true;
     if (from->type != QG_YAML_MAP) {
-        COMPLAIN(r, from->place, NULL, "'<<' wants a map or a list of maps, not %s",
-                 qg_yaml_type_name(from));
+        qg_finding_error(r->findings, from->place, NULL,
+                         "'<<' wants a map or a list of maps, not %s", qg_yaml_type_name(from));
         return true;
     }
     r->n_nodes += from->n;
@@ -342,7 +345,7 @@ static bool compose_entry(file *f, qg_yaml *map, const event *key, const qg_yaml
     bool is_text = key->type == YAML_SCALAR_EVENT;
 
     if (!is_text) {
-        COMPLAIN(r, key->place, NULL, "a key must be a text");
+        qg_finding_error(r->findings, key->place, NULL, "a key must be a text");
         if (!compose(f, key, depth + 1))
             return false;
     }
@@ -354,12 +357,13 @@ static bool compose_entry(file *f, qg_yaml *map, const event *key, const qg_yaml
     bool is_merge = !key->quoted && qg_str_is(key->text, "<<");
     const qg_yaml_entry *first = entry_of(map, key->text);
     if (is_merge && *merged) {
-        COMPLAIN(r, key->place, "merge a list of maps", "duplicate key '<<'");
+        qg_finding_error(r->findings, key->place, "merge a list of maps", "duplicate key '<<'");
         return true;
     }
     if (first) {
-        COMPLAIN(r, key->place, NULL, "duplicate key '" QG_STR_PRI "'; it stands first at line %d",
-                 QG_STR_ARG(key->text), first->key_place.line);
+        qg_finding_error(r->findings, key->place, NULL,
+                         "duplicate key '" QG_STR_PRI "'; it stands first at line %d",
+                         QG_STR_ARG(key->text), first->key_place.line);
         return true;
     }
     if (is_merge) {
@@ -396,7 +400,8 @@ static const qg_yaml *compose(file *f, const event *e, int depth)
     if (e->type == YAML_ALIAS_EVENT)
         return compose_alias(f, e);
     if (depth > QG_YAML_MAX_DEPTH) {
-        COMPLAIN(r, e->place, NULL, "nested deeper than %d levels", QG_YAML_MAX_DEPTH);
+        qg_finding_error(r->findings, e->place, NULL, "nested deeper than %d levels",
+                         QG_YAML_MAX_DEPTH);
         give_up(r, QG_EFORMAT);
         return NULL;
     }
@@ -427,7 +432,7 @@ static const qg_yaml *compose_document(file *f)
     if (!next_event(f, &e) || !next_event(f, &e)) /* start of stream, then of document */
         return NULL;
     if (e.type == YAML_STREAM_END_EVENT) {
-        COMPLAIN(f->r, ((qg_place){f->path, 1, 1}), NULL, "the file is empty");
+        qg_finding_error(f->r->findings, ((qg_place){f->path, 1, 1}), NULL, "the file is empty");
         nothing = new_node(f->r, QG_YAML_MAP, (qg_place){f->path, 1, 1});
         if (nothing)
             nothing->broken = true;
@@ -439,14 +444,15 @@ static const qg_yaml *compose_document(file *f)
     if (!root || !next_event(f, &e) || !next_event(f, &e)) /* end of document, then the next one */
         return NULL;
     if (e.type != YAML_STREAM_END_EVENT) {
-        COMPLAIN(f->r, e.place, NULL, "a second document starts here: a suite is one document");
+        qg_finding_error(f->r->findings, e.place, NULL,
+                         "a second document starts here: a suite is one document");
         give_up(f->r, QG_EFORMAT);
         return NULL;
     }
     if (root->type != QG_YAML_MAP) {
         if (!root->broken)
-            COMPLAIN(f->r, root->place, NULL, "a suite is a map of keys, not %s",
-                     qg_yaml_type_name(root));
+            qg_finding_error(f->r->findings, root->place, NULL, "a suite is a map of keys, not %s",
+                             qg_yaml_type_name(root));
         give_up(f->r, QG_EFORMAT);
         return NULL;
     }
@@ -492,7 +498,8 @@ static void explain_circle(reader *r, const file *f, const char *path, qg_place 
         chain = before;
     }
     r->findings->out_of_memory |= chain.failed;
-    COMPLAIN(r, place, NULL, "includes go in a circle: %s", chain.ptr ? chain.ptr : "");
+    qg_finding_error(r->findings, place, NULL, "includes go in a circle: %s",
+                     chain.ptr ? chain.ptr : "");
 }
 
 /* NULL: a finding says why, or the reader gave up. */
@@ -505,8 +512,8 @@ static const qg_yaml *include(const file *f, const qg_yaml *name)
     if (name->broken)
         return NULL;
     if (name->type != QG_YAML_TEXT || qg_yaml_is_null(name)) {
-        COMPLAIN(r, name->place, NULL, "'include' wants the path of a file, not %s",
-                 qg_yaml_type_name(name));
+        qg_finding_error(r->findings, name->place, NULL,
+                         "'include' wants the path of a file, not %s", qg_yaml_type_name(name));
         return NULL;
     }
     char *dir = qg_path_dir(r->arena, f->path);
@@ -524,7 +531,8 @@ static const qg_yaml *include(const file *f, const qg_yaml *name)
         }
     }
     if (r->n_files >= MAX_FILES) {
-        COMPLAIN(r, name->place, NULL, "more than %d files are included", MAX_FILES);
+        qg_finding_error(r->findings, name->place, NULL, "more than %d files are included",
+                         MAX_FILES);
         give_up(r, QG_EFORMAT);
         return NULL;
     }
@@ -532,7 +540,7 @@ static const qg_yaml *include(const file *f, const qg_yaml *name)
     if (!tree && err.code == QG_ENOMEM)
         give_up(r, QG_ENOMEM);
     else if (!tree && err.code != QG_OK)
-        COMPLAIN(r, name->place, NULL, "cannot include: %s", err.message);
+        qg_finding_error(r->findings, name->place, NULL, "cannot include: %s", err.message);
     return tree;
 }
 
@@ -571,8 +579,8 @@ static const qg_yaml *parse_text(file *f, qg_str text)
     const qg_yaml *root;
 
     if (valid < text.len) {
-        COMPLAIN(f->r, place_at(f->path, text, valid), NULL, "byte 0x%02x is not valid UTF-8",
-                 (unsigned char)text.ptr[valid]);
+        qg_finding_error(f->r->findings, place_at(f->path, text, valid), NULL,
+                         "byte 0x%02x is not valid UTF-8", (unsigned char)text.ptr[valid]);
         give_up(f->r, QG_EFORMAT);
         return NULL;
     }
