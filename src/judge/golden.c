@@ -7,6 +7,7 @@
  */
 #include "judge/golden.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,13 +61,14 @@ qg_status qg_golden_fits(const qg_gold *golden, const qg_gold *measured, const c
 /* All differences so far, and where the greatest is. */
 typedef struct tally {
     double *differences;
-    size_t n;
+    size_t n, cap;
     double greatest;
     bool is_new_greatest;
 } tally;
 
 static void count(tally *t, double difference)
 {
+    assert(t->n < t->cap);
     difference = fabs(difference);
     t->differences[t->n++] = difference;
     if (difference > t->greatest) {
@@ -174,6 +176,7 @@ static qg_status compare_position(qg_golden_diff *out, tally *t, double *kl, qg_
     if (!first)
         count(t, golden->logprob - measured->logprob);
     *kl += merge(&g, &m, t);
+    count(t, golden->entropy - measured->entropy);
     out->same_top += best_id(golden) == best_id(measured);
     out->n_positions++;
     qg_arena_rewind(scratch, mark);
@@ -217,14 +220,15 @@ static void compare_greedy(qg_golden_diff *out, const qg_gold *golden, const qg_
     out->greedy_match = least == INT64_MAX ? longest : least;
 }
 
-/* Room for every difference: the token, both top lists and the rest of each position. */
+/* Room for every difference: token, both top lists, rest and entropy of each position. */
 static size_t most_differences(const qg_gold *golden, const qg_gold *measured)
 {
     size_t n = 1;
-    for (size_t i = 0; i < golden->n_prompts; i++)
-        for (size_t k = 0; k < golden->prompts[i].n_positions; k++)
-            n +=
-                2 + golden->prompts[i].positions[k].n_top + measured->prompts[i].positions[k].n_top;
+    for (size_t i = 0; i < golden->n_prompts; i++) {
+        const qg_gold_prompt *g = &golden->prompts[i], *m = &measured->prompts[i];
+        for (size_t k = 0; k < g->n_positions; k++)
+            n += 3 + g->positions[k].n_top + m->positions[k].n_top;
+    }
     return n;
 }
 
@@ -232,8 +236,9 @@ qg_status qg_golden_compare(qg_golden_diff *out, qg_arena *scratch, const qg_gol
                             const qg_gold *measured, double tolerance, qg_err *err)
 {
     double kl = 0;
-    tally t = {.differences = QG_NEW_N(scratch, double, most_differences(golden, measured))};
+    tally t = {.cap = most_differences(golden, measured)};
 
+    t.differences = QG_NEW_N(scratch, double, t.cap);
     QG_NEED(t.differences, err);
     *out = (qg_golden_diff){.worst_prompt = ""};
     for (size_t i = 0; i < golden->n_prompts; i++) {

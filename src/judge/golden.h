@@ -1,9 +1,10 @@
 /* Goldens as judges: a measured qg_gold against the blessed one, position by position.
  *
  *   golden_logprob_max, _p99   differences of log-probabilities, over all that the golden stores:
- *                      each prompt token, each entry of its top-k, and the mass that is left. An
- *                      entry that the other side does not list counts with the least difference
- *                      that is certain (it lies below the last entry listed there).
+ *                      each prompt token, each entry of its top-k, the mass that is left, and the
+ *                      entropy (a mean of log-probabilities). An entry that the other side does
+ *                      not list counts with the least difference that is certain: it lies below
+ *                      the last entry listed there.
  *   same_top           share of positions with the same best token (ties: the lower id)
  *   greedy_match       greedy tokens before the first difference, least of the prompts that differ;
  *                      where none does, the longest continuation compared. A difference counts only

@@ -73,7 +73,7 @@ START_TEST(a_golden_agrees_with_itself)
 
     ck_assert_double_eq(d.logprob_max, 0);
     ck_assert_double_eq(d.logprob_p99, 0);
-    ck_assert_int_eq(d.n_logprobs, 1 + 2 * (3 + 1)); /* a token; tops and the rest, twice */
+    ck_assert_int_eq(d.n_logprobs, 1 + 2 * (3 + 2)); /* a token; tops, rest and entropy, twice */
     ck_assert_double_eq(d.same_top, 1);
     ck_assert_int_eq(d.n_positions, 2);
     ck_assert_double_eq(d.kld_topk, 0);
@@ -99,9 +99,26 @@ START_TEST(every_stored_number_counts)
     g->prompts[0].positions[1].tail = -3.0; /* the rest */
     ck_assert_double_eq_tol(compare(g, m, 0.01).logprob_max, 0.75, 1e-12);
     g = make_gold();
+    g->prompts[0].positions[0].entropy = 0.125;
+    ck_assert_double_eq_tol(compare(g, m, 0.01).logprob_max, 0.125, 1e-12);
+    g = make_gold();
     g->prompts[0].positions[1].top[0].id = 70; /* the measured top does not list 70, it has 7 */
     ck_assert_double_eq_tol(compare(g, m, 0.01).logprob_max, 4.0 - 0.25, 1e-12);
     ck_assert_double_eq(compare(g, m, 0.01).same_top, 0.5);
+}
+END_TEST
+
+START_TEST(lists_with_nothing_in_common_are_compared)
+{
+    qg_gold *g = make_gold(), *m = make_gold();
+
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i < 3; i++)
+            g->prompts[0].positions[k].top[i].id += 100;
+    qg_golden_diff d = compare(g, m, 0.01);
+    ck_assert_int_eq(d.n_logprobs, 1 + 2 * (3 + 3 + 2));
+    ck_assert_double_eq(d.same_top, 0);
+    ck_assert_double_eq_tol(d.logprob_max, 4.0 - 0.25, 1e-12);
 }
 END_TEST
 
@@ -127,7 +144,7 @@ START_TEST(percentiles_of_differences)
     qg_gold *g = make_gold(), *m = make_gold();
 
     m->prompts[0].positions[1].logprob -= 0.125;
-    /* of 9 differences the 99th percentile is the greatest */
+    /* of 11 differences the 99th percentile is the greatest */
     ck_assert_double_eq(compare(g, m, 0.01).logprob_p99, 0.125);
 }
 END_TEST
@@ -371,6 +388,7 @@ Suite *golden_check(void)
     tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_test(t, a_golden_agrees_with_itself);
     tcase_add_test(t, every_stored_number_counts);
+    tcase_add_test(t, lists_with_nothing_in_common_are_compared);
     tcase_add_test(t, the_order_of_a_top_list_does_not_matter);
     tcase_add_test(t, percentiles_of_differences);
     tcase_add_test(t, greedy_choices_count_where_the_margin_is_clear);
