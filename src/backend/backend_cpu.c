@@ -15,7 +15,7 @@
 
 enum { ALIGNMENT = 64, MAX_THREADS = 1024 };
 #ifdef QG_SANITIZED
-static const size_t SMALL = SIZE_MAX / 2; /* all through the allocator, which guards their ends */
+static const size_t SMALL = (size_t)1 << 40; /* through the allocator, which guards their ends */
 #else
 static const size_t SMALL = 64 << 10;
 #endif

@@ -228,6 +228,8 @@ qg_status qg_score_ids(qg_score *out, qg_arena *arena, qg_engine *e, const qg_id
     qg_feed *feeds = QG_NEW_N(arena, qg_feed, (size_t)n_seqs);
 
     QG_NEED(feeds, err);
+    if (top_k < 0)
+        return qg_fail(err, QG_EARG, "top-k %d is negative", top_k);
     QG_PASS(prepare(&s, out, arena, seqs, n_seqs, err));
     for (int first = 0; first < n_seqs;) {
         int n = count_group(e, seqs + first, n_seqs - first);

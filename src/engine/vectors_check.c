@@ -70,6 +70,7 @@ static void read_prompts(const char *path)
     ck_assert_int_eq(qg_file_read(&text, arena, path, 1 << 24, &err), QG_OK);
     qg_str_split(&text, '\n', &line); /* the head */
     for (n_prompts = 0; qg_str_split(&text, '\n', &line) && line.len; n_prompts++) {
+        ck_assert_int_lt(n_prompts, 16);
         prompt *p = &prompts[n_prompts];
         ck_assert_int_eq(qg_json_parse(&p->node, arena, line, path, &err), QG_OK);
         ck_assert(qg_json_str(qg_json_get(p->node, "name"), &name));
@@ -87,11 +88,13 @@ static bool open_model(int model, const char *tier)
     arena = fixture_arena();
     if (model == SMOLLM2 && own)
         folder = own;
-    if (!qg_dir_exists(folder)) {
-        fprintf(stderr, "vectors_check: skipped '%s': no such folder\n", folder);
+    const char *vectors = fixture_path(models[model].vectors);
+    if (!qg_dir_exists(folder) || !qg_file_exists(vectors)) {
+        fprintf(stderr, "vectors_check: skipped '%s': the model or its vectors are not here\n",
+                models[model].folder);
         return false;
     }
-    read_prompts(fixture_path(models[model].vectors));
+    read_prompts(vectors);
     engine = fixture_open(folder, &(qg_engine_options){.tier = tier, .max_model_len = 512});
     return true;
 }
