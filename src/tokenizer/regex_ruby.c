@@ -90,7 +90,8 @@ static qg_status property(reader *r)
         if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && c != '_')
             return refuse(r, "this property");
     }
-    if (name.len == 0 || (name.len < 3 && !is_category(name)))
+    /* PCRE2's own properties are Xan, Xsp and their like; script names are longer than two */
+    if (!is_category(name) && (name.len < 3 || name.ptr[0] == 'X'))
         return refuse(r, "this property");
     /* Since 10.40 a bare script name means Script_Extensions to PCRE2, but Script to Oniguruma. */
     qg_buf_format(
@@ -122,71 +123,58 @@ static qg_status code_point(reader *r)
     return QG_OK;
 }
 
+/* Escapes of one letter; NULL where it means something else there, or nothing. */
+static const struct {
+    char letter;
+    const char *alone, *in_class;
+} letters[] = {
+    {'s', "[" SPACE "]", SPACE},
+    {'S', "[^" SPACE "]", NOT_SPACE},
+    {'d', "\\p{Nd}", "\\p{Nd}"},
+    {'D', "\\P{Nd}", "\\P{Nd}"},
+    {'w', "[" WORD_ALONE "]", WORD},
+    {'W', "[^" WORD_ALONE "]", NULL},
+    {'b', "(?:(?<=[" WORD_ALONE "])(?![" WORD_ALONE "])|(?<![" WORD_ALONE "])(?=[" WORD_ALONE "]))",
+     "\\x{8}"},
+    {'v', "\\x{b}", "\\x{b}"},
+    {'n', "\\n", "\\n"},
+    {'r', "\\r", "\\r"},
+    {'t', "\\t", "\\t"},
+    {'f', "\\f", "\\f"},
+    {'a', "\\a", "\\a"},
+    {'e', "\\e", "\\e"},
+    {'A', "\\A", NULL},
+    {'z', "\\z", NULL},
+    {'Z', "\\Z", NULL},
+};
+
+static bool is_ascii_alnum(int c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
 static qg_status escape(reader *r, bool in_class)
 {
-    char what[] = "'\\x'";
+    char what[] = "'\\?'";
     int c = peek(r, 1);
 
-    switch (c) {
-    case 's':
-        put(r, 2, in_class ? SPACE : "[" SPACE "]");
-        return QG_OK;
-    case 'S':
-        put(r, 2, in_class ? NOT_SPACE : "[^" SPACE "]");
-        return QG_OK;
-    case 'd':
-        put(r, 2, "\\p{Nd}");
-        return QG_OK;
-    case 'D':
-        put(r, 2, "\\P{Nd}");
-        return QG_OK;
-    case 'w':
-        put(r, 2, in_class ? WORD : "[" WORD_ALONE "]");
-        return QG_OK;
-    case 'W':
-        if (in_class)
-            return refuse(r, "'\\W' inside a class");
-        put(r, 2, "[^" WORD_ALONE "]");
-        return QG_OK;
-    case 'b':
-        put(r, 2,
-            in_class ? "\\x{8}"
-                     : "(?:(?<=[" WORD_ALONE "])(?![" WORD_ALONE "])|(?<![" WORD_ALONE
-                       "])(?=[" WORD_ALONE "]))");
-        return QG_OK;
-    case 'v':
-        put(r, 2, "\\x{b}");
-        return QG_OK;
-    case 'p':
-    case 'P':
+    if (c == 'p' || c == 'P')
         return property(r);
-    case 'x':
-    case 'u':
+    if (c == 'x' || c == 'u')
         return code_point(r);
-    case 'n':
-    case 'r':
-    case 't':
-    case 'f':
-    case 'a':
-    case 'e':
+    if (c > ' ' && c < 0x7f && !is_ascii_alnum(c)) {
         copy(r, 2);
         return QG_OK;
-    case 'A':
-    case 'z':
-    case 'Z':
-        if (!in_class) {
-            copy(r, 2);
-            return QG_OK;
-        }
-        break;
-    default:
-        if (c > ' ' && c < 0x7f && !(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') &&
-            !(c >= 'A' && c <= 'Z')) {
-            copy(r, 2);
+    }
+    for (size_t i = 0; i < sizeof letters / sizeof *letters; i++) {
+        const char *text = in_class ? letters[i].in_class : letters[i].alone;
+        if (letters[i].letter == c && text) {
+            put(r, 2, text);
             return QG_OK;
         }
     }
-    what[2] = c > ' ' && c < 0x7f ? (char)c : '?';
+    if (is_ascii_alnum(c))
+        what[2] = (char)c;
     return refuse(r, what);
 }
 
