@@ -7,7 +7,7 @@ the softmax is taken in double. Line 1 of the output is a head with versions and
 further line a prompt: its ids, the log-probability of each id given those before it, the best
 ids after each position, and a greedy continuation with its margins (end tokens do not stop it).
 
-    logprobs.py MODEL_DIR -o golden/vectors/fp16/NAME.jsonl
+    logprobs.py MODEL_DIR -o golden/vectors/fp16/NAME.jsonl [--also suites/data/prompts.txt]
 """
 import argparse
 import hashlib
@@ -21,7 +21,7 @@ import transformers
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM
 
-TOP, GREEDY, LONG = 8, 64, 300
+TOP, GREEDY, LONG, ALSO = 8, 64, 300, 4
 
 ENGLISH = ("The keeper of the lighthouse counted the steps again. There were ninety of them, as there "
            "had been every evening for twelve years, and at the top the lamp was")
@@ -109,18 +109,18 @@ def load(folder):
     return model.eval(), Tokenizer.from_file(str(folder / "tokenizer.json"))
 
 
-def vectors(folder, command):
+def vectors(folder, command, also):
     """The lines of the file, as objects."""
     model, tok = load(folder)
     yield head(folder, command)
-    for name, text in prompts(tok):
+    for name, text in [*prompts(tok), *also]:
         ids = tok.encode(text).ids
         yield {"name": name, "text": text, "ids": ids, **score(model, ids),
                "greedy": greedy(model, ids, GREEDY)}
 
 
-def write(folder, out, command):
-    lines = list(vectors(folder, command))
+def write(folder, out, command, also=()):
+    lines = list(vectors(folder, command, also))
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text("".join(json.dumps(v, separators=(",", ":")) + "\n" for v in lines),
                    encoding="ascii")
@@ -132,9 +132,16 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("model", type=pathlib.Path)
     p.add_argument("-o", "--out", type=pathlib.Path, required=True)
+    p.add_argument("--also", type=pathlib.Path, help=f"{ALSO} more prompts: a file's first lines")
     a = p.parse_args()
     torch.set_num_threads(2)
-    write(a.model, a.out, f"scripts/make-vectors/logprobs.py {a.model.name} -o {a.out.name}")
+    command = f"scripts/make-vectors/logprobs.py {a.model.name} -o {a.out.name}"
+    also = []
+    if a.also:
+        command += f" --also {a.also.name}"
+        lines = a.also.read_text(encoding="utf-8").splitlines()[:ALSO]
+        also = [(f"line{i}", text) for i, text in enumerate(lines, 1)]
+    write(a.model, a.out, command, also)
 
 
 if __name__ == "__main__":
