@@ -30,7 +30,7 @@ PKG_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 CHECK_LIBS  = $(shell pkg-config --libs check)
 
 BASE_CFLAGS := -std=c11 -D_GNU_SOURCE -Isrc -I. -I$(GEN) $(WARN) -fno-strict-aliasing \
-               -fno-omit-frame-pointer $(PKG_CFLAGS)
+               -fno-trapping-math -fno-omit-frame-pointer $(PKG_CFLAGS)
 ifeq ($(WERROR),1)
 BASE_CFLAGS += -Werror
 endif

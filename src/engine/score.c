@@ -2,6 +2,8 @@
  * forgotten. See score.h for the numerics. */
 #include "engine/score.h"
 
+#include "kernels/qgk_types.h"
+
 #include <math.h>
 
 /* ---- one row of logits ---- */
@@ -52,11 +54,19 @@ int qg_top_k(int32_t *best, const float *logits, int n, int k)
 
 static float largest(const float *x, int from, int to)
 {
-    float m = -INFINITY;
+    enum { LANES = 16 }; /* chains that do not wait for each other */
+    float lane[LANES], m = -INFINITY;
+    int i = from;
 
-#pragma omp simd reduction(max : m)
-    for (int i = from; i < to; i++)
-        m = x[i] > m ? x[i] : m;
+    for (int j = 0; j < LANES; j++)
+        lane[j] = -INFINITY;
+    for (; i + LANES <= to; i += LANES)
+        for (int j = 0; j < LANES; j++)
+            lane[j] = lane[j] > x[i + j] ? lane[j] : x[i + j];
+    for (int j = 0; j < LANES; j++)
+        m = m > lane[j] ? m : lane[j];
+    for (; i < to; i++)
+        m = m > x[i] ? m : x[i];
     return m;
 }
 
@@ -78,14 +88,41 @@ double qg_margin(const float *logits, int n)
     return n < 2 ? 0 : (double)logits[best] - (double)(before > after ? before : after);
 }
 
+/* How far a logit lies below the largest, where e^x is still a normal number: beyond, nothing can
+ * be seen in a sum. */
+static inline float below(float logit, float max)
+{
+    float x = logit - max;
+
+    return x > -87 ? x : -87;
+}
+
+/* e^x for -87 <= x <= 0, branch-free so that loops over it become vectors: x = n ln 2 + r,
+ * polynomial of Cephes' expf (Moshier 1984), within 2e-7 of the truth. */
+static inline float exp_below(float x)
+{
+    const float magic = 0x1.8p23f; /* adding it rounds to an integer */
+    float n = x * 0x1.715476p0f + magic - magic;
+    float r = x - n * 0.693359375f - n * -2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1;
+    return p * qgk_float_from_bits((uint32_t)((int32_t)n + 127) << 23);
+}
+
 double qg_log_sum_exp(const float *logits, int n)
 {
-    float m = largest(logits, 0, n);
+    float max = largest(logits, 0, n);
     double sum = 0;
 
+#pragma omp simd reduction(+ : sum)
     for (int i = 0; i < n; i++)
-        sum += (double)expf(logits[i] - m);
-    return (double)m + log(sum);
+        sum += (double)exp_below(below(logits[i], max));
+    return (double)max + log(sum);
 }
 
 /* Sums over a row that the numbers of qg_next are made of; `last` is the last entry of the top. */
@@ -95,17 +132,18 @@ typedef struct sums {
 
 static sums add_up(const float *logits, int n, float max, int32_t last)
 {
-    sums s = {0};
+    double all = 0, tail = 0, weighted = 0;
+    float limit = logits[last];
 
+#pragma omp simd reduction(+ : all, tail, weighted)
     for (int i = 0; i < n; i++) {
-        float x = logits[i] - max;
-        double e = (double)expf(x);
-        s.all += e;
-        s.weighted += e * (double)x;
-        if (is_before(logits, last, i))
-            s.tail += e;
+        float x = below(logits[i], max), e = exp_below(x);
+        int is_tail = (logits[i] < limit) | ((logits[i] == limit) & (i > last));
+        all += (double)e;
+        weighted += (double)e * (double)x;
+        tail += (double)(is_tail ? e : 0);
     }
-    return s;
+    return (sums){all, tail, weighted};
 }
 
 /* Fills *next, whose `top` has room for k; scratch holds k. */
