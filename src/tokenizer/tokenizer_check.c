@@ -308,6 +308,26 @@ START_TEST(text_may_be_empty_or_hold_nul)
 }
 END_TEST
 
+/* Upstream asks whether a token is special by the text that it decodes to. */
+START_TEST(a_special_token_of_another_form_is_not_skipped)
+{
+    const qg_tokenizer *t =
+        open_parts((parts){.normalizer = "{\"type\":\"Lowercase\"}",
+                           .added = "[{\"id\":8,\"content\":\"<S>\",\"single_word\":false,"
+                                    "\"lstrip\":false,\"rstrip\":false,\"normalized\":true,"
+                                    "\"special\":true}," ADDED(9, "<u>", true) "]"});
+    const int32_t ids[] = {8, 9};
+    qg_str text;
+
+    need(qg_tokenizer_decode(&text, arena, t, ids, 2, QG_DECODE_SKIP_SPECIAL, &err), "decoding");
+    ck_assert(qg_str_is(text, "<s>"));
+    need(qg_tokenizer_decode(&text, arena, t, ids, 2, 0, &err), "decoding");
+    ck_assert(qg_str_is(text, "<s><u>"));
+    ck_assert(qg_tokenizer_is_special(t, 8));
+    ck_assert(qg_str_is(qg_tokenizer_bytes(t, 8), "<S>"));
+}
+END_TEST
+
 START_TEST(bad_text_and_bad_ids_are_refused)
 {
     const qg_tokenizer *t = open_parts((parts){0});
@@ -514,6 +534,7 @@ Suite *tokenizer_check(void)
     tcase_add_test(t, byte_fallback_tokens_are_bytes);
     tcase_add_test(t, a_stream_holds_back_half_a_character);
     tcase_add_test(t, text_may_be_empty_or_hold_nul);
+    tcase_add_test(t, a_special_token_of_another_form_is_not_skipped);
     tcase_add_test(t, bad_text_and_bad_ids_are_refused);
     tcase_add_test(t, ids_may_have_holes);
     tcase_add_test(t, malformed_files_are_refused);
