@@ -44,7 +44,7 @@ class Checker:
             sys.exit(f"check_live: {' '.join(argv)} exited {r.returncode}:\n"
                      + r.stderr.decode("utf-8", "replace")[-2000:])
         return [json.loads(line, parse_constant=lambda c: sys.exit(f"check_live: {c} in JSON"))
-                for line in r.stdout.decode("utf-8").splitlines()]
+                for line in r.stdout.decode("utf-8").split("\n")[:-1]]  # U+2028 is no line end
 
     def answers(self, command, inputs, *options):
         out = self.program(command, inputs, *options)
