@@ -262,12 +262,13 @@ static void cut_text(qg_pieces *out, cutter *c)
         if (t->single_word && !is_single_word(c->text, from, to))
             continue;
         if (t->lstrip)
-            from = blanks_before(c, from);
+            from = from < c->done ? c->done : blanks_before(c, from);
         if (t->rstrip)
             to = blanks_behind(c, to);
         if (c->done < from)
             qg_pieces_add(out, qg_str_sub(c->text, c->done, from - c->done), QG_ID_NONE);
-        qg_pieces_add(out, qg_str_sub(c->text, from, to - from), t->id);
+        if (from < to) /* else an earlier token's rstrip took all of it */
+            qg_pieces_add(out, qg_str_sub(c->text, from, to - from), t->id);
         c->done = to;
     }
     if (c->done < c->text.len)

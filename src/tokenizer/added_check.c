@@ -107,6 +107,15 @@ START_TEST(strips_take_blanks_along)
 }
 END_TEST
 
+/* Upstream's answers, odd as they are. */
+START_TEST(blanks_that_are_tokens_can_be_taken_by_their_neighbour)
+{
+    ck_assert_str_eq(CUT("    ", {"  ", "lstrip rstrip"}), "0=    ");
+    ck_assert_str_eq(CUT("     a", {"  ", "lstrip rstrip"}), "0=     /a");
+    ck_assert_str_eq(CUT("    ", {"  ", "rstrip"}), "0=    /0=  ");
+}
+END_TEST
+
 START_TEST(single_words_stand_alone)
 {
     ck_assert_str_eq(CUT("go, going go", {"go", "word"}), "0=go/, going /0=go");
@@ -179,6 +188,7 @@ Suite *added_check(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, leftmost_then_longest);
     tcase_add_test(t, strips_take_blanks_along);
+    tcase_add_test(t, blanks_that_are_tokens_can_be_taken_by_their_neighbour);
     tcase_add_test(t, single_words_stand_alone);
     tcase_add_test(t, normalized_tokens_are_sought_in_their_form);
     tcase_add_test(t, blanks_as_tokens_are_not_quadratic);
