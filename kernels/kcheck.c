@@ -470,7 +470,8 @@ static timing time_call(const kc_proof *p, const qgk_table *table, double budget
         sample[n] = now_ns() - t;
     }
     free(kc.buffers[--kc.n_buffers].base);
-    timing r = {.median_ns = median(sample, n), .min_ns = sample[0]};
+    timing r = {.median_ns = median(sample, n)};
+    r.min_ns = sample[0]; /* sorted now */
     for (int i = 0; i < n; i++)
         sample[i] = fabs(sample[i] - r.median_ns);
     r.mad_ns = median(sample, n);

@@ -53,18 +53,31 @@ static inline void scale_row(float *out, const float *x, const float *w, int col
         out[i] = x[i] * scale * w[i];
 }
 
+/* Row r of out [rows][cols] = norm of x [rows][cols], after x += y where there is a y. */
+__attribute__((always_inline)) static inline void norm_row(float *out, float *x, const float *y,
+                                                           const float *w, int r, int cols,
+                                                           float eps)
+{
+    size_t at = (size_t)r * (size_t)cols;
+    float sum = squares(x + at, y ? y + at : NULL, cols);
+    scale_row(out + at, x + at, w, cols, 1 / sqrtf(sum / (float)cols + eps));
+}
+
 /* out [rows][cols], x [rows][cols], w [cols] */
 static void rmsnorm(qgk_ctx *ctx, qgk_act *out, const qgk_act *x, const float *w, int rows,
                     int cols, float eps)
 {
+    float *to = (float *)out, *from = (float *)(uintptr_t)x; /* only read: there is no y */
+
     assert(rows >= 0 && cols > 0);
-#pragma omp parallel for num_threads(ctx->n_threads) if ((int64_t)rows * cols >= PARALLEL_FROM)
-    for (int r = 0; r < rows; r++) {
-        size_t at = (size_t)r * (size_t)cols;
-        float *from = (float *)(uintptr_t)x + at; /* only read: there is no y */
-        float sum = squares(from, NULL, cols);
-        scale_row((float *)out + at, from, w, cols, 1 / sqrtf(sum / (float)cols + eps));
+    if ((int64_t)rows * cols < PARALLEL_FROM) {
+        for (int r = 0; r < rows; r++)
+            norm_row(to, from, NULL, w, r, cols, eps);
+        return;
     }
+#pragma omp parallel for num_threads(ctx->n_threads)
+    for (int r = 0; r < rows; r++)
+        norm_row(to, from, NULL, w, r, cols, eps);
 }
 
 /* out [rows][cols], x [rows][cols], y [rows][cols], w [cols] */
@@ -72,12 +85,14 @@ static void add_rmsnorm(qgk_ctx *ctx, qgk_act *out, qgk_act *x, const qgk_act *y
                         int rows, int cols, float eps)
 {
     assert(rows >= 0 && cols > 0);
-#pragma omp parallel for num_threads(ctx->n_threads) if ((int64_t)rows * cols >= PARALLEL_FROM)
-    for (int r = 0; r < rows; r++) {
-        size_t at = (size_t)r * (size_t)cols;
-        float sum = squares((float *)x + at, (const float *)y + at, cols);
-        scale_row((float *)out + at, (float *)x + at, w, cols, 1 / sqrtf(sum / (float)cols + eps));
+    if ((int64_t)rows * cols < PARALLEL_FROM) {
+        for (int r = 0; r < rows; r++)
+            norm_row((float *)out, (float *)x, (const float *)y, w, r, cols, eps);
+        return;
     }
+#pragma omp parallel for num_threads(ctx->n_threads)
+    for (int r = 0; r < rows; r++)
+        norm_row((float *)out, (float *)x, (const float *)y, w, r, cols, eps);
 }
 
 /* x [count], y [count] */
@@ -86,7 +101,12 @@ static void add(qgk_ctx *ctx, qgk_act *x, const qgk_act *y, size_t count)
     float *to = (float *)x;
     const float *from = (const float *)y;
 
-#pragma omp parallel for simd num_threads(ctx->n_threads) if (count >= PARALLEL_FROM)
+    if (count < PARALLEL_FROM) {
+        for (size_t i = 0; i < count; i++)
+            to[i] += from[i];
+        return;
+    }
+#pragma omp parallel for simd num_threads(ctx->n_threads)
     for (size_t i = 0; i < count; i++)
         to[i] += from[i];
 }

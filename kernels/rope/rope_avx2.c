@@ -20,21 +20,31 @@ static inline void rotate(float *head, const float *c, const float *s, int half)
     }
 }
 
+/* row [heads][head_dim], turned by c_s [head_dim]: cosines, then sines */
+static inline void rotate_heads(float *row, const float *c_s, int heads, int head_dim)
+{
+    for (int h = 0; h < heads; h++)
+        rotate(row + (size_t)h * (size_t)head_dim, c_s, c_s + head_dim / 2, head_dim / 2);
+}
+
 /* x [rows][stride], cos_sin [max_len][head_dim], row_pos [rows] */
 static void rope(qgk_ctx *ctx, qgk_act *x, int stride, const float *cos_sin, const int32_t *row_pos,
                  int rows, int heads, int head_dim)
 {
-    int half = head_dim / 2;
+    float *to = (float *)x;
 
     assert(rows >= 0 && heads > 0 && head_dim > 0 && head_dim % 2 == 0);
     assert(stride >= heads * head_dim);
-#pragma omp parallel for num_threads(ctx->n_threads) if (rows * heads * head_dim >= PARALLEL_FROM)
-    for (int r = 0; r < rows; r++) {
-        const float *c = cos_sin + (size_t)row_pos[r] * (size_t)head_dim;
-        float *row = (float *)x + (size_t)r * (size_t)stride;
-        for (int h = 0; h < heads; h++)
-            rotate(row + (size_t)h * (size_t)head_dim, c, c + half, half);
+    if ((int64_t)rows * heads * head_dim < PARALLEL_FROM) {
+        for (int r = 0; r < rows; r++)
+            rotate_heads(to + (size_t)r * (size_t)stride,
+                         cos_sin + (size_t)row_pos[r] * (size_t)head_dim, heads, head_dim);
+        return;
     }
+#pragma omp parallel for num_threads(ctx->n_threads)
+    for (int r = 0; r < rows; r++)
+        rotate_heads(to + (size_t)r * (size_t)stride,
+                     cos_sin + (size_t)row_pos[r] * (size_t)head_dim, heads, head_dim);
 }
 
 void qgk_rope_avx2(qgk_table *t)

@@ -16,8 +16,8 @@
 enum {
     TILE_N = 4,      /* weight rows of a tile: what one lane-sum tree takes                      */
     TILE_M = 3,      /* rows of x of a tile                                                      */
-    BLOCK_K = 1024,  /* a panel of 4 x 1024 floats is 16 KiB: half of the first-level cache      */
-    BLOCK_M = 96,    /* 96 x 1024 floats of x are 384 KiB: they stay in the second-level cache   */
+    BLOCK_K = 1536,  /* a panel of 4 x 1536 floats is 24 KiB: half of the first-level cache      */
+    BLOCK_M = 96,    /* 96 x 1536 floats of x are 576 KiB: they stay in the second-level cache   */
     BLOCK_N = 32,    /* columns whose lane sums wait in scratch                                  */
     PREFETCH = 4096, /* bytes ahead of the stream of weights: measured                           */
 };
