@@ -128,8 +128,10 @@ static qg_status take_token(void *user, int feed, int position, const float *log
     if (i == 0)
         out->first_ns = out->token_ns[0] - out->start_ns;
     q->prefilled = true;
-    QG_PASS(qg_detok_push(q->detok, id, &piece, err));
-    QG_PASS(add_text(s, q, piece, &stopped, err));
+    if (qg_tokenizer_has(qg_engine_tokenizer(s->e), id)) { /* a padded row of the head is no text */
+        QG_PASS(qg_detok_push(q->detok, id, &piece, err));
+        QG_PASS(add_text(s, q, piece, &stopped, err));
+    }
     ended = stopped || (!q->request->ignore_end && qg_engine_is_end(s->e, id));
     if (ended || out->ids.n == (size_t)q->max_tokens)
         return finish(s, q, stopped, ended ? "stop" : "length", err);

@@ -2,6 +2,7 @@
  * by step; how requests end; what streams. The tokenizer of the synthetic models is one token a
  * byte (byte b is id b + 2), so any text that matters lies across tokens. */
 #include "base/clock.h"
+#include "base/file.h"
 #include "engine/reference_check.h"
 #include "engine/scheduler.h"
 #include "engine/score.h"
@@ -225,6 +226,31 @@ START_TEST(the_end_token_ends_and_is_no_text)
 }
 END_TEST
 
+/* More rows in the head than the tokenizer has ids: padding that a model can still choose. */
+START_TEST(ids_without_a_token_are_no_text)
+{
+    qg_str tokenizer;
+    qg_request r = request(prompt_of(4, 1), 80);
+    qg_completion out;
+    int n_nameless = 0;
+
+    ck_assert_int_eq(qg_file_read(&tokenizer, arena, qg_path_join(arena, folder, "tokenizer.json"),
+                                  1 << 24, &err),
+                     QG_OK);
+    folder = fixture_model("padded", &(qg_synth_options){.seed = 31, .vocab_size = 700});
+    ck_assert_int_eq(qg_file_write(qg_path_join(arena, folder, "tokenizer.json"), tokenizer, &err),
+                     QG_OK);
+    qg_engine *e = fixture_open(folder, &(qg_engine_options){0});
+    r.sampling = (qg_sampling){.temperature = 2, .top_p = 1, .repetition_penalty = 1, .seed = 5};
+    ck_assert_int_eq(qg_generate(&out, arena, e, &r, 1, NULL, NULL, &err), QG_OK);
+    ck_assert_uint_eq(out.ids.n, 80);
+    for (size_t i = 0; i < out.ids.n; i++)
+        n_nameless += out.ids.id[i] >= 307;
+    ck_assert_int_gt(n_nameless, 10);
+    ck_assert_uint_gt(out.text.len, 0);
+}
+END_TEST
+
 START_TEST(max_model_len_bounds_the_text)
 {
     qg_engine *e = fixture_open(folder, &(qg_engine_options){.max_model_len = 20});
@@ -319,6 +345,7 @@ Suite *scheduler_check(void)
     tcase_add_test(c, stop_strings_cut_across_tokens);
     tcase_add_test(c, what_only_begins_like_a_stop_string_is_said_in_the_end);
     tcase_add_test(c, the_end_token_ends_and_is_no_text);
+    tcase_add_test(c, ids_without_a_token_are_no_text);
     tcase_add_test(c, max_model_len_bounds_the_text);
     tcase_add_test(c, requests_that_cannot_run_are_refused_before_any_runs);
     tcase_add_test(c, an_error_of_the_reader_gives_everything_back);
