@@ -1,5 +1,7 @@
 /* Unit tests of engine/weights: what lies in place and what is converted, and every way in which
  * the tensors of a folder can contradict its config.json. */
+#include "engine/weights.h"
+
 #include "engine/reference_check.h"
 #include "engine/score.h"
 
@@ -248,6 +250,76 @@ START_TEST(an_untied_head_must_be_there)
 }
 END_TEST
 
+/* ---- a tier with a layout of its own ---- */
+
+/* Rows from the last to the first, in front of them the shape. */
+static size_t reversed_bytes(qgk_shape s)
+{
+    return sizeof s + 2 * (size_t)s.n * (size_t)s.k;
+}
+
+static void reversed_pack(void *packed, qgk_shape s, const qgk_canon *rows, int row0)
+{
+    memcpy(packed, &s, sizeof s);
+    qgk_half *to = (qgk_half *)((char *)packed + sizeof s);
+    for (int i = 0; i < rows->n_rows; i++)
+        memcpy(to + (size_t)(s.n - 1 - row0 - i) * (size_t)s.k,
+               (const qgk_half *)rows->codes + (size_t)i * (size_t)s.k, 2 * (size_t)s.k);
+}
+
+static void assert_reversed(const qgk_segment *seg, const qgk_half *rows, int k)
+{
+    const qgk_half *packed = (const qgk_half *)((const char *)seg->data + sizeof(qgk_shape));
+    qgk_shape s;
+
+    memcpy(&s, seg->data, sizeof s);
+    ck_assert_int_eq(s.n, seg->n);
+    ck_assert_int_eq(s.k, k);
+    for (int i = 0; i < s.n; i++)
+        ck_assert_int_eq(memcmp(packed + (size_t)(s.n - 1 - i) * (size_t)k,
+                                rows + (size_t)i * (size_t)k, 2 * (size_t)k),
+                         0);
+}
+
+START_TEST(a_tier_packs_its_own_layout)
+{
+    /* long enough for several strips */
+    folder = fixture_model("long", &(qg_synth_options){.seed = 4, .vocab_size = 9001});
+    qg_model_config config;
+    const qg_checkpoint *checkpoint;
+    qg_backend *b;
+    qg_slab plan = {0};
+    qg_weight_sums sums;
+    void *memory;
+
+    ck_assert_int_eq(qg_config_read(&config, arena, folder, qg_family_names(), &err), QG_OK);
+    ck_assert_int_eq(qg_checkpoint_open(&checkpoint, arena, folder, &err), QG_OK);
+    ck_assert_int_eq(qg_backend_open(&b, arena, &(qg_backend_options){0}, &err), QG_OK);
+    b->table.linear[QGK_FORMAT_F16].in_place = 0;
+    b->table.linear[QGK_FORMAT_F16].packed_bytes = reversed_bytes;
+    b->table.linear[QGK_FORMAT_F16].pack = reversed_pack;
+    qg_weights w = {.layers = QG_NEW_N(arena, qg_layer, (size_t)config.n_layers)};
+    qg_weight_source source = {checkpoint, &config, qg_family_find("llama"),
+                               qgk_method_find("fp16")};
+
+    ck_assert_int_eq(qg_weights_layout(&w, &sums, &plan, &source, b, arena, &err), QG_OK);
+    ck_assert_int_eq(b->alloc(&memory, b, plan.used, QG_PURPOSE_WEIGHTS, &err), QG_OK);
+    qg_slab slab = {.base = memory};
+    ck_assert_int_eq(qg_weights_layout(&w, &sums, &slab, &source, b, arena, &err), QG_OK);
+    ck_assert_uint_eq(slab.used, plan.used);
+    ck_assert_uint_eq(sums.mapped_bytes, 2 * 9001 * 72); /* embedding rows are read as they are */
+    assert_reversed(&w.head.segment[0], w.embed, 72);
+    const char *names[] = {"q", "k", "v"};
+    for (int i = 0; i < 3; i++) {
+        const char *name =
+            qg_arena_format(arena, "model.layers.1.self_attn.%s_proj.weight", names[i]);
+        assert_reversed(&w.layers[1].qkv.segment[i], qg_checkpoint_find(checkpoint, name)->data,
+                        72);
+    }
+    ck_assert_int_eq(w.layers[1].qkv.n, 72 + 24 + 24);
+}
+END_TEST
+
 Suite *weights_check(void)
 {
     Suite *s = suite_create("weights_check");
@@ -263,5 +335,6 @@ Suite *weights_check(void)
     tcase_add_test(c, values_beyond_float16_are_counted);
     tcase_add_test(c, a_tied_head_may_be_stored_if_it_is_the_same);
     tcase_add_test(c, an_untied_head_must_be_there);
+    tcase_add_test(c, a_tier_packs_its_own_layout);
     return s;
 }
