@@ -1,0 +1,52 @@
+/* `quantgate judge RUN.json SUITE`: judges a stored run again, on any machine, as if it had just
+ * run. */
+#include "cli/outcome.h"
+#include "record/record_json.h"
+
+typedef struct judge_options {
+    qg_outcome_options outcome;
+    const char *only;
+} judge_options;
+
+static const qg_option options[] = {
+    QG_TEXT("out", judge_options, outcome.out, "DIR", "write the reports there"),
+    QG_TEXT("report", judge_options, outcome.report, "LIST",
+            "which: console, junit, json, annotations, markdown, csv (all)"),
+    QG_TEXT("only", judge_options, only, "GLOB", "only cases whose id matches"),
+    QG_FLAG("json", judge_options, outcome.json, "print the judged record as JSON"),
+    {0},
+};
+
+static qg_status judge(qg_cli *cli, qg_err *err)
+{
+    const judge_options *o = cli->options;
+    qg_run *run;
+    qg_suite *suite;
+    qg_plan plan;
+    /* A stored run says by itself what could not run: the plan asks for every case that it names.
+     */
+    qg_plan_options plan_options = {.only = o->only, .has_cuda = true};
+
+    QG_PASS(qg_run_read(&run, cli->run, cli->args[0], err));
+    QG_PASS(qg_outcome_read_suite(&suite, cli, cli->args[1], err));
+    QG_PASS(qg_plan_make(&plan, cli->run, suite, &plan_options, err));
+    if (run->suite_hash && strcmp(run->suite_hash, suite->hash) != 0)
+        qg_cli_notice(
+            "quantgate: the suite has changed since '%s' was measured; judging by '%s' as it is",
+            cli->args[0], suite->path);
+    QG_PASS(qg_outcome_judge(run, cli, suite, &plan, err));
+    return qg_outcome_report(run, cli, &o->outcome, err);
+}
+
+const qg_command qg_cmd_judge = {
+    .name = "judge",
+    .arguments = "RUN.json SUITE",
+    .summary = "judge a stored run again, on any machine",
+    .details = "Reads the numbers of RUN.json and the budgets of SUITE; measures nothing.",
+    .example = "quantgate judge quantgate-report/run.json suites/smoke.yaml",
+    .min_args = 2,
+    .max_args = 2,
+    .options = options,
+    .options_size = sizeof(judge_options),
+    .run = judge,
+};

@@ -1,0 +1,34 @@
+/* `quantgate report RUN.json`: writes the reports of a stored run again, without judging. Exit 0 if
+ * written. */
+#include "cli/outcome.h"
+#include "record/record_json.h"
+
+static const qg_option options[] = {
+    QG_TEXT("out", qg_outcome_options, out, "DIR", "write the reports there"),
+    QG_TEXT("report", qg_outcome_options, report, "LIST",
+            "which: console, junit, json, annotations, markdown, csv (all)"),
+    QG_FLAG("json", qg_outcome_options, json, "print the record as JSON"),
+    {0},
+};
+
+static qg_status report(qg_cli *cli, qg_err *err)
+{
+    qg_run *run;
+
+    QG_PASS(qg_run_read(&run, cli->run, cli->args[0], err));
+    QG_PASS(qg_outcome_report(run, cli, cli->options, err));
+    cli->exit_code = 0;
+    return QG_OK;
+}
+
+const qg_command qg_cmd_report = {
+    .name = "report",
+    .arguments = "RUN.json",
+    .summary = "write the reports of a stored run again",
+    .example = "quantgate report quantgate-report/run.json --out out --report junit,markdown",
+    .min_args = 1,
+    .max_args = 1,
+    .options = options,
+    .options_size = sizeof(qg_outcome_options),
+    .run = report,
+};

@@ -1,0 +1,133 @@
+/* What the gate's commands share: see outcome.h. */
+#include "cli/outcome.h"
+
+#include "base/file.h"
+#include "judge/judge.h"
+#include "record/record_json.h"
+#include "report/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+qg_status qg_outcome_read_suite(qg_suite **out, qg_cli *cli, const char *path, qg_err *err)
+{
+    qg_findings findings = {0};
+    qg_buf b;
+    qg_status s = qg_suite_read(out, &findings, cli->run, path, err);
+
+    qg_buf_init(&b, cli->run);
+    if (s != QG_OK && findings.n_errors > 1) {
+        qg_findings_format(&b, &findings);
+        if (!b.failed)
+            fprintf(stderr, QG_STR_PRI, QG_STR_ARG(qg_buf_view(&b)));
+    }
+    return s;
+}
+
+/* A case that the plan has and the run lacks. */
+static qg_measurement missing(const qg_case *c)
+{
+    return (qg_measurement){
+        .id = {.id = c->id,
+               .model = c->model->name,
+               .method = c->model->method,
+               .device = qg_device_name(c->device),
+               .kind = c->kind == QG_CASE_QUALITY ? "quality" : "performance",
+               .batch = c->batch},
+        .state = c->skip ? QG_CASE_SKIPPED : QG_CASE_FAILED,
+        .exit_class = 3,
+        .message = c->skip ? c->skip : "the run has no numbers of this case",
+        .file = c->place.file,
+        .line = c->place.line,
+        .column = c->place.column,
+    };
+}
+
+qg_status qg_outcome_judge(qg_run *run, qg_cli *cli, const qg_suite *suite, const qg_plan *plan,
+                           qg_err *err)
+{
+    size_t n = run->n_measurements, most = n + plan->n_cases;
+    qg_measurement *all = QG_NEW_N(cli->run, qg_measurement, most);
+    qg_expects *expects = QG_NEW_N(cli->run, qg_expects, most);
+
+    if (!all || !expects)
+        return qg_fail(err, QG_ENOMEM, "out of memory");
+    if (n)
+        memcpy(all, run->measurements, n * sizeof *all);
+    for (size_t i = 0; i < plan->n_cases; i++) {
+        const qg_case *c = &plan->cases[i];
+        size_t at = 0;
+        while (at < n && strcmp(all[at].id.id, c->id) != 0)
+            at++;
+        if (at == n)
+            all[n++] = missing(c);
+        expects[at] = c->expect;
+    }
+    run->measurements = all;
+    run->n_measurements = n;
+    return qg_judge_run(run, cli->run, suite, expects, err);
+}
+
+static qg_status render(qg_buf *b, qg_cli *cli, const char *sink, const qg_run *run,
+                        const qg_report_options *options, qg_err *err)
+{
+    qg_buf_init(b, cli->run);
+    return qg_report_render(b, qg_report_find(qg_str_from(sink)), run, options, err);
+}
+
+/* Appends to the file that GitHub shows on the run's page. */
+static qg_status append_summary(const char *path, qg_str text, qg_err *err)
+{
+    FILE *f = fopen(path, "a");
+    bool fine = f && fwrite(text.ptr, 1, text.len, f) == text.len;
+    if (f && fclose(f) != 0)
+        fine = false;
+    return fine ? QG_OK : qg_fail(err, QG_EIO, "cannot append to '%s' (GITHUB_STEP_SUMMARY)", path);
+}
+
+static const char *github_link(qg_arena *arena)
+{
+    const char *server = getenv("GITHUB_SERVER_URL"), *repository = getenv("GITHUB_REPOSITORY"),
+               *sha = getenv("GITHUB_SHA");
+    if (!server || !repository || !sha)
+        return NULL;
+    return qg_arena_format(arena, "%s/%s/blob/%s/", server, repository, sha);
+}
+
+static qg_status speak_to_github(const qg_run *run, qg_cli *cli, const qg_report_options *options,
+                                 bool to_stdout, qg_err *err)
+{
+    const char *summary = getenv("GITHUB_STEP_SUMMARY");
+    qg_buf b;
+
+    if (to_stdout) {
+        QG_PASS(render(&b, cli, "annotations", run, options, err));
+        QG_PASS(qg_cli_write(qg_buf_view(&b), err));
+    }
+    if (!summary || !summary[0])
+        return QG_OK;
+    QG_PASS(render(&b, cli, "markdown", run, options, err));
+    return append_summary(summary, qg_buf_view(&b), err);
+}
+
+qg_status qg_outcome_report(const qg_run *run, qg_cli *cli, const qg_outcome_options *o,
+                            qg_err *err)
+{
+    qg_report_options options = {.dir = o->out,
+                                 .link = github_link(cli->run),
+                                 .width = qg_cli_columns(),
+                                 .colour = qg_cli_colour()};
+    const char *actions = getenv("GITHUB_ACTIONS");
+    qg_buf b;
+
+    cli->exit_code = run->exit_code;
+    if (o->out)
+        QG_PASS(qg_report_write(run, qg_str_from(o->report), &options, err));
+    QG_PASS(render(&b, cli, o->json ? "json" : "console", run, &options, err));
+    QG_PASS(qg_cli_write(qg_buf_view(&b), err));
+    if (o->json && (b.len == 0 || b.ptr[b.len - 1] != '\n'))
+        QG_PASS(qg_cli_write(QG_STR("\n"), err));
+    if (actions && strcmp(actions, "true") == 0)
+        return speak_to_github(run, cli, &options, !o->json, err);
+    return QG_OK;
+}

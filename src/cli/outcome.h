@@ -1,0 +1,30 @@
+/* What the gate's commands share: from a suite to its plan, from a measured run to verdict and
+ * reports. */
+#ifndef QG_CLI_OUTCOME_H
+#define QG_CLI_OUTCOME_H
+
+#include "cli/cli.h"
+#include "record/record.h"
+#include "suite/plan.h"
+
+typedef struct qg_outcome_options {
+    const char *out;    /* folder of the reports, NULL: none are written */
+    const char *report; /* "junit,sarif"; NULL or "": all                */
+    bool json;          /* stdout gets the record instead of the table   */
+} qg_outcome_options;
+
+/* Reads a suite; prints its findings to stderr (errors always, notes only where the suite is
+ * refused). */
+qg_status qg_outcome_read_suite(qg_suite **out, qg_cli *cli, const char *path, qg_err *err);
+
+/* Judges the run against the cases of the plan: matched by id; a case of the plan that the run
+ * lacks is added as failed (exit class 3). Measurements that the plan lacks are kept unjudged. */
+qg_status qg_outcome_judge(qg_run *run, qg_cli *cli, const qg_suite *suite, const qg_plan *plan,
+                           qg_err *err);
+
+/* Prints the console table (or JSON), writes the reports, speaks to GitHub where GITHUB_ACTIONS is
+ * set (annotations on stdout, summary appended to GITHUB_STEP_SUMMARY), and sets the exit code. */
+qg_status qg_outcome_report(const qg_run *run, qg_cli *cli, const qg_outcome_options *options,
+                            qg_err *err);
+
+#endif
