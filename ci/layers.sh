@@ -2,6 +2,7 @@
 # Checks that every include obeys ci/layers.txt: rooms look down only, and a library is seen by its owner alone.
 set -eu
 cd "$(dirname "$0")/.."
+# shellcheck disable=SC2016 # the dollars are awk's
 find src kernels -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' | LC_ALL=C sort | xargs awk '
 FILENAME == "ci/layers.txt" {
     if (/^header /) { owner[$2] = $0; sub(/^[^=]*= */, "", owner[$2]) }

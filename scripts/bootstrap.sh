@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Installs what quantgate needs on Debian 12/13 or Ubuntu 22.04/24.04, and only what is missing.
+# usage: scripts/bootstrap.sh [--dev]
+#   (nothing)   the compiler and the libraries: what `make build/quantgate` wants
+#   --dev       also what `make` and the tests want: Check, shellcheck, and build/venv with the
+#               Python tools of ci/requirements.txt
+set -eu
+cd "$(dirname "$0")/.."
+
+build_packages=(gcc libc6-dev make pkg-config git libjansson-dev libyaml-dev libpcre2-dev
+    libutf8proc-dev libssl-dev libxml2-dev)
+dev_packages=(check python3 python3-venv shellcheck libxml2-utils)
+
+say() { echo "bootstrap: $*"; }
+die() {
+    echo "bootstrap: $*" >&2
+    exit 3
+}
+
+case ${1:-} in
+'') packages=("${build_packages[@]}") ;;
+--dev) packages=("${build_packages[@]}" "${dev_packages[@]}") ;;
+-h | --help) sed -n '2,6s/^# //p' "$0" && exit 0 ;;
+*) echo "bootstrap: unknown option '$1'; see scripts/bootstrap.sh --help" >&2 && exit 2 ;;
+esac
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        die "'${missing[*]}' must be installed; run this as root, or install sudo"
+    fi
+}
+
+command -v apt-get >/dev/null ||
+    die "no apt here; install the equivalents of these yourself: ${packages[*]}"
+missing=()
+for package in "${packages[@]}"; do
+    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$status" = installed ] || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+    say "installing ${missing[*]}"
+    log=$(mktemp)
+    apt() {
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >"$log" 2>&1 || {
+            cat "$log" >&2
+            die "'apt-get $1' failed, its output is above"
+        }
+    }
+    apt update
+    apt install -y --no-install-recommends "${missing[@]}"
+    rm "$log"
+else
+    say "all ${#packages[@]} packages are installed"
+fi
+[ "${1:-}" = --dev ] || exit 0
+
+# The copy of the list says what the environment holds.
+if cmp -s ci/requirements.txt build/venv/requirements.txt; then
+    say "build/venv is up to date"
+else
+    say "making build/venv with $(grep -v '^#' ci/requirements.txt | tr '\n' ' ')"
+    rm -rf build/venv
+    python3 -m venv build/venv
+    build/venv/bin/pip install --quiet --disable-pip-version-check -r ci/requirements.txt ||
+        die "pip could not install ci/requirements.txt"
+    cp ci/requirements.txt build/venv/requirements.txt
+fi

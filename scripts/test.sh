@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Installs what is missing and runs every test; the last line counts the steps, exit code 1 if one failed.
+set -eu
+cd "$(dirname "$0")/.."
+scripts/bootstrap.sh --dev
+exec ci/gate.sh
