@@ -117,7 +117,7 @@ const char *qg_cli_program(qg_arena *arena);
 /* Most bytes of a text that a command reads from a file. */
 #define QG_CLI_TEXT_MAX    ((size_t)256 << 20)
 
-#define QG_COMMAND_LIST(X) X(judge) X(report)
+#define QG_COMMAND_LIST(X) X(judge) X(report) X(generate) X(score) X(tokenize)
 #define X(name)            extern const qg_command qg_cmd_##name;
 QG_COMMAND_LIST(X)
 #undef X
