@@ -1,0 +1,135 @@
+/* Unit tests of base/process: lines both ways, and every way in which a child can disappoint. */
+#include "base/process.h"
+
+#include "base/clock.h"
+#include "check_suites.h"
+
+static qg_arena *arena;
+
+static void setup(void)
+{
+    arena = qg_arena_create();
+}
+
+static void teardown(void)
+{
+    qg_arena_free(arena);
+}
+
+static qg_process *shell(const char *script)
+{
+    const char *argv[] = {"/bin/sh", "-c", script, NULL};
+    qg_process *p;
+    ck_assert_int_eq(qg_process_start(&p, arena, argv, NULL), QG_OK);
+    return p;
+}
+
+static const int64_t patient_ns = 10000000000;
+
+START_TEST(lines_go_both_ways)
+{
+    qg_process *p = shell("while read line; do printf 'got %s\\nand' \"$line\"; echo; done");
+    qg_str line;
+
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(qg_process_send(p, QG_STR("hello"), NULL), QG_OK);
+        ck_assert_int_eq(qg_process_line(&line, arena, p, patient_ns, NULL), QG_OK);
+        ck_assert(qg_str_is(line, "got hello"));
+        ck_assert_int_eq(qg_process_line(&line, arena, p, patient_ns, NULL), QG_OK);
+        ck_assert(qg_str_is(line, "and"));
+    }
+}
+END_TEST
+
+START_TEST(long_lines_come_whole)
+{
+    qg_process *p = shell("head -c 3000000 /dev/zero | tr '\\0' x; echo; echo end");
+    qg_str line;
+
+    ck_assert_int_eq(qg_process_line(&line, arena, p, patient_ns, NULL), QG_OK);
+    ck_assert_uint_eq(line.len, 3000000);
+    ck_assert_int_eq(qg_process_line(&line, arena, p, patient_ns, NULL), QG_OK);
+    ck_assert(qg_str_is(line, "end"));
+}
+END_TEST
+
+static void disappoints(const char *script, int64_t timeout_ns, const char *message)
+{
+    qg_err err = {0};
+    qg_str line;
+    qg_process *p = shell(script);
+
+    ck_assert_int_eq(qg_process_line(&line, arena, p, timeout_ns, &err), QG_EWORKER);
+    ck_assert_msg(strstr(err.message, message), "%s", err.message);
+}
+
+START_TEST(the_way_it_ended_is_told)
+{
+    disappoints("exit 7", patient_ns, "exit code 7");
+    disappoints("kill -SEGV $$", patient_ns, "killed by signal 11");
+    disappoints("kill -KILL $$", patient_ns, "killed by signal 9");
+    disappoints("echo cut short >&2; printf half", patient_ns, "exit code 0 before it answered");
+}
+END_TEST
+
+START_TEST(a_hanging_child_is_killed_in_time)
+{
+    int64_t start_ns = qg_clock_ns();
+    disappoints("sleep 100", 300000000, "no sign of life");
+    ck_assert_int_lt(qg_clock_ns() - start_ns, 5000000000);
+}
+END_TEST
+
+START_TEST(writing_to_a_dead_child_is_an_error)
+{
+    qg_process *p = shell("exec </dev/null >/dev/null; exit 3");
+    qg_err err = {0};
+    qg_status s = QG_OK;
+
+    for (int i = 0; i < 10000 && s == QG_OK; i++)
+        s = qg_process_send(p, QG_STR("is anybody there"), &err);
+    ck_assert_int_eq(s, QG_EWORKER);
+    ck_assert_msg(strstr(err.message, "exit code 3"), "%s", err.message);
+}
+END_TEST
+
+START_TEST(a_missing_program_shows)
+{
+    const char *argv[] = {"/nowhere/program", NULL};
+    qg_process *p;
+    qg_str line;
+
+    ck_assert_int_eq(qg_process_start(&p, arena, argv, NULL), QG_OK);
+    ck_assert_int_eq(qg_process_line(&line, arena, p, patient_ns, NULL), QG_EWORKER);
+    ck_assert_ptr_nonnull(strstr(qg_process_log(arena, p, 5), "cannot start '/nowhere/program'"));
+}
+END_TEST
+
+START_TEST(the_log_gives_its_last_lines)
+{
+    qg_process *p = shell("for i in 1 2 3 4; do echo line $i >&2; done; echo done");
+    qg_str line;
+
+    ck_assert_int_eq(qg_process_line(&line, arena, p, patient_ns, NULL), QG_OK);
+    ck_assert_str_eq(qg_process_log(arena, p, 2), "line 3\nline 4");
+    ck_assert_str_eq(qg_process_log(arena, p, 9), "line 1\nline 2\nline 3\nline 4");
+}
+END_TEST
+
+Suite *process_check(void)
+{
+    Suite *s = suite_create("process_check");
+    TCase *t = tcase_create("process");
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 30);
+    tcase_add_test(t, lines_go_both_ways);
+    tcase_add_test(t, long_lines_come_whole);
+    tcase_add_test(t, the_way_it_ended_is_told);
+    tcase_add_test(t, a_hanging_child_is_killed_in_time);
+    tcase_add_test(t, writing_to_a_dead_child_is_an_error);
+    tcase_add_test(t, a_missing_program_shows);
+    tcase_add_test(t, the_log_gives_its_last_lines);
+    suite_add_tcase(s, t);
+    return s;
+}
