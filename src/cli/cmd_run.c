@@ -1,0 +1,109 @@
+/* `quantgate run SUITE...`: the gate. Plan, measure, judge, report; the exit code is the verdict. */
+#include "base/file.h"
+#include "cli/gate.h"
+
+typedef struct run_options {
+    qg_gate_options gate;
+    qg_outcome_options outcome;
+    bool dry_run;
+} run_options;
+
+static const run_options defaults = {.gate = QG_GATE_DEFAULTS};
+
+static const qg_option options[] = {
+    QG_TEXT("out", run_options, outcome.out, "DIR", "write the reports there"),
+    QG_TEXT("report", run_options, outcome.report, "LIST",
+            "which: console, junit, json, annotations, markdown, csv (all)"),
+    QG_FLAG("json", run_options, outcome.json, "print the record as JSON instead of the table"),
+    QG_FLAG("dry-run", run_options, dry_run, "print the cases and what they are judged by; measure nothing"),
+    {0},
+};
+
+static qg_status print_plan(qg_cli *cli, const qg_plan *plan, qg_err *err)
+{
+    qg_buf b;
+
+    qg_buf_init(&b, cli->run);
+    for (size_t i = 0; i < plan->n_cases; i++) {
+        const qg_case *c = &plan->cases[i];
+        qg_buf_format(&b, "%-24s %s", c->id, qg_device_name(c->device));
+        if (c->skip)
+            qg_buf_format(&b, "  skipped: %s", c->skip);
+        for (size_t k = 0; k < c->expect.n; k++)
+            qg_buf_format(&b, "%s%s: %s", k ? ", " : "  ", qg_metric_info_of(c->expect.at[k].metric)->name,
+                          c->expect.at[k].written);
+        qg_buf_char(&b, '\n');
+    }
+    qg_buf_format(&b, "%zu of %zu cases\n", plan->n_cases, plan->n_all);
+    if (b.failed)
+        return qg_fail(err, QG_ENOMEM, "out of memory");
+    return qg_cli_write(qg_buf_view(&b), err);
+}
+
+static qg_status run_suite(qg_cli *cli, const char *path, const qg_outcome_options *outcome, qg_err *err)
+{
+    const run_options *o = cli->options;
+    qg_suite *suite;
+    qg_plan plan;
+    qg_run *run;
+
+    QG_PASS(qg_outcome_read_suite(&suite, cli, path, err));
+    QG_PASS(qg_gate_plan(&plan, cli, suite, &o->gate, err));
+    if (o->dry_run)
+        return print_plan(cli, &plan, err);
+    QG_PASS(qg_gate_measure(&run, cli, &plan, &o->gate, false, err));
+    QG_PASS(qg_outcome_judge(run, cli, suite, &plan, err));
+    return qg_outcome_report(run, cli, outcome, err);
+}
+
+/* DIR/smoke for suites/smoke.yaml, where several suites share --out. */
+static const char *out_of(qg_cli *cli, const char *out, const char *suite)
+{
+    qg_str name = qg_str_from(qg_path_base(suite));
+    if (qg_str_ends(name, QG_STR(".yaml")))
+        name.len -= 5;
+    return qg_path_join(cli->run, out, qg_str_dup(cli->run, name));
+}
+
+/* The worse of two exit codes: 2, then 1, 3, 4, 0. */
+static int worse(int a, int b)
+{
+    static const int order[] = {2, 1, 3, 4};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        if (a == order[i] || b == order[i])
+            return order[i];
+    return 0;
+}
+
+static qg_status run(qg_cli *cli, qg_err *err)
+{
+    const run_options *o = cli->options;
+    int exit_code = 0;
+
+    for (int i = 0; i < cli->n_args; i++) {
+        qg_outcome_options outcome = o->outcome;
+        if (outcome.out && cli->n_args > 1)
+            outcome.out = out_of(cli, o->outcome.out, cli->args[i]);
+        cli->exit_code = 0;
+        QG_PASS(run_suite(cli, cli->args[i], &outcome, err));
+        exit_code = worse(exit_code, cli->exit_code);
+    }
+    cli->exit_code = exit_code;
+    return QG_OK;
+}
+
+const qg_command qg_cmd_run = {
+    .name = "run",
+    .arguments = "SUITE...",
+    .summary = "the gate: plan, measure, judge, report; exits with the verdict",
+    .details = "Every case runs in a worker process of its own: one that crashes costs its own case only.\n"
+               "With several suites the reports go to DIR/NAME, and the worst verdict counts.",
+    .example = "quantgate run suites/smoke.yaml --out quantgate-report",
+    .min_args = 1,
+    .max_args = -1,
+    .options = options,
+    .shared = qg_gate_option_table,
+    .defaults = &defaults,
+    .options_size = sizeof(run_options),
+    .run = run,
+};

@@ -1,0 +1,105 @@
+/* What `run` and `bless` share: see gate.h. */
+#include "cli/gate.h"
+
+#include "backend/backend.h"
+#include "base/clock.h"
+#include "base/progress.h"
+#include "build_info.h"
+#include "measure/measure.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+const qg_option qg_gate_option_table[] = {
+    QG_TEXT("only", qg_gate_options, only, "GLOB", "only cases whose id matches: 'fp16/*'"),
+    QG_TEXT("device", qg_gate_options, device, "cpu|cuda|auto", "instead of the suite's"),
+    QG_TEXT("require", qg_gate_options, require, "cpu|cuda",
+            "fail with exit code 3 where this device is missing"),
+    QG_TEXT("tier", qg_gate_options, tier, "NAME", "highest kernel tier: ref, avx2, auto (auto)"),
+    QG_INT("threads", qg_gate_options, threads, "N", 0, 4096, "CPU threads, 0: as the suite says (0)"),
+    QG_INT("seed", qg_gate_options, seed, "S", 0, 2147483647, "instead of the suite's"),
+    QG_TEXT("shard", qg_gate_options, shard, "I/N", "only part I of N of the cases"),
+    QG_INT("timeout", qg_gate_options, timeout_s, "SECONDS", 1, 86400,
+           "longest silence of a worker before it is killed (600)"),
+    {0},
+};
+
+static qg_status parse_shard(qg_plan_options *p, const char *shard, qg_err *err)
+{
+    qg_str rest = qg_str_from(shard), part;
+    int64_t i, n;
+
+    qg_str_split(&rest, '/', &part);
+    if (!rest.ptr || !qg_str_to_int(part, &i) || !qg_str_to_int(rest, &n) || i < 1 || i > n || n > 10000)
+        return qg_fail(err, QG_EARG, "'--shard %s': expected I/N, such as 1/4", shard);
+    p->shard = (int)i;
+    p->n_shards = (int)n;
+    return QG_OK;
+}
+
+qg_status qg_gate_plan(qg_plan *out, qg_cli *cli, const qg_suite *suite, const qg_gate_options *o, qg_err *err)
+{
+    qg_plan_options p = {.only = o->only,
+                         .device = o->device,
+                         .require_cuda = o->require && strcmp(o->require, "cuda") == 0};
+    qg_err why = {0};
+    qg_backend *cuda;
+    qg_backend_options cuda_options = {.device = "cuda"};
+
+    if (o->shard)
+        QG_PASS(parse_shard(&p, o->shard, err));
+    p.has_cuda = qg_backend_open(&cuda, cli->run, &cuda_options, &why) == QG_OK;
+    p.no_cuda = p.has_cuda ? NULL : qg_str_dup(cli->run, qg_str_from(why.message));
+    return qg_plan_make(out, cli->run, suite, &p, err);
+}
+
+typedef struct shower {
+    qg_progress bar;
+    const char *case_id;
+} shower;
+
+static void show(void *user, const char *case_id, double done)
+{
+    shower *s = user;
+    if (s->case_id != case_id) {
+        qg_progress_end(&s->bar);
+        qg_progress_begin(&s->bar, stderr, case_id);
+        s->case_id = case_id;
+    }
+    qg_progress_update(&s->bar, done);
+}
+
+qg_status qg_gate_measure(qg_run **out, qg_cli *cli, const qg_plan *plan, const qg_gate_options *o,
+                          bool only_quality, qg_err *err)
+{
+    const qg_suite *suite = plan->suite;
+    qg_run *run = QG_NEW(cli->run, qg_run);
+    char *started = qg_arena_alloc(cli->run, 21);
+    int64_t start_ns = qg_clock_ns();
+    shower s = {0};
+    qg_measure_options measure = {.program = qg_cli_program(cli->run),
+                                  .tier = o->tier,
+                                  .threads = o->threads,
+                                  .seed = o->seed,
+                                  .timeout_ns = o->timeout_s * INT64_C(1000000000),
+                                  .only_quality = only_quality,
+                                  .on_progress = show,
+                                  .user = &s};
+
+    if (!run || !started || !measure.program)
+        return qg_fail(err, QG_ENOMEM, "out of memory");
+    qg_clock_utc(started);
+    *run = (qg_run){.version = QG_BUILD_VERSION,
+                    .commit = QG_BUILD_COMMIT,
+                    .suite = suite->name,
+                    .suite_file = suite->path,
+                    .suite_hash = suite->hash,
+                    .command = cli->line,
+                    .started = started,
+                    .seed = o->seed >= 0 ? o->seed : suite->engine.seed};
+    QG_PASS(qg_measure_plan(run, cli->run, plan, &measure, err));
+    qg_progress_end(&s.bar);
+    run->wall_ns = qg_clock_ns() - start_ns;
+    *out = run;
+    return QG_OK;
+}

@@ -1,0 +1,74 @@
+/* Time of a static batch: see latency.h. Random ids by SplitMix64 (Steele, Lea, Flood 2014). */
+#include "measure/latency.h"
+
+static uint64_t splitmix64(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+static qg_status random_ids(qg_ids *out, qg_arena *arena, int64_t n, int vocab_size,
+                            uint64_t *state, qg_err *err)
+{
+    *out = (qg_ids){QG_NEW_N(arena, int32_t, (size_t)n), (size_t)n};
+    QG_NEED(out->id, err);
+    for (int64_t i = 0; i < n; i++)
+        out->id[i] = (int32_t)(splitmix64(state) % (uint64_t)vocab_size);
+    return QG_OK;
+}
+
+qg_status qg_latency_of(qg_sample *out, qg_arena *arena, const qg_completion *done, int64_t n,
+                        qg_err *err)
+{
+    int64_t start_ns = done[0].start_ns, end_ns = 0, tokens = 0;
+    const qg_completion *first = &done[0];
+
+    *out = (qg_sample){.n_itl = first->ids.n - 1};
+    for (int64_t i = 0; i < n; i++)
+        start_ns = done[i].start_ns < start_ns ? done[i].start_ns : start_ns;
+    for (int64_t i = 0; i < n; i++) {
+        size_t last = done[i].ids.n - 1;
+        double ttft = (double)(done[i].token_ns[0] - start_ns);
+        out->ttft = ttft > out->ttft ? ttft : out->ttft;
+        if (last > 0)
+            out->tpot +=
+                (double)(done[i].token_ns[last] - done[i].token_ns[0]) / (double)last / (double)n;
+        end_ns = done[i].token_ns[last] > end_ns ? done[i].token_ns[last] : end_ns;
+        tokens += (int64_t)done[i].ids.n;
+    }
+    out->e2e = (double)(end_ns - start_ns);
+    out->throughput = out->e2e > 0 ? (double)tokens / (out->e2e / 1e9) : 0;
+    out->itl = QG_NEW_N(arena, double, out->n_itl);
+    QG_NEED(out->itl, err);
+    for (size_t i = 0; i < out->n_itl; i++)
+        out->itl[i] = (double)(first->token_ns[i + 1] - first->token_ns[i]);
+    return QG_OK;
+}
+
+qg_status qg_latency_sample(qg_sample *out, qg_arena *arena, qg_engine *e, const qg_task *task,
+                            int64_t index, qg_err *err)
+{
+    uint64_t state = (uint64_t)task->seed * 0x2545f4914f6cdd1du + (uint64_t)index;
+    int64_t n = task->batch;
+    qg_request *requests = QG_NEW_N(arena, qg_request, (size_t)n);
+    qg_completion *done = QG_NEW_N(arena, qg_completion, (size_t)n);
+
+    if (!requests || !done)
+        return qg_fail(err, QG_ENOMEM, "out of memory");
+    for (int64_t i = 0; i < n; i++) {
+        requests[i] = (qg_request){.max_tokens = (int)task->output_len,
+                                   .sampling = QG_SAMPLING_GREEDY,
+                                   .ignore_end = true};
+        QG_PASS(random_ids(&requests[i].prompt, arena, task->input_len,
+                           qg_engine_describe(e).vocab_size, &state, err));
+    }
+    QG_PASS(qg_generate(done, arena, e, requests, (int)n, NULL, NULL, err));
+    for (int64_t i = 0; i < n; i++)
+        if ((int64_t)done[i].ids.n != task->output_len)
+            return qg_fail(
+                err, QG_EARG, "sequences of %d + %d tokens do not fit: max_model_len is %d",
+                (int)task->input_len, (int)task->output_len, qg_engine_describe(e).max_model_len);
+    return qg_latency_of(out, arena, done, n, err);
+}

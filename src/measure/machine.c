@@ -1,0 +1,72 @@
+/* The machine: see machine.h. CPU model from /proc/cpuinfo, memory and peaks from /proc. */
+#include "measure/machine.h"
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "build_info.h"
+
+#include <sys/utsname.h>
+#include <unistd.h>
+
+/* Value of the first line "KEY <blanks> : VALUE" of a file under /proc; "" where there is none. */
+static qg_str proc_value(qg_arena *arena, const char *path, const char *key)
+{
+    qg_str text, line;
+
+    if (qg_file_read(&text, arena, path, 4 << 20, NULL) != QG_OK)
+        return QG_STR("");
+    while (qg_str_split(&text, '\n', &line)) {
+        qg_str name;
+        if (qg_str_split(&line, ':', &name) && qg_str_is(qg_str_trim(name), key) && line.ptr)
+            return qg_str_trim(line);
+    }
+    return QG_STR("");
+}
+
+/* "1234 kB" to bytes. */
+static int64_t kilobytes(qg_str value)
+{
+    int64_t n;
+    qg_str number;
+
+    if (!qg_str_split(&value, ' ', &number) || !qg_str_to_int(number, &n))
+        return 0;
+    return n * 1024;
+}
+
+int64_t qg_machine_peak_rss(void)
+{
+    qg_arena *arena = qg_arena_create();
+    int64_t bytes = arena ? kilobytes(proc_value(arena, "/proc/self/status", "VmHWM")) : 0;
+    qg_arena_free(arena);
+    return bytes;
+}
+
+qg_status qg_machine_describe(qg_machine *out, qg_arena *arena, const qg_engine_info *info,
+                              qg_err *err)
+{
+    char hex[QG_HASH_HEX];
+    struct utsname u;
+
+    *out = (qg_machine){.n_cpus = (int)sysconf(_SC_NPROCESSORS_ONLN),
+                        .memory_bytes = kilobytes(proc_value(arena, "/proc/meminfo", "MemTotal")),
+                        .device = info->device,
+                        .tier = info->tier,
+                        .n_threads = info->n_threads,
+                        .compiler = QG_BUILD_COMPILER,
+                        .flags = QG_BUILD_FLAGS " " QG_BUILD_MODE};
+    if (uname(&u) == 0) {
+        out->host = qg_str_dup(arena, qg_str_from(u.nodename));
+        out->os = qg_arena_format(arena, "%s %s %s", u.sysname, u.release, u.machine);
+    }
+    out->cpu = qg_str_dup(arena, proc_value(arena, "/proc/cpuinfo", "model name"));
+    char *facts =
+        qg_arena_format(arena, "%s|%s|%s|%d|%s|%s", out->cpu ? out->cpu : "", info->device,
+                        info->tier, info->n_threads, QG_BUILD_COMPILER, out->flags);
+    if (!out->host || !out->os || !out->cpu || !facts)
+        return qg_fail(err, QG_ENOMEM, "out of memory");
+    QG_PASS(qg_hash_text(hex, qg_str_from(facts), err));
+    out->fingerprint = qg_str_dup(arena, (qg_str){hex, 16});
+    QG_NEED(out->fingerprint, err);
+    return QG_OK;
+}

@@ -1,0 +1,18 @@
+/* The machine and the build that measured: facts of this CPU and program; the device's from the
+ * engine. */
+#ifndef QG_MEASURE_MACHINE_H
+#define QG_MEASURE_MACHINE_H
+
+#include "engine/engine.h"
+#include "record/record.h"
+
+/* Texts live on the arena or as long as the program. The fingerprint hashes what numbers depend on:
+ * CPU model, device, tier, threads, compiler and flags, not host name or commit. */
+qg_status qg_machine_describe(qg_machine *out, qg_arena *arena, const qg_engine_info *info,
+                              qg_err *err);
+
+/* Greatest resident set of this process in bytes, as the kernel counts it; 0 where it does not say.
+ */
+int64_t qg_machine_peak_rss(void);
+
+#endif
