@@ -115,10 +115,12 @@ int qg_cli_columns(void); /* of the terminal; COLUMNS where it says so; else 100
 const char *qg_cli_program(qg_arena *arena);
 
 /* Most bytes of a text that a command reads from a file. */
-#define QG_CLI_TEXT_MAX    ((size_t)256 << 20)
+#define QG_CLI_TEXT_MAX ((size_t)256 << 20)
 
-#define QG_COMMAND_LIST(X) X(judge) X(report) X(generate) X(score) X(tokenize)
-#define X(name)            extern const qg_command qg_cmd_##name;
+/* One line a command, in the order of --help. */
+#define QG_COMMAND_LIST(X)                                                                         \
+    X(run) X(bless) X(judge) X(report) X(generate) X(score) X(tokenize) X(worker)
+#define X(name) extern const qg_command qg_cmd_##name;
 QG_COMMAND_LIST(X)
 #undef X
 

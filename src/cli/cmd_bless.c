@@ -1,5 +1,5 @@
-/* `quantgate bless SUITE`: measures the reference model's prompts and writes its golden, after printing how it
- * differs from the one that is there. CI never blesses. */
+/* `quantgate bless SUITE`: measures the reference model's prompts and writes its golden, after
+ * printing how it differs from the one that is there. CI never blesses. */
 #include "base/file.h"
 #include "cli/gate.h"
 #include "judge/golden.h"
@@ -19,8 +19,8 @@ static const qg_option options[] = {
     {0},
 };
 
-static qg_status print_difference(qg_cli *cli, const char *path, const qg_gold *fresh, const char *suite,
-                                  qg_err *err)
+static qg_status print_difference(qg_cli *cli, const char *path, const qg_gold *fresh,
+                                  const char *suite, qg_err *err)
 {
     qg_gold *old;
     qg_golden_diff d;
@@ -41,23 +41,27 @@ static qg_status print_difference(qg_cli *cli, const char *path, const qg_gold *
                       path, d.logprob_max, d.logprob_p99, (long long)d.n_logprobs, d.same_top * 100,
                       (long long)d.greedy_match);
         if (strcmp(old->model_hash, fresh->model_hash) != 0)
-            qg_buf_format(&b, "  the weights changed: %.12s to %.12s\n", old->model_hash, fresh->model_hash);
+            qg_buf_format(&b, "  the weights changed: %.12s to %.12s\n", old->model_hash,
+                          fresh->model_hash);
     }
     if (b.failed)
         return qg_fail(err, QG_ENOMEM, "out of memory");
     return qg_cli_write(qg_buf_view(&b), err);
 }
 
-static qg_status bless_case(qg_cli *cli, const qg_suite *suite, const qg_measurement *m, qg_err *err)
+static qg_status bless_case(qg_cli *cli, const qg_suite *suite, const qg_measurement *m,
+                            qg_err *err)
 {
     const bless_options *o = cli->options;
 
     if (m->state == QG_CASE_FAILED)
-        return qg_fail(err, m->exit_class == 2 ? QG_EARG : QG_EWORKER, "case '%s': %s", m->id.id, m->message);
+        return qg_fail(err, m->exit_class == 2 ? QG_EARG : QG_EWORKER, "case '%s': %s", m->id.id,
+                       m->message);
     if (m->state == QG_CASE_SKIPPED || !m->gold)
         return qg_fail(err, QG_EARG, "case '%s' has nothing to bless: %s", m->id.id,
                        m->message ? m->message : "the suite has no prompts");
-    char *path = qg_gold_path(cli->run, suite->quality.golden, m->id.method, m->id.device, m->id.model);
+    char *path =
+        qg_gold_path(cli->run, suite->quality.golden, m->id.method, m->id.device, m->id.model);
     QG_NEED(path, err);
     m->gold->command = qg_arena_format(cli->run, "quantgate bless %s", suite->path);
     QG_NEED(m->gold->command, err);
@@ -75,12 +79,14 @@ static qg_status bless(qg_cli *cli, qg_err *err)
     qg_run *run;
 
     if (ci && strcmp(ci, "true") == 0 && !o->dry_run)
-        return qg_fail(err, QG_EREFUSED, "goldens are not blessed in CI (CI=true): run 'quantgate bless %s' on "
-                                         "a machine of your own and commit the change for review",
+        return qg_fail(err, QG_EREFUSED,
+                       "goldens are not blessed in CI (CI=true): run 'quantgate bless %s' on "
+                       "a machine of your own and commit the change for review",
                        cli->args[0]);
     QG_PASS(qg_outcome_read_suite(&suite, cli, cli->args[0], err));
     if (!suite->quality.present || !suite->quality.golden)
-        return qg_fail(err, QG_EARG, "suite '%s' names no 'quality.golden' folder to bless into", suite->path);
+        return qg_fail(err, QG_EARG, "suite '%s' names no 'quality.golden' folder to bless into",
+                       suite->path);
     if (!gate.only)
         gate.only = qg_arena_format(cli->run, "%s/quality*", suite->reference_name);
     QG_PASS(qg_gate_plan(&plan, cli, suite, &gate, err));
@@ -95,7 +101,8 @@ const qg_command qg_cmd_bless = {
     .name = "bless",
     .arguments = "SUITE",
     .summary = "accept what the reference model says now as golden",
-    .details = "Prints how the new golden differs from the one that is there, then writes it: the review is\n"
+    .details = "Prints how the new golden differs from the one that is there, then writes it: the "
+               "review is\n"
                "the diff of the commit. Refused where CI=true.",
     .example = "quantgate bless suites/smoke.yaml",
     .min_args = 1,

@@ -1,4 +1,5 @@
-/* `quantgate run SUITE...`: the gate. Plan, measure, judge, report; the exit code is the verdict. */
+/* `quantgate run SUITE...`: the gate. Plan, measure, judge, report; the exit code is the verdict.
+ */
 #include "base/file.h"
 #include "cli/gate.h"
 
@@ -15,7 +16,8 @@ static const qg_option options[] = {
     QG_TEXT("report", run_options, outcome.report, "LIST",
             "which: console, junit, json, annotations, markdown, csv (all)"),
     QG_FLAG("json", run_options, outcome.json, "print the record as JSON instead of the table"),
-    QG_FLAG("dry-run", run_options, dry_run, "print the cases and what they are judged by; measure nothing"),
+    QG_FLAG("dry-run", run_options, dry_run,
+            "print the cases and what they are judged by; measure nothing"),
     {0},
 };
 
@@ -30,8 +32,8 @@ static qg_status print_plan(qg_cli *cli, const qg_plan *plan, qg_err *err)
         if (c->skip)
             qg_buf_format(&b, "  skipped: %s", c->skip);
         for (size_t k = 0; k < c->expect.n; k++)
-            qg_buf_format(&b, "%s%s: %s", k ? ", " : "  ", qg_metric_info_of(c->expect.at[k].metric)->name,
-                          c->expect.at[k].written);
+            qg_buf_format(&b, "%s%s: %s", k ? ", " : "  ",
+                          qg_metric_info_of(c->expect.at[k].metric)->name, c->expect.at[k].written);
         qg_buf_char(&b, '\n');
     }
     qg_buf_format(&b, "%zu of %zu cases\n", plan->n_cases, plan->n_all);
@@ -40,7 +42,8 @@ static qg_status print_plan(qg_cli *cli, const qg_plan *plan, qg_err *err)
     return qg_cli_write(qg_buf_view(&b), err);
 }
 
-static qg_status run_suite(qg_cli *cli, const char *path, const qg_outcome_options *outcome, qg_err *err)
+static qg_status run_suite(qg_cli *cli, const char *path, const qg_outcome_options *outcome,
+                           qg_err *err)
 {
     const run_options *o = cli->options;
     qg_suite *suite;
@@ -96,7 +99,8 @@ const qg_command qg_cmd_run = {
     .name = "run",
     .arguments = "SUITE...",
     .summary = "the gate: plan, measure, judge, report; exits with the verdict",
-    .details = "Every case runs in a worker process of its own: one that crashes costs its own case only.\n"
+    .details = "Every case runs in a worker process of its own: one that crashes costs its own "
+               "case only.\n"
                "With several suites the reports go to DIR/NAME, and the worst verdict counts.",
     .example = "quantgate run suites/smoke.yaml --out quantgate-report",
     .min_args = 1,

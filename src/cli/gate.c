@@ -16,7 +16,8 @@ const qg_option qg_gate_option_table[] = {
     QG_TEXT("require", qg_gate_options, require, "cpu|cuda",
             "fail with exit code 3 where this device is missing"),
     QG_TEXT("tier", qg_gate_options, tier, "NAME", "highest kernel tier: ref, avx2, auto (auto)"),
-    QG_INT("threads", qg_gate_options, threads, "N", 0, 4096, "CPU threads, 0: as the suite says (0)"),
+    QG_INT("threads", qg_gate_options, threads, "N", 0, 4096,
+           "CPU threads, 0: as the suite says (0)"),
     QG_INT("seed", qg_gate_options, seed, "S", 0, 2147483647, "instead of the suite's"),
     QG_TEXT("shard", qg_gate_options, shard, "I/N", "only part I of N of the cases"),
     QG_INT("timeout", qg_gate_options, timeout_s, "SECONDS", 1, 86400,
@@ -30,14 +31,16 @@ static qg_status parse_shard(qg_plan_options *p, const char *shard, qg_err *err)
     int64_t i, n;
 
     qg_str_split(&rest, '/', &part);
-    if (!rest.ptr || !qg_str_to_int(part, &i) || !qg_str_to_int(rest, &n) || i < 1 || i > n || n > 10000)
+    if (!rest.ptr || !qg_str_to_int(part, &i) || !qg_str_to_int(rest, &n) || i < 1 || i > n ||
+        n > 10000)
         return qg_fail(err, QG_EARG, "'--shard %s': expected I/N, such as 1/4", shard);
     p->shard = (int)i;
     p->n_shards = (int)n;
     return QG_OK;
 }
 
-qg_status qg_gate_plan(qg_plan *out, qg_cli *cli, const qg_suite *suite, const qg_gate_options *o, qg_err *err)
+qg_status qg_gate_plan(qg_plan *out, qg_cli *cli, const qg_suite *suite, const qg_gate_options *o,
+                       qg_err *err)
 {
     qg_plan_options p = {.only = o->only,
                          .device = o->device,

@@ -1,4 +1,5 @@
-/* What `run` and `bless` share: options of measuring, and a plan measured with progress on the terminal. */
+/* What `run` and `bless` share: options of measuring, and a plan measured with progress on the
+ * terminal. */
 #ifndef QG_CLI_GATE_H
 #define QG_CLI_GATE_H
 
@@ -15,7 +16,8 @@ typedef struct qg_gate_options {
 /* A table to be used as `shared` where the options struct begins with qg_gate_options. */
 extern const qg_option qg_gate_option_table[];
 
-qg_status qg_gate_plan(qg_plan *out, qg_cli *cli, const qg_suite *suite, const qg_gate_options *o, qg_err *err);
+qg_status qg_gate_plan(qg_plan *out, qg_cli *cli, const qg_suite *suite, const qg_gate_options *o,
+                       qg_err *err);
 
 /* Measures the plan into a new run. Leaves judging to the caller. */
 qg_status qg_gate_measure(qg_run **out, qg_cli *cli, const qg_plan *plan, const qg_gate_options *o,
