@@ -1,0 +1,50 @@
+/* Unit tests of measure/latency: a sample from completions whose times are known. */
+#include "measure/latency.h"
+
+#include "check_suites.h"
+
+START_TEST(a_sample_is_what_its_header_says)
+{
+    qg_arena *arena = qg_arena_create();
+    int64_t a[] = {1100, 1300, 1600}, b[] = {1150, 1300, 1650};
+    qg_completion done[] = {{.ids = {NULL, 3}, .start_ns = 1000, .token_ns = a},
+                            {.ids = {NULL, 3}, .start_ns = 1010, .token_ns = b}};
+    qg_sample s;
+
+    ck_assert_int_eq(qg_latency_of(&s, arena, done, 2, NULL), QG_OK);
+    ck_assert_double_eq(s.ttft, 150); /* the last first token, from the first start */
+    ck_assert_double_eq(s.tpot, (250 + 250) / 2.0);
+    ck_assert_double_eq(s.e2e, 650);
+    ck_assert_double_eq(s.throughput, 6 / 650e-9);
+    ck_assert_uint_eq(s.n_itl, 2);
+    ck_assert_double_eq(s.itl[0], 200);
+    ck_assert_double_eq(s.itl[1], 300);
+    qg_arena_free(arena);
+}
+END_TEST
+
+START_TEST(one_token_has_no_gaps)
+{
+    qg_arena *arena = qg_arena_create();
+    int64_t t[] = {1500};
+    qg_completion done = {.ids = {NULL, 1}, .start_ns = 1000, .token_ns = t};
+    qg_sample s;
+
+    ck_assert_int_eq(qg_latency_of(&s, arena, &done, 1, NULL), QG_OK);
+    ck_assert_double_eq(s.ttft, 500);
+    ck_assert_double_eq(s.tpot, 0);
+    ck_assert_uint_eq(s.n_itl, 0);
+    qg_arena_free(arena);
+}
+END_TEST
+
+Suite *latency_check(void)
+{
+    Suite *s = suite_create("latency_check");
+    TCase *t = tcase_create("latency");
+
+    tcase_add_test(t, a_sample_is_what_its_header_says);
+    tcase_add_test(t, one_token_has_no_gaps);
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -1,0 +1,276 @@
+/* Unit tests of measuring: workers that disappoint in every way cost their own case only (the
+ * worker is a shell script here), samples are counted as the budgets need, and a real worker's
+ * numbers are what they should be: perplexity and golden agree with scoring in this process. */
+#include "measure/measure.h"
+
+#include "base/file.h"
+#include "check_suites.h"
+#include "engine/score.h"
+#include "measure/quality.h"
+#include "measure/worker.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static qg_arena *arena;
+static char dir[64];
+
+static void setup(void)
+{
+    arena = qg_arena_create();
+    snprintf(dir, sizeof dir, "/tmp/measure_check.XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    if (getenv("QG_ROOT"))
+        ck_assert_int_eq(chdir(getenv("QG_ROOT")), 0);
+}
+
+static void teardown(void)
+{
+    qg_dir_remove(dir);
+    qg_arena_free(arena);
+}
+
+static qg_plan plan_of(const char *suite_text, const char *only)
+{
+    char *path = qg_path_join(arena, dir, "suite.yaml");
+    qg_suite *suite;
+    qg_findings findings;
+    qg_plan plan;
+    qg_plan_options options = {.only = only};
+    qg_err err = {0};
+
+    ck_assert_int_eq(qg_file_write(path, qg_str_from(suite_text), NULL), QG_OK);
+    ck_assert_msg(qg_suite_read(&suite, &findings, arena, path, &err) == QG_OK, "%s", err.message);
+    ck_assert_msg(qg_plan_make(&plan, arena, suite, &options, &err) == QG_OK, "%s", err.message);
+    return plan;
+}
+
+static const char *const suite_text = "version: 1\n"
+                                      "name: t\n"
+                                      "models:\n"
+                                      "  fp16: {model: golden/models/tiny-llama}\n"
+                                      "reference: fp16\n"
+                                      "engine: {device: cpu, max_model_len: 512, threads: 1}\n"
+                                      "quality:\n"
+                                      "  prompts: [\"one two\", \"three\"]\n"
+                                      "  max_tokens: 4\n"
+                                      "  window: 128\n"
+                                      "  text: suites/data/validation.txt\n"
+                                      "  budgets: {fp16: {ppl: 9}}\n"
+                                      "performance:\n"
+                                      "  production: {input_len: 8, output_len: 4, batch: [1, 2]}\n"
+                                      "  samples: {min: 5, max: 6, warmup: 1}\n"
+                                      "  budgets: {fp16: [{batch: 1, ttft_p50: 9 s}]}\n";
+
+static qg_run measured(const char *program, const char *only, int64_t timeout_ns)
+{
+    qg_plan plan = plan_of(suite_text, only);
+    qg_run run = {0};
+    qg_err err = {0};
+    qg_measure_options options = {.program = program, .seed = -1, .timeout_ns = timeout_ns};
+
+    ck_assert_msg(qg_measure_plan(&run, arena, &plan, &options, &err) == QG_OK, "%s", err.message);
+    ck_assert_uint_eq(run.n_measurements, plan.n_cases);
+    return run;
+}
+
+/* A worker that is this shell script. */
+static const char *script(const char *text)
+{
+    char *path = qg_path_join(arena, dir, "worker.sh");
+    ck_assert_int_eq(
+        qg_file_write(path, qg_str_from(qg_arena_format(arena, "#!/bin/sh\n%s\n", text)), NULL),
+        QG_OK);
+    ck_assert_int_eq(chmod(path, 0755), 0);
+    return path;
+}
+
+static void costs_its_case(const char *text, const char *message, int exit_class)
+{
+    qg_run run = measured(script(text), "*", 400000000);
+
+    for (size_t i = 0; i < run.n_measurements; i++) {
+        const qg_measurement *m = &run.measurements[i];
+        ck_assert_int_eq(m->state, QG_CASE_FAILED);
+        ck_assert_msg(strstr(m->message, message), "'%s' lacks '%s'", m->message, message);
+        ck_assert_int_eq(m->exit_class, exit_class);
+        ck_assert_uint_eq(m->n_series, 0);
+    }
+}
+
+START_TEST(a_worker_that_dies_costs_its_case)
+{
+    costs_its_case("echo the reason >&2; kill -SEGV $$", "killed by signal 11", 3);
+    costs_its_case("read line; exit 4", "exit code 4", 3);
+    costs_its_case("read line; echo '{\"opened\":true}'; read line; kill -KILL $$",
+                   "killed by signal 9", 3);
+}
+END_TEST
+
+START_TEST(a_worker_that_hangs_is_killed)
+{
+    costs_its_case("read line; sleep 60", "no sign of life", 3);
+}
+END_TEST
+
+START_TEST(a_worker_that_talks_nonsense_is_not_believed)
+{
+    costs_its_case("read line; echo 'hello there'; sleep 60",
+                   "worker sent what is no answer: 'hello there'", 3);
+    costs_its_case("read line; echo '[1]'; sleep 60", "no answer", 3);
+    costs_its_case("while read line; do echo '{\"schema\":1}'; done", "worker", 3);
+    costs_its_case("while read line; do echo '{\"ttft\":-5,\"tpot\":1,\"itl\":[],\"e2e\":1,"
+                   "\"throughput\":1}'; done",
+                   "", 3);
+}
+END_TEST
+
+START_TEST(what_a_worker_refuses_is_the_users_to_mend)
+{
+    costs_its_case(
+        "read line; echo '{\"error\":{\"status\":\"EFORMAT\",\"message\":\"tensor x is odd\"}}'",
+        "tensor x is odd", 2);
+    costs_its_case(
+        "read line; echo '{\"error\":{\"status\":\"ENOMEM\",\"message\":\"no memory\"}}'",
+        "no memory", 3);
+    costs_its_case("read line; echo '{\"error\":{\"status\":\"EWHAT\"}}'", "did not say why", 3);
+}
+END_TEST
+
+START_TEST(the_log_of_a_dead_worker_is_kept)
+{
+    qg_run run = measured(script("for i in 1 2 3; do echo line $i >&2; done; exit 1"),
+                          "fp16/quality", 5000000000);
+    ck_assert_str_eq(run.measurements[0].log, "line 1\nline 2\nline 3");
+}
+END_TEST
+
+START_TEST(one_dead_worker_leaves_the_others_alone)
+{
+    const char *real = getenv("QG_PROGRAM");
+    if (!real || !qg_file_exists(real))
+        return;
+    qg_run run =
+        measured(script(qg_arena_format(arena,
+                                        "read line\ncase \"$line\" in *'\"batch\":1,'*) kill -KILL "
+                                        "$$;; esac\n{ echo \"$line\"; cat; } | '%s' worker",
+                                        real)),
+                 "*/perf/*", 60000000000);
+    ck_assert_uint_eq(run.n_measurements, 2);
+    ck_assert_int_eq(run.measurements[0].state, QG_CASE_FAILED);
+    ck_assert_msg(run.measurements[1].state == QG_CASE_MEASURED, "%s", run.measurements[1].message);
+}
+END_TEST
+
+START_TEST(samples_are_as_many_as_the_budgets_need)
+{
+    qg_plan plan =
+        plan_of("version: 1\nname: t\nmodels: {fp16: {model: golden/models/tiny-llama}}\n"
+                "reference: fp16\n"
+                "performance:\n"
+                "  production: {input_len: 8, output_len: 4, batch: [1, 2, 4]}\n"
+                "  samples: {min: 10, max: 100}\n"
+                "  budgets:\n"
+                "    fp16:\n"
+                "      - {batch: 1, ttft_p50: 1 s}\n"
+                "      - {batch: 2, ttft_p95: 1 s}\n"
+                "      - {batch: 4, ttft_p99: 1 s}\n",
+                "*");
+    const qg_suite_performance *p = &plan.suite->performance;
+
+    ck_assert_int_eq(qg_measure_samples(&plan.cases[0], p), 10);
+    ck_assert_int_eq(qg_measure_samples(&plan.cases[1], p), 59);
+    ck_assert_int_eq(qg_measure_samples(&plan.cases[2], p), 100);
+}
+END_TEST
+
+START_TEST(a_real_workers_numbers_are_those_of_scoring)
+{
+    const char *real = getenv("QG_PROGRAM");
+    qg_engine *e;
+    qg_engine_options options = {.device = "cpu", .max_model_len = 512, .n_threads = 1};
+    qg_texts documents;
+    double nll = 0;
+    int64_t n = 0;
+
+    if (!real || !qg_file_exists(real))
+        return;
+    qg_run run = measured(real, "fp16/quality", 120000000000);
+    const qg_measurement *m = run.measurements;
+    ck_assert_msg(m->state == QG_CASE_MEASURED, "%s", m->message);
+    ck_assert_int_eq(qg_engine_open(&e, arena, "golden/models/tiny-llama", &options, NULL), QG_OK);
+    ck_assert_int_eq(qg_texts_documents(&documents, arena, "suites/data/validation.txt", NULL),
+                     QG_OK);
+    ck_assert_uint_eq(m->n_docs, documents.n);
+    for (size_t d = 0; d < 5; d++) {
+        qg_ids ids;
+        qg_score s;
+        ck_assert_int_eq(
+            qg_tokenizer_encode(&ids, arena, qg_engine_tokenizer(e), documents.at[d], 0, NULL),
+            QG_OK);
+        nll = 0, n = 0;
+        for (size_t at = 0; at < ids.n; at += 128) {
+            qg_ids piece = {ids.id + at, ids.n - at < 128 ? ids.n - at : 128};
+            ck_assert_int_eq(qg_score_ids(&s, arena, e, &piece, 1, 0, NULL), QG_OK);
+            nll += s.nll;
+            n += s.n_scored;
+        }
+        ck_assert_int_eq(m->docs[d].n_scored, n);
+        ck_assert_double_eq_tol(m->docs[d].sum_nll, nll, 1e-9 * (1 + fabs(nll)));
+        ck_assert_int_le(m->docs[d].hits, n);
+    }
+    ck_assert_uint_eq(m->gold->n_prompts, 2);
+    ck_assert_str_eq(m->gold->prompts[1].name, "p02");
+    ck_assert_uint_le(m->gold->prompts[0].n_greedy, 4);
+    ck_assert_int_eq((int)strlen(m->gold->model_hash), 64);
+    ck_assert_str_eq(run.models[0].name, "fp16");
+    ck_assert_str_eq(run.machine.device, "cpu");
+}
+END_TEST
+
+START_TEST(a_worker_answers_errors_and_goes_on)
+{
+    char *in_text =
+        "{\"do\":\"sample\",\"index\":0}\nnot json\n{\"do\":\"open\",\"folder\":3}\n{\"do\":"
+        "\"dance\"}\n";
+    char *out_text = NULL;
+    size_t out_size = 0;
+    FILE *in = fmemopen(in_text, strlen(in_text), "r"), *out = open_memstream(&out_text, &out_size);
+    qg_str rest, line;
+    int n = 0;
+
+    ck_assert_int_eq(qg_worker_serve(in, out, NULL), QG_OK);
+    fclose(in);
+    fclose(out);
+    rest = (qg_str){out_text, out_size};
+    while (qg_str_split(&rest, '\n', &line) && line.len) {
+        ck_assert_msg(qg_str_starts(line, QG_STR("{\"error\":{\"status\":\"E")), "%s", out_text);
+        n++;
+    }
+    ck_assert_int_eq(n, 4);
+    free(out_text);
+}
+END_TEST
+
+Suite *measure_check(void)
+{
+    Suite *s = suite_create("measure_check");
+    TCase *t = tcase_create("measure");
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 300);
+    tcase_add_test(t, a_worker_that_dies_costs_its_case);
+    tcase_add_test(t, a_worker_that_hangs_is_killed);
+    tcase_add_test(t, a_worker_that_talks_nonsense_is_not_believed);
+    tcase_add_test(t, what_a_worker_refuses_is_the_users_to_mend);
+    tcase_add_test(t, the_log_of_a_dead_worker_is_kept);
+    tcase_add_test(t, one_dead_worker_leaves_the_others_alone);
+    tcase_add_test(t, samples_are_as_many_as_the_budgets_need);
+    tcase_add_test(t, a_real_workers_numbers_are_those_of_scoring);
+    tcase_add_test(t, a_worker_answers_errors_and_goes_on);
+    suite_add_tcase(s, t);
+    return s;
+}
