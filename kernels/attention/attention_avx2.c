@@ -1,10 +1,10 @@
 /* Attention in float32 over the paged cache, three queries at a time that read the same KV head.
  *
- * The queries of a sequence on one KV head are its rows times the heads of a group, in that order.
- * A task takes up to three neighbours: scores (8 lane sums over the head, four positions at once),
- * softmax, then the weighted sum of the values in order of position. Every range starts at a
- * multiple of 8 positions and what a query may not see weighs exactly 0, so a query's bits do not
- * depend on its neighbours.
+ * The queries of a sequence are counted KV head by KV head, and on one of them row by row, in a row
+ * the heads of the group. A task takes up to three neighbours: scores (8 lane sums over the head,
+ * four positions at once), softmax, then the weighted sum of the values in order of position. Every
+ * range starts at a multiple of 8 positions and what a query may not see weighs exactly 0, so a
+ * query's bits do not depend on its neighbours.
  */
 #include "kernels/simd.h"
 #include "kernels/tiers.h"
@@ -13,7 +13,11 @@
 #include <math.h>
 #include <omp.h>
 
-enum { TILE = 3, STEP = 8 };
+enum {
+    TILE = 3,   /* queries of a task: 3 x 4 accumulators, 3 queries and a key fill the registers */
+    STEP = 8,   /* positions that the softmax takes at once */
+    SHARE = 12, /* queries that a thread takes at once, at most */
+};
 
 /* One task: n queries on KV head `head` of a sequence, all looking within positions first .. end -
  * 1. Both are multiples of STEP; positions from `length` on are not in the cache. */
@@ -22,20 +26,48 @@ typedef struct task {
     float *out[TILE];
     int seen_from[TILE], seen_to[TILE]; /* half open */
     int n, first, end, length;
+    int streams; /* decoding: keys and values come from memory, so the next block is fetched */
     const int32_t *blocks;
     size_t head_at, block_stride; /* floats to the head in a block; floats of a block */
     float *score;                 /* [TILE][end - first] */
 } task;
 
-static inline const float *token(const float *cache, const task *t, const qgk_kv *kv, int pos)
+/* The head of a task in block number b of its sequence. */
+static inline const float *block_at(const qgk_act *cache, const task *t, int b)
 {
-    int b = pos / kv->block_tokens;
-    return cache + (size_t)t->blocks[b] * t->block_stride + t->head_at +
-           (size_t)(pos - b * kv->block_tokens) * (size_t)kv->head_dim;
+    return (const float *)cache + (size_t)t->blocks[b] * t->block_stride + t->head_at;
 }
 
-/* score [n][end - first] = scale q k^T, four positions at a time; where a position is not in the
- * cache the last one stands in. */
+/* Fetches n tokens of the block behind b, from a slot on, if the sequence has it. */
+static inline void fetch_ahead(const qgk_act *cache, const task *t, const qgk_kv *kv, int b,
+                               int slot, int n)
+{
+    if ((b + 1) * kv->block_tokens >= t->length)
+        return;
+    const float *at = block_at(cache, t, b + 1) + (size_t)slot * (size_t)kv->head_dim;
+    for (int i = 0; i < n * kv->head_dim; i += 16)
+        _mm_prefetch((const char *)(at + i), _MM_HINT_T0);
+}
+
+/* The keys of positions p .. p + 3; where one is not in the cache the last one stands in. */
+static inline void four_keys(const float *k[4], const task *t, const qgk_kv *kv, int p)
+{
+    int b = p / kv->block_tokens, slot = p - b * kv->block_tokens;
+    size_t dim = (size_t)kv->head_dim;
+
+    if (slot + 4 <= kv->block_tokens && p + 4 <= t->length) {
+        const float *at = block_at(kv->k, t, b) + (size_t)slot * dim;
+        for (size_t j = 0; j < 4; j++)
+            k[j] = at + j * dim;
+        return;
+    }
+    for (int j = 0; j < 4; j++) {
+        int pos = p + j < t->length ? p + j : t->length - 1;
+        k[j] = block_at(kv->k, t, pos / kv->block_tokens) + (size_t)(pos % kv->block_tokens) * dim;
+    }
+}
+
+/* score [n][end - first] = scale q k^T, four positions at a time. */
 __attribute__((always_inline)) static inline void scores(const task *t, const qgk_kv *kv,
                                                          float scale, const int n)
 {
@@ -45,8 +77,9 @@ __attribute__((always_inline)) static inline void scores(const task *t, const qg
         const float *k[4];
         __m256 sum[TILE][4];
         int i = 0;
-        for (int j = 0; j < 4; j++)
-            k[j] = token((const float *)kv->k, t, kv, p + j < t->length ? p + j : t->length - 1);
+        four_keys(k, t, kv, p);
+        if (t->streams)
+            fetch_ahead(kv->k, t, kv, p / kv->block_tokens, p % kv->block_tokens, 4);
         for (int r = 0; r < n; r++)
             for (int j = 0; j < 4; j++)
                 sum[r][j] = _mm256_setzero_ps();
@@ -109,10 +142,12 @@ __attribute__((always_inline)) static inline void values(const task *t, const qg
         for (int j = 0; j < w; j++)
             sum[r][j] = _mm256_setzero_ps();
     for (int p = t->first; p < last;) {
-        int in_block = kv->block_tokens - p % kv->block_tokens;
-        int stop = p + in_block < last ? p + in_block : last;
-        const float *v = token((const float *)kv->v, t, kv, p) + i;
+        int b = p / kv->block_tokens, slot = p - b * kv->block_tokens;
+        int stop = (b + 1) * kv->block_tokens < last ? (b + 1) * kv->block_tokens : last;
+        const float *v = block_at(kv->v, t, b) + (size_t)slot * (size_t)kv->head_dim + i;
         for (; p < stop; p++, v += kv->head_dim) {
+            if (t->streams && i == 0)
+                fetch_ahead(kv->v, t, kv, b, p - b * kv->block_tokens, 1);
             __m256 weight[TILE];
             for (int r = 0; r < n; r++)
                 weight[r] = _mm256_broadcast_ss(t->score + r * stride + (p - t->first));
@@ -145,36 +180,28 @@ __attribute__((always_inline)) static inline void attend(const task *t, const qg
         values(t, kv, i, qgk_first_lanes(dim - i), n, 1);
 }
 
-/* The queries of one call, so that a task can be made from its number. */
+/* The queries of one call, so that a task can be made of any few of them. */
 typedef struct queries {
     float *out;
     const float *q;
-    int stride, n_heads, window, tile;
+    int stride, n_heads, window;
     const qgk_kv *kv;
     const qgk_batch *batch;
 } queries;
 
-static int tasks_of_seq(const queries *a, int seq)
-{
-    int group = a->n_heads / a->kv->n_kv_heads;
-    int n = (a->batch->seq_row[seq + 1] - a->batch->seq_row[seq]) * group;
-    return (n + a->tile - 1) / a->tile * a->kv->n_kv_heads;
-}
-
-/* Task number i of a sequence: the last rows first, as they take longest. */
-static void make_task(task *t, const queries *a, int seq, int i)
+/* n queries of a sequence on KV head `head`, from number `from` on: rows, and in a row the heads of
+ * the group. */
+static void make_task(task *t, const queries *a, int seq, int head, int from, int n)
 {
     const qgk_kv *kv = a->kv;
     const qgk_batch *b = a->batch;
-    int group = a->n_heads / kv->n_kv_heads, row0 = b->seq_row[seq];
-    int n_queries = (b->seq_row[seq + 1] - row0) * group;
-    int head = i % kv->n_kv_heads, from = (i / kv->n_kv_heads) * a->tile;
+    int group = a->n_heads / kv->n_kv_heads;
 
-    t->n = n_queries - from < a->tile ? n_queries - from : a->tile;
+    t->n = n;
     t->first = INT32_MAX;
     t->length = 0;
-    for (int r = 0; r < t->n; r++) {
-        int row = row0 + (from + r) / group, h = head * group + (from + r) % group;
+    for (int r = 0; r < n; r++) {
+        int row = b->seq_row[seq] + (from + r) / group, h = head * group + (from + r) % group;
         int pos = b->row_pos[row];
         t->q[r] = a->q + (size_t)row * (size_t)a->stride + (size_t)h * (size_t)kv->head_dim;
         t->out[r] = a->out + ((size_t)row * (size_t)a->n_heads + (size_t)h) * (size_t)kv->head_dim;
@@ -187,39 +214,54 @@ static void make_task(task *t, const queries *a, int seq, int i)
     }
     t->first = t->first / STEP * STEP;
     t->end = (t->length + STEP - 1) / STEP * STEP;
+    t->streams = b->seq_row[seq + 1] - b->seq_row[seq] == 1;
     t->blocks = b->block_table + (size_t)seq * (size_t)b->table_stride;
     t->block_stride = (size_t)kv->n_kv_heads * (size_t)kv->block_tokens * (size_t)kv->head_dim;
     t->head_at = (size_t)head * (size_t)kv->block_tokens * (size_t)kv->head_dim;
+}
+
+/* Queries u .. end - 1 of a sequence, counted over all KV heads, in tiles. */
+static void run_share(const queries *a, int seq, int u, int end, float *score, size_t score_bytes,
+                      float scale)
+{
+    int group = a->n_heads / a->kv->n_kv_heads;
+    int of_head = (a->batch->seq_row[seq + 1] - a->batch->seq_row[seq]) * group;
+
+    for (int n; u < end; u += n) {
+        task t = {.score = score};
+        int from = u % of_head;
+        n = end - u < TILE ? end - u : TILE;
+        n = of_head - from < n ? of_head - from : n;
+        make_task(&t, a, seq, u / of_head, from, n);
+        assert((size_t)(t.end - t.first) * TILE * sizeof(float) <= score_bytes);
+        if (n == 3)
+            attend(&t, a->kv, scale, 3);
+        else if (n == 2)
+            attend(&t, a->kv, scale, 2);
+        else
+            attend(&t, a->kv, scale, 1);
+    }
 }
 
 /* out [rows][n_heads * head_dim], q [rows][stride] */
 static void attention(qgk_ctx *ctx, qgk_act *out, const qgk_act *q, int stride, const qgk_kv *kv,
                       const qgk_batch *batch, int n_heads, float scale, int window)
 {
-    queries a = {(float *)out, (const float *)q, stride, n_heads, window, TILE, kv, batch};
+    queries a = {(float *)out, (const float *)q, stride, n_heads, window, kv, batch};
     size_t slab_bytes = ctx->scratch_bytes / (size_t)ctx->n_threads / 64 * 64;
-    int n_rows = batch->n_rows;
 
     assert(n_heads > 0 && n_heads % kv->n_kv_heads == 0 && stride >= n_heads * kv->head_dim);
-    if (n_rows * n_heads < 4 * TILE * ctx->n_threads)
-        a.tile = 1; /* few queries: rather all threads busy than values read once */
 #pragma omp parallel num_threads(ctx->n_threads)
     for (int seq = 0; seq < batch->n_seqs; seq++) {
-        int n_tasks = tasks_of_seq(&a, seq);
+        char *slab = (char *)ctx->scratch + (size_t)omp_get_thread_num() * slab_bytes;
+        int total = (batch->seq_row[seq + 1] - batch->seq_row[seq]) * n_heads;
+        int share = (total + ctx->n_threads - 1) / ctx->n_threads;
+        share = share > 0 && share < SHARE ? share : SHARE;
+        /* the last rows first, as they take longest */
 #pragma omp for schedule(dynamic) nowait
-        for (int i = n_tasks - 1; i >= 0; i--) {
-            task t;
-            make_task(&t, &a, seq, i);
-            t.score =
-                (float *)(void *)((char *)ctx->scratch + (size_t)omp_get_thread_num() * slab_bytes);
-            assert((size_t)(t.end - t.first) * TILE * sizeof(float) <= slab_bytes);
-            if (t.n == 3)
-                attend(&t, kv, scale, 3);
-            else if (t.n == 2)
-                attend(&t, kv, scale, 2);
-            else
-                attend(&t, kv, scale, 1);
-        }
+        for (int i = (total + share - 1) / share - 1; i >= 0; i--)
+            run_share(&a, seq, i * share, (i + 1) * share < total ? (i + 1) * share : total,
+                      (float *)(void *)slab, slab_bytes, scale);
     }
 }
 
