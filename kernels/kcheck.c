@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <fnmatch.h>
 #include <math.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,6 +166,12 @@ static uint64_t hash_of(const void *data, size_t bytes)
     return h;
 }
 
+static void print_rerun(void)
+{
+    printf("\n     rerun: kcheck --case '%s' --tier %s --seed %llu\n", kc.name, kc_table()->tier,
+           (unsigned long long)kc.options.seed);
+}
+
 __attribute__((format(printf, 1, 2))) static void fail(const char *format, ...)
 {
     va_list args;
@@ -178,11 +185,21 @@ __attribute__((format(printf, 1, 2))) static void fail(const char *format, ...)
         va_start(args, format);
         vprintf(format, args);
         va_end(args);
-        printf("\n     rerun: kcheck --case '%s' --tier %s --seed %llu\n", kc.name,
-               kc_table()->tier, (unsigned long long)kc.options.seed);
+        print_rerun();
     }
     kc.case_failed = 1;
 }
+
+#ifndef QG_SANITIZED /* which has a better handler */
+/* A kernel that crashes leaves no way back, but the way to it. */
+static void crashed(int signal_number)
+{
+    printf("FAIL %s %s: %s", kc_table()->tier, kc.name, strsignal(signal_number));
+    print_rerun();
+    fflush(stdout);
+    _Exit(EXIT_FAILURE);
+}
+#endif
 
 static void leave(void)
 {
@@ -529,6 +546,10 @@ kc_counts kc_run(const kc_options *options)
 {
     memset(&kc, 0, sizeof kc);
     kc.options = *options;
+#ifndef QG_SANITIZED
+    signal(SIGSEGV, crashed);
+    signal(SIGABRT, crashed); /* an assert of a kernel */
+#endif
     if (options->bench)
         printf(options->csv
                    ? "case,tier,min_ns,median_ns,mad_ns,gb_s,gflop_s,ratio\n"

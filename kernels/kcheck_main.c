@@ -83,6 +83,6 @@ int main(int argc, char **argv)
         printf("seed %llu, %d threads\n", (unsigned long long)o.seed, o.n_threads);
     kc_counts c = kc_run(&o);
     if (!o.list)
-        printf("%d passed, %d failed\n", c.passed, c.failed + blind);
+        fprintf(o.csv ? stderr : stdout, "%d passed, %d failed\n", c.passed, c.failed + blind);
     return c.failed + blind ? EXIT_FAILURE : EXIT_SUCCESS;
 }
