@@ -42,15 +42,15 @@ def main():
     width, height = 2 * PAD + columns * CHAR, 2 * PAD + len(lines) * LINE
     print(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" width="{width:.0f}" '
           f'height="{height}" role="img" aria-label="what quantgate prints">')
-    print(f'<rect width="100%" height="100%" rx="8" fill="#0d1117"/>')
+    print('<rect width="100%" height="100%" rx="8" fill="#0d1117"/>')
     print('<g font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,monospace" font-size="14" '
-          'fill="#e6edf3" xml:space="preserve">')
+          'fill="#e6edf3">')
     for i, line in enumerate(lines):
         at = PAD
         for text, colour, bold in spans(line):
             style = (f' fill="{colour}"' if colour else "") + (' font-weight="bold"' if bold else "")
             print(f'<text x="{at:.1f}" y="{PAD + (i + 1) * LINE - 5}" textLength="{len(text) * CHAR:.1f}"'
-                  f'{style}>{html.escape(text)}</text>')
+                  f'{style}>{html.escape(text).replace(" ", "&#160;")}</text>')
             at += len(text) * CHAR
     print("</g></svg>")
 
