@@ -68,16 +68,6 @@ static const char *out_of(qg_cli *cli, const char *out, const char *suite)
     return qg_path_join(cli->run, out, qg_str_dup(cli->run, name));
 }
 
-/* The worse of two exit codes: 2, then 1, 3, 4, 0. */
-static int worse(int a, int b)
-{
-    static const int order[] = {2, 1, 3, 4};
-    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
-        if (a == order[i] || b == order[i])
-            return order[i];
-    return 0;
-}
-
 static qg_status run(qg_cli *cli, qg_err *err)
 {
     const run_options *o = cli->options;
@@ -89,7 +79,7 @@ static qg_status run(qg_cli *cli, qg_err *err)
             outcome.out = out_of(cli, o->outcome.out, cli->args[i]);
         cli->exit_code = 0;
         QG_PASS(run_suite(cli, cli->args[i], &outcome, err));
-        exit_code = worse(exit_code, cli->exit_code);
+        exit_code = qg_outcome_worse(exit_code, cli->exit_code);
     }
     cli->exit_code = exit_code;
     return QG_OK;

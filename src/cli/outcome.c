@@ -15,13 +15,13 @@ qg_status qg_outcome_read_suite(qg_suite **out, qg_cli *cli, const char *path, q
     qg_buf b;
     qg_status s = qg_suite_read(out, &findings, cli->run, path, err);
 
+    if (s == QG_OK || findings.n_errors < 2)
+        return s;
     qg_buf_init(&b, cli->run);
-    if (s != QG_OK && findings.n_errors > 1) {
-        qg_findings_format(&b, &findings);
-        if (!b.failed)
-            fprintf(stderr, QG_STR_PRI, QG_STR_ARG(qg_buf_view(&b)));
-    }
-    return s;
+    qg_findings_format(&b, &findings);
+    fprintf(stderr, QG_STR_PRI, QG_STR_ARG(qg_buf_view(&b)));
+    qg_err_clear(err);
+    return qg_fail(err, s, "'%s' has %zu mistakes", path, (size_t)findings.n_errors);
 }
 
 /* A case that the plan has and the run lacks. */
@@ -110,6 +110,37 @@ static qg_status speak_to_github(const qg_run *run, qg_cli *cli, const qg_report
     return append_summary(summary, qg_buf_view(&b), err);
 }
 
+int qg_outcome_worse(int a, int b)
+{
+    static const int order[] = {2, 1, 3, 4};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        if (a == order[i] || b == order[i])
+            return order[i];
+    return 0;
+}
+
+/* A wrong --report is the user's to mend and ends the command; a disk that is full must not hide
+ * the verdict. */
+static qg_status write_files(const qg_run *run, qg_cli *cli, const qg_outcome_options *o,
+                             qg_report_options *options, qg_err *err)
+{
+    char text[2 * QG_ERR_TEXT + QG_ERR_PATH];
+    qg_err failed = {0};
+    qg_status s = qg_report_write(run, qg_str_from(o->report), options, &failed);
+
+    if (s != QG_OK && qg_status_exit(s) != 3) {
+        if (err)
+            *err = failed;
+        return s;
+    }
+    if (s != QG_OK) {
+        qg_cli_notice("quantgate: %s", qg_err_format(&failed, text, sizeof text));
+        cli->exit_code = qg_outcome_worse(cli->exit_code, 3);
+        options->dir = NULL;
+    }
+    return QG_OK;
+}
+
 qg_status qg_outcome_report(const qg_run *run, qg_cli *cli, const qg_outcome_options *o,
                             qg_err *err)
 {
@@ -122,7 +153,7 @@ qg_status qg_outcome_report(const qg_run *run, qg_cli *cli, const qg_outcome_opt
 
     cli->exit_code = run->exit_code;
     if (o->out)
-        QG_PASS(qg_report_write(run, qg_str_from(o->report), &options, err));
+        QG_PASS(write_files(run, cli, o, &options, err));
     QG_PASS(render(&b, cli, o->json ? "json" : "console", run, &options, err));
     QG_PASS(qg_cli_write(qg_buf_view(&b), err));
     if (o->json && (b.len == 0 || b.ptr[b.len - 1] != '\n'))

@@ -22,6 +22,9 @@ qg_status qg_outcome_read_suite(qg_suite **out, qg_cli *cli, const char *path, q
 qg_status qg_outcome_judge(qg_run *run, qg_cli *cli, const qg_suite *suite, const qg_plan *plan,
                            qg_err *err);
 
+/* The worse of two exit codes: 2, then 1, 3, 4, 0. */
+int qg_outcome_worse(int a, int b);
+
 /* Prints the console table (or JSON), writes the reports, speaks to GitHub where GITHUB_ACTIONS is
  * set (annotations on stdout, summary appended to GITHUB_STEP_SUMMARY), and sets the exit code. */
 qg_status qg_outcome_report(const qg_run *run, qg_cli *cli, const qg_outcome_options *options,
