@@ -111,8 +111,8 @@ static void print_options(FILE *to, const qg_option *o)
 {
     for (; o && o->name; o++) {
         char left[64];
-        snprintf(left, sizeof left, "--%s%s%s", o->name, o->value ? " " : "",
-                 o->value ? o->value : "");
+        snprintf(left, sizeof left, "%s--%s%s%s", strcmp(o->name, "out") == 0 ? "-o, " : "",
+                 o->name, o->value ? " " : "", o->value ? o->value : "");
         fprintf(to, "  %-26s %s\n", left, o->help);
     }
 }
@@ -239,7 +239,8 @@ static qg_status store(qg_cli *cli, const qg_option *o, const char *text, qg_err
 static qg_status parse_option(qg_cli *cli, const qg_command *c, int argc, char **argv, int *i,
                               qg_err *err)
 {
-    qg_str rest = qg_str_from(argv[*i] + 2), name;
+    /* "-o" is the one short option: every tool that writes has it */
+    qg_str rest = strcmp(argv[*i], "-o") == 0 ? QG_STR("out") : qg_str_from(argv[*i] + 2), name;
     const char *equals = strchr(argv[*i], '=');
 
     qg_str_split(&rest, '=', &name);
@@ -275,7 +276,7 @@ static qg_status parse(qg_cli *cli, const qg_command *c, int argc, char **argv, 
     for (int i = 0; i < argc; i++) {
         if (!only_args && strcmp(argv[i], "--") == 0)
             only_args = true;
-        else if (!only_args && strncmp(argv[i], "--", 2) == 0)
+        else if (!only_args && (strncmp(argv[i], "--", 2) == 0 || strcmp(argv[i], "-o") == 0))
             QG_PASS(parse_option(cli, c, argc, argv, &i, err));
         else if (!only_args && argv[i][0] == '-' && argv[i][1] != '\0')
             return qg_fail(err, QG_EARG, "unknown option '%s'; options are long: --name", argv[i]);
