@@ -176,7 +176,7 @@ START_TEST(texts_that_cannot_be_scored_are_refused)
     refused("Q score " MODEL " --ids 0,-1", 2, "-1");
     refused("Q score " MODEL " --ids 0,x", 2, "x");
     refused("Q score " MODEL " --text 'a b c d e f g h i j' --max-model-len 4", 2,
-            "max_model_len 4");
+            "max_model_len is 4");
     refused("Q score " MODEL " --text a --max-model-len 5000", 2, "5000");
     refused("Q score " MODEL " --text a >/dev/full", 3, "No space left");
     ck_assert_double_eq(
