@@ -43,7 +43,7 @@ LDFLAGS     += -fsanitize=address,undefined
 endif
 ifeq ($(COV),1)
 OPT         := -O1 -g
-BASE_CFLAGS += --coverage -fprofile-update=atomic
+BASE_CFLAGS += --coverage
 LDFLAGS     += --coverage
 endif
 

@@ -5,8 +5,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit
 MAKEFLAGS="-s -j$(nproc)"
-# Threads that spin while they wait starve whatever else the machine does.
-export MAKEFLAGS WERROR=1 OMP_WAIT_POLICY=passive
+export MAKEFLAGS WERROR=1
 only=" $* "
 logs=build/ci
 mkdir -p "$logs"
@@ -40,6 +39,8 @@ step headers make headers
 step build make all
 step unit make check
 step kernels make kcheck
+step suites ci/suites.sh
+step cli ci/cli.sh
 
 printf '\n%s\nall: %d s\n%d passed, %d failed\n' "$table" $SECONDS $n_passed $n_failed
 [ $n_failed = 0 ] && [ $n_passed -gt 0 ]

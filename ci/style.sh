@@ -19,10 +19,11 @@ git ls-files -z '*.[ch]' | xargs -0 clang-format --dry-run -Werror || fail "run 
 git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck || fail "shellcheck found something"
 git ls-files -z '*.yaml' '*.yml' ':!suites/bad' | xargs -0 yamllint --strict -c ci/yamllint.yaml ||
     fail "yamllint found something"
-git grep -nIE '[[:blank:]]+$' -- ':!golden' ':!*.exact' ':!suites/bad' ':!suites/data' &&
+git grep -nIE '[[:blank:]]+$' -- ':!golden' ':!*.exact' ':!*.svg' ':!suites/bad' ':!suites/data' &&
     fail "blanks at the end of a line"
 git grep -nIP '\t' -- '*.[ch]' '*.sh' '*.py' '*.y*ml' ':!suites/bad' && fail "tabs; use blanks"
-git log -1 --no-merges --format=%s | awk '
+# Subjects of what is not pushed yet: later it is too late to mend one.
+git log --no-merges --format=%s origin/HEAD..HEAD 2>/dev/null | awk '
     length > 50 || /\.$/ || !/^[^ ].*: ./ { print "commit subject \"" $0 "\""; bad = 1 }
     END { exit bad }' || fail "a subject is 'room: verb what', 50 columns, no full stop"
 [ $bad = 0 ] && echo "style: $(git ls-files | wc -l) files are in the house style"

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Line coverage of src and of the CPU kernels by unit tests, kcheck, transcripts and the embedded suite; under 90 % fails.
+# build/coverage gets HTML, Cobertura XML and a JSON summary. A tier that this CPU lacks is left out and named.
+set -eu
+cd "$(dirname "$0")/.."
+PATH=$PWD/build/venv/bin:$PATH
+command -v gcovr >/dev/null || {
+    echo "coverage: no gcovr; run scripts/bootstrap.sh --dev"
+    exit 1
+}
+export COV=1 CK_TIMEOUT_MULTIPLIER=4
+make -s all
+find build/cov -name '*.gcda' -delete
+make -s check
+make -s kcheck
+QG_PROGRAM=build/cov/quantgate ci/cli.sh
+build/cov/quantgate run suites/smoke.yaml --out build/ci/cov-report
+
+exclude=()
+for tier in avx2 avx512; do
+    flag=${tier/avx512/avx512f}
+    if ! grep -qw "$flag" /proc/cpuinfo; then
+        exclude+=(--exclude ".*_$tier\.c")
+        echo "coverage: this CPU lacks $tier: left out"
+    fi
+done
+mkdir -p build/coverage
+gcovr --config gcovr.cfg "${exclude[@]}" --html-details build/coverage/index.html --cobertura build/coverage/cobertura.xml \
+    --json-summary build/coverage/summary.json --txt build/coverage/lines.txt --fail-under-line 90 build/cov || {
+    cat build/coverage/lines.txt
+    echo "coverage: lines under 90 %"
+    exit 1
+}
+echo "coverage: $(grep TOTAL build/coverage/lines.txt | awk '{ print $3 " of " $2 " lines, " $4 }'); see build/coverage/index.html"

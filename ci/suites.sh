@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# The embedded suite must be green, and the gate must turn red for each kind of damage: exit code 1 with the YAML line
+# of the violated budget, 2 for each suite in suites/bad, 3 for a worker that was killed.
+set -u
+cd "$(dirname "$0")/.." || exit
+program=$(realpath "${QG_PROGRAM:-build/quantgate}")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+n=0 n_bad=0
+
+# expect CODE TEXT WHAT COMMAND...: the command must exit so and print the text (empty: any).
+expect() {
+    local code=0 want=$1 text=$2 what=$3
+    shift 3
+    "$@" >"$work/log" 2>&1 || code=$?
+    n=$((n + 1))
+    if [ "$code" = "$want" ] && { [ -z "$text" ] || grep -qF -- "$text" "$work/log"; }; then
+        echo "ok    $what: exit code $code${text:+, \"$text\"}"
+    else
+        n_bad=$((n_bad + 1))
+        echo "FAIL  $what: exit code $code, wanted $want and '$text':"
+        tail -n 40 "$work/log"
+    fi
+}
+
+# variant NAME SED...: a short copy of the embedded suite, changed; prints nothing, leaves $suite.
+variant() {
+    suite=$work/$1.yaml
+    shift
+    sed -e 's#: data/#: suites/data/#' -e 's/samples: {[^}]*}/samples: {min: 7, max: 7, warmup: 1}/' \
+        -e 's/ttft_p95: [^,}]*, *//' "$@" suites/smoke.yaml >"$suite"
+}
+
+# line TEXT: where the variant says it, as the reports do.
+line() { echo "$suite:$(grep -nF "$1" "$suite" | cut -d: -f1)"; }
+
+run() { "$program" run "$suite" --out "$work/report" "$@"; }
+
+report=build/ci/smoke-report
+expect 0 PASS "embedded suite" "$program" run suites/smoke.yaml --out $report
+expect 0 '' "its JUnit file is well-formed" xmllint --noout $report/junit.xml
+expect 0 PASS "judged again from its record" "$program" judge $report/run.json suites/smoke.yaml
+
+variant green
+expect 0 PASS "short variant of it" run
+
+cp -r golden/models/tiny-llama "$work/model"
+# One row of one matrix scaled by about two: the exponents of 256 halves go up by one.
+python3 - "$work/model/model.safetensors" <<'PY'
+import json, struct, sys
+with open(sys.argv[1], "r+b") as f:
+    length = struct.unpack("<Q", f.read(8))[0]
+    header = json.loads(f.read(length))
+    at = 8 + length + header["model.layers.1.self_attn.v_proj.weight"]["data_offsets"][0]
+    f.seek(at)
+    row = [2 * w for w in struct.unpack("<256e", f.read(512))]
+    f.seek(at)
+    f.write(struct.pack("<256e", *row))
+PY
+variant weight -e "s#golden/models/tiny-llama#$work/model#"
+expect 1 "$(line golden_logprob_max)" "a perturbed row of a weight" run --only '*/quality'
+
+variant budget -e 's/weights: [^,}]*/weights: 6 MiB/'
+expect 1 "$suite:$(grep -nF 'batch: 2' "$suite" | cut -d: -f1)" "a memory budget under the value" run --only '*/b2'
+variant latency -e '/batch: 1,/s/tpot_p50: [^,}]*/tpot_p50: 1 us/'
+expect 1 "$(line 'tpot_p50: 1 us')" "a latency budget under the value" run --only '*/b1'
+
+cp -r golden/text/tiny-llama "$work/golden"
+# The log-probability of one token, a hundredth of a nat off.
+gold=$work/golden/fp16/cpu/fp16.gold
+awk '$1 == "token" && ++n == 3 { $4 = sprintf("%.6f", $4 - 0.01) } { print }' "$gold" >"$work/edited"
+mv "$work/edited" "$gold"
+variant golden -e "s#golden/text/tiny-llama#$work/golden#"
+expect 1 "$(line golden_logprob_max)" "an edited golden" run --only '*/quality'
+
+for suite in suites/bad/*.yaml; do
+    expect 2 "$(basename "$suite")" "$suite" run
+done
+
+# A worker of the run below dies in the middle of its samples.
+kill_worker() {
+    "$program" run "$suite" "$@" &
+    local parent=$! worker=
+    for _ in $(seq 200); do
+        worker=$(awk -v parent=$parent '$4 == parent { print $1 }' /proc/[0-9]*/stat 2>/dev/null | head -n 1)
+        [ -n "$worker" ] && break
+        sleep 0.05
+    done
+    sleep 0.3
+    kill -KILL "$worker"
+    wait $parent
+}
+variant killed -e 's/min: 7, max: 7/min: 900, max: 900/'
+expect 3 "signal" "a killed worker" kill_worker --only '*/b1'
+
+echo "suites: $n proofs, $n_bad failed"
+[ $n_bad = 0 ]
