@@ -1,4 +1,5 @@
-/* Progress: see progress.h. The time left is elapsed * (1 - done) / done, shown once 2 % are done. */
+/* Progress: see progress.h. The time left is elapsed * (1 - done) / done, shown once 2 % are done.
+ */
 #include "base/progress.h"
 
 #include "base/clock.h"

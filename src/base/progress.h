@@ -1,5 +1,5 @@
-/* Progress of long work: one line with a bar and the time left, redrawn in place. For terminals only: where
- * `to` is none, nothing is ever written (logs stay clean). */
+/* Progress of long work: one line with a bar and the time left, redrawn in place. For terminals
+ * only: where `to` is none, nothing is ever written (logs stay clean). */
 #ifndef QG_BASE_PROGRESS_H
 #define QG_BASE_PROGRESS_H
 
@@ -20,7 +20,8 @@ void qg_progress_update(qg_progress *p, double done);
 /* Clears the line. */
 void qg_progress_end(qg_progress *p);
 
-/* The line that would be drawn (without control characters): "label [####----]  50 %  0:12 left". */
+/* The line that would be drawn (without control characters): "label [####----]  50 %  0:12 left".
+ */
 void qg_progress_line(char out[128], const char *label, double done, int64_t elapsed_ns);
 
 #endif

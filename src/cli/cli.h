@@ -120,8 +120,9 @@ const char *qg_cli_program(qg_arena *arena);
 /* One line a command, in the order of --help. */
 #define QG_COMMAND_LIST(X)                                                                         \
     X(run)                                                                                         \
-    X(bless) X(judge) X(report) X(lint) X(generate) X(score) X(tokenize) X(bench) X(inspect)       \
-        X(synth) X(worker)
+    X(bless)                                                                                       \
+    X(judge)                                                                                       \
+    X(report) X(lint) X(generate) X(score) X(tokenize) X(bench) X(inspect) X(synth) X(worker)
 #define X(name) extern const qg_command qg_cmd_##name;
 QG_COMMAND_LIST(X)
 #undef X
