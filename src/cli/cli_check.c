@@ -288,6 +288,42 @@ START_TEST(lint_and_the_gate_agree_on_exit_codes)
 }
 END_TEST
 
+START_TEST(blessing_prints_the_difference_and_writes)
+{
+    shell("sed -e 's#: data/#: suites/data/#' -e 's#golden/text/tiny-llama#'$D'/gold#' "
+          "suites/smoke.yaml >$D/s.yaml");
+    outcome o = shell("Q bless $D/s.yaml --dry-run");
+    ck_assert_msg(o.exit_code == 0, QG_STR_PRI, QG_STR_ARG(o.err));
+    ck_assert(holds(o.out, "fp16.gold: new"));
+    ck_assert(!qg_dir_exists(qg_path_join(arena, dir, "gold")));
+    ck_assert_int_eq(shell("Q bless $D/s.yaml").exit_code, 0);
+    o = shell("Q bless $D/s.yaml");
+    ck_assert(holds(o.out, "differ by at most 0.00000"));
+    ck_assert(holds(o.out, "same top token 100.000 %"));
+    shell("sed -i 's/^prompts ./prompts z/' $D/gold/fp16/cpu/fp16.gold");
+    ck_assert(holds(shell("Q bless $D/s.yaml").out, "does not compare"));
+    refused("Q bless $D/s.yaml --only '*/perf/*'", 0, "");
+    refused("sed '/golden:/d; /ppl:/d; 0,/budgets:/{/budgets:/d}' $D/s.yaml >$D/n.yaml; Q bless "
+            "$D/n.yaml",
+            2, "golden");
+}
+END_TEST
+
+START_TEST(lint_prints_the_language)
+{
+    const qg_json *schema = NULL;
+    outcome o = shell("Q lint --schema");
+
+    ck_assert_int_eq(o.exit_code, 0);
+    ck_assert_int_eq(qg_json_parse(&schema, arena, o.out, "schema", NULL), QG_OK);
+    ck_assert(qg_json_get(qg_json_get(schema, "properties"), "models") != NULL);
+    ck_assert_int_eq(shell("Q lint --keys | cmp - suites/README.md").exit_code, 0);
+    o = shell("Q lint suites/bad/unknown-key.yaml --json");
+    ck_assert_int_eq(o.exit_code, 2);
+    ck_assert_int_eq(qg_json_parse(&schema, arena, o.out, "findings", NULL), QG_OK);
+}
+END_TEST
+
 Suite *cli_check(void)
 {
     Suite *s = suite_create("cli_check");
@@ -305,6 +341,8 @@ Suite *cli_check(void)
     tcase_add_test(t, bench_tells_every_sample_and_the_ledger);
     tcase_add_test(t, folders_are_made_and_looked_into);
     tcase_add_test(t, lint_and_the_gate_agree_on_exit_codes);
+    tcase_add_test(t, blessing_prints_the_difference_and_writes);
+    tcase_add_test(t, lint_prints_the_language);
     suite_add_tcase(s, t);
     return s;
 }
