@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Line coverage of src and of the CPU kernels by unit tests, kcheck, transcripts and the embedded suite; under 90 % fails.
+# Line coverage of src and of the CPU kernels by unit tests, transcripts and a case of the embedded suite; under 90 % fails.
 # build/coverage gets HTML, Cobertura XML and a JSON summary. A tier that this CPU lacks is left out and named.
 set -eu
 cd "$(dirname "$0")/.."
@@ -8,13 +8,13 @@ command -v gcovr >/dev/null || {
     echo "coverage: no gcovr; run scripts/bootstrap.sh --dev"
     exit 1
 }
-export COV=1 CK_TIMEOUT_MULTIPLIER=4
+# One thread: two would fight for the counters, at a fourth of the speed.
+export COV=1 OMP_NUM_THREADS=1 CK_TIMEOUT_MULTIPLIER=4
 make -s all
 find build/cov -name '*.gcda' -delete
 make -s check
-make -s kcheck
 QG_PROGRAM=build/cov/quantgate ci/cli.sh
-build/cov/quantgate run suites/smoke.yaml --out build/ci/cov-report
+build/cov/quantgate run suites/smoke.yaml --only '*/b1' --out build/ci/cov-report || [ $? = 1 ] # times mean nothing here
 
 exclude=()
 for tier in avx2 avx512; do
@@ -25,10 +25,10 @@ for tier in avx2 avx512; do
     fi
 done
 mkdir -p build/coverage
-gcovr --config gcovr.cfg "${exclude[@]}" --html-details build/coverage/index.html --cobertura build/coverage/cobertura.xml \
+gcovr -j"$(nproc)" --config gcovr.cfg "${exclude[@]}" --html-details build/coverage/index.html --cobertura build/coverage/cobertura.xml \
     --json-summary build/coverage/summary.json --txt build/coverage/lines.txt --fail-under-line 90 build/cov || {
     cat build/coverage/lines.txt
     echo "coverage: lines under 90 %"
     exit 1
 }
-echo "coverage: $(grep TOTAL build/coverage/lines.txt | awk '{ print $3 " of " $2 " lines, " $4 }'); see build/coverage/index.html"
+echo "coverage: $(awk '/^TOTAL/ { print $3 " of " $2 " lines, " $4 }' build/coverage/lines.txt); see build/coverage/index.html"

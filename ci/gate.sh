@@ -41,6 +41,9 @@ step unit make check
 step kernels make kcheck
 step suites ci/suites.sh
 step cli ci/cli.sh
+step sanitize ci/sanitize.sh
+step coverage ci/coverage.sh
+step workflows ci/workflows.sh
 
 printf '\n%s\nall: %d s\n%d passed, %d failed\n' "$table" $SECONDS $n_passed $n_failed
 [ $n_failed = 0 ] && [ $n_passed -gt 0 ]
