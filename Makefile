@@ -127,6 +127,24 @@ bench: all ## prove, then time every kernel tier
 layers: ## check who includes whom
 	ci/layers.sh
 
+style: ## check formats, shell scripts, YAML and blanks
+	ci/style.sh
+
+suites: all ## judge the embedded model, and prove that damage turns the gate red
+	ci/suites.sh
+
+transcripts: all ## compare what the program prints (ci/cli.sh --set-exact-output renews)
+	ci/cli.sh
+
+sanitize: ## every test under AddressSanitizer and UBSan
+	ci/sanitize.sh
+
+coverage: ## line coverage into build/coverage
+	ci/coverage.sh
+
+workflows: ## check .github/ against its schema
+	ci/workflows.sh
+
 headers: | $(GEN)/check_suites.h $(GEN)/kcheck_cases.h $(GEN)/build_info.h ## compile every header alone
 	@for h in $$(find src kernels -name '*.h' | LC_ALL=C sort); do \
 	  $(CC) $(BASE_CFLAGS) -Wno-unused-function -fsyntax-only -x c $$h || exit 1; done; echo "headers: each compiles alone"
@@ -142,5 +160,6 @@ clean: ## remove what was built
 	rm -rf $(BUILD)
 
 FORCE:
-.PHONY: all help check kcheck bench layers headers format ci clean FORCE
+.PHONY: all help check kcheck bench style layers suites transcripts sanitize coverage workflows \
+        headers format ci clean FORCE
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
