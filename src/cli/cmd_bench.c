@@ -4,6 +4,7 @@
  * last sequence, mean tpot of its sequences. Prompts are seeded random ids: the same every run. */
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/random.h"
 #include "base/units.h"
 #include "cli/cli.h"
 #include "engine/scheduler.h"
@@ -90,15 +91,6 @@ static void show_progress(const bench *b, int batch, int64_t done)
     fflush(stderr);
 }
 
-/* splitmix64 (Steele, Lea, Flood 2014) */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
 static qg_status make_requests(qg_request **out, qg_arena *arena, const bench *b, int batch,
                                int vocabulary, qg_err *err)
 {
@@ -111,7 +103,7 @@ static qg_status make_requests(qg_request **out, qg_arena *arena, const bench *b
         int32_t *id = QG_NEW_N(arena, int32_t, n);
         QG_NEED(id, err);
         for (size_t k = 0; k < n; k++)
-            id[k] = (int32_t)(next_random(&state) % (uint64_t)vocabulary);
+            id[k] = (int32_t)(qg_random_next(&state) % (uint64_t)vocabulary);
         (*out)[i] = (qg_request){.prompt = {id, n},
                                  .max_tokens = (int)b->o->output_len,
                                  .sampling = QG_SAMPLING_GREEDY,

@@ -1,10 +1,11 @@
-/* Choosing tokens, see sampler.h. Random numbers are xoshiro256** seeded through splitmix64
+/* Choosing tokens, see sampler.h. Random numbers are xoshiro256** seeded through SplitMix64
  * (Blackman and Vigna 2021), one generator a sequence, so a choice depends on seed, stream and the
  * sequence's own logits only. Candidates are ranked no further than the cuts need: first the best
  * 64, then four times as many, until the cut lies inside.
  */
 #include "engine/sampler.h"
 
+#include "base/random.h"
 #include "engine/score.h"
 
 #include <math.h>
@@ -22,15 +23,6 @@ struct qg_sampler {
 };
 
 /* ---- random numbers ---- */
-
-static uint64_t splitmix64(uint64_t *x)
-{
-    uint64_t z = *x += 0x9e3779b97f4a7c15u;
-
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
 
 static uint64_t rotate_left(uint64_t x, int k)
 {
@@ -79,10 +71,10 @@ qg_status qg_sampling_check(const qg_sampling *s, qg_err *err)
 
 static void seed_state(qg_sampler *s, uint64_t stream)
 {
-    uint64_t seed = s->options.seed, mixed = splitmix64(&seed) + stream;
+    uint64_t seed = s->options.seed, mixed = qg_random_next(&seed) + stream;
 
     for (int i = 0; i < 4; i++)
-        s->state[i] = splitmix64(&mixed);
+        s->state[i] = qg_random_next(&mixed);
 }
 
 qg_status qg_sampler_open(qg_sampler **out, qg_arena *arena, const qg_sampling *options,

@@ -1,13 +1,7 @@
-/* Time of a static batch: see latency.h. Random ids by SplitMix64 (Steele, Lea, Flood 2014). */
+/* Time of a static batch: see latency.h. */
 #include "measure/latency.h"
 
-static uint64_t splitmix64(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
+#include "base/random.h"
 
 static qg_status random_ids(qg_ids *out, qg_arena *arena, int64_t n, int vocab_size,
                             uint64_t *state, qg_err *err)
@@ -15,7 +9,7 @@ static qg_status random_ids(qg_ids *out, qg_arena *arena, int64_t n, int vocab_s
     *out = (qg_ids){QG_NEW_N(arena, int32_t, (size_t)n), (size_t)n};
     QG_NEED(out->id, err);
     for (int64_t i = 0; i < n; i++)
-        out->id[i] = (int32_t)(splitmix64(state) % (uint64_t)vocab_size);
+        out->id[i] = (int32_t)(qg_random_next(state) % (uint64_t)vocab_size);
     return QG_OK;
 }
 

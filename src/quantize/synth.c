@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/random.h"
 #include "checkpoint/config.h"
 #include "checkpoint/safetensors.h"
 #include "kernels/linear/linear.h"
@@ -214,19 +215,11 @@ static qg_status make_model(model *m, qg_arena *arena, const qg_synth_options *o
     return QG_OK;
 }
 
-/* A permutation of 64-bit numbers with random-looking output (Steele et al. 2014, SplitMix64). */
-static uint64_t mix(uint64_t z)
-{
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
 /* Weight `index` of a stream: the sum of four uniform 16-bit numbers, nearly normal, with mean 0
  * and deviation 1 after scaling by sqrt(12 / 4) / 2^16. */
 static float noise(uint64_t stream, uint64_t index)
 {
-    uint64_t r = mix(stream + index * 0x9e3779b97f4a7c15u);
+    uint64_t r = qg_random_mix(stream + index * QG_RANDOM_STEP);
     int sum =
         (int)(r & 0xffff) + (int)(r >> 16 & 0xffff) + (int)(r >> 32 & 0xffff) + (int)(r >> 48);
 
@@ -274,7 +267,7 @@ static qg_status write_shard(const model *m, size_t first, size_t end, uint64_t 
     s = buffer && specs ? qg_safetensors_write_begin(&w, arena, path, specs, end - first, err)
                         : qg_fail(err, QG_ENOMEM, "out of memory");
     for (size_t i = first; s == QG_OK && i < end; i++)
-        s = write_tensor(w, &m->tensors[i], mix(mix(seed) + i), buffer, err);
+        s = write_tensor(w, &m->tensors[i], qg_random_mix(qg_random_mix(seed) + i), buffer, err);
     if (s == QG_OK)
         s = qg_safetensors_write_end(w, err);
     qg_arena_free(arena);
