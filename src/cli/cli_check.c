@@ -245,6 +245,8 @@ START_TEST(bench_tells_every_sample_and_the_ledger)
         ck_assert_double_eq(real_of(row, "batch"), (double)i + 1);
         ck_assert_uint_eq(qg_json_len(qg_json_get(row, "ttft_ns")), 3);
         ck_assert_uint_eq(qg_json_len(qg_json_get(row, "tpot_ns")), 3);
+        ck_assert_uint_eq(qg_json_len(qg_json_get(row, "e2e_ns")), 3);
+        ck_assert_uint_eq(qg_json_len(qg_json_get(row, "throughput_tok_s")), 3);
         ck_assert(real_of(row, "decode_tok_s") > 0);
         ck_assert_double_eq(real_of(ledger, "weights"), 7349248);
         ck_assert_double_eq(real_of(ledger, "kv_cache"), (double)(i + 1) * 16 * 2 * 4 * 2 * 64 * 4);

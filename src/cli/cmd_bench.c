@@ -1,19 +1,17 @@
-/* `quantgate bench MODEL`: how fast prefill and decode are at given batch sizes and lengths. Each
- * batch size has an engine of its own, with a KV cache of just batch x (input + output) tokens, so
- * that the memory shown belongs to the row. A sample is one run of the whole batch: ttft of its
- * last sequence, mean tpot of its sequences. Prompts are seeded random ids: the same every run. */
-#include "base/clock.h"
+/* `quantgate bench MODEL`: how fast prefill and decode are at given batch sizes and lengths. A
+ * sample is that of `run` (measure/latency.h), and so are percentiles (record/value.h). Each batch
+ * size has an engine of its own, with a KV cache of just batch x (input + output) tokens, so that
+ * the memory shown belongs to the row. */
 #include "base/json.h"
-#include "base/random.h"
+#include "base/progress.h"
 #include "base/units.h"
 #include "cli/cli.h"
-#include "engine/scheduler.h"
+#include "measure/latency.h"
+#include "record/value.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-enum { MAX_BATCHES = 64, MAX_BATCH = 1024, BLOCK_TOKENS = 16 };
+enum { MAX_BATCHES = 64, MAX_BATCH = 1024 };
 
 typedef struct bench_options {
     qg_cli_model model;
@@ -36,21 +34,24 @@ static const qg_option options[] = {
     {0},
 };
 
-/* One row of the table: a batch size. Times are in ns, a sample each; tpot is empty where only one
- * token is asked for. */
+typedef enum series { TTFT, TPOT, E2E, THROUGHPUT, N_SERIES } series;
+
+/* One row of the table: a batch size. Times are in ns, throughput in tokens a second. */
 typedef struct row {
-    int batch;
-    int64_t *ttft, *tpot, *wall;
-    int n;
-    qg_engine_info info; /* texts belong to the engine and are copied by the first row */
+    int64_t batch;
+    double *samples[N_SERIES]; /* [repeat] each */
+    double p50[N_SERIES], p95[N_SERIES];
+    qg_engine_info info; /* texts belong to the command */
 } row;
 
 typedef struct bench {
     qg_cli *cli;
     const bench_options *o;
-    int batches[MAX_BATCHES], n_rows;
+    int64_t batches[MAX_BATCHES];
+    int n_rows;
     row *rows;
-    int64_t start_ns, work, work_done; /* sequences to run in all, and so far */
+    qg_progress bar;
+    int64_t work, work_done; /* sequences to run in all, and so far */
 } bench;
 
 static qg_status parse_batches(bench *b, qg_err *err)
@@ -65,7 +66,7 @@ static qg_status parse_batches(bench *b, qg_err *err)
                            b->o->batch, MAX_BATCH);
         if (b->n_rows == MAX_BATCHES)
             return qg_fail(err, QG_EARG, "'--batch' has more than %d sizes", MAX_BATCHES);
-        b->batches[b->n_rows++] = (int)n;
+        b->batches[b->n_rows++] = n;
         b->work += n * (b->o->repeat + b->o->warmup);
     }
     if (b->n_rows == 0)
@@ -75,164 +76,115 @@ static qg_status parse_batches(bench *b, qg_err *err)
 
 /* ---- measuring ---- */
 
-/* On a terminal only, over its own line. */
-static void show_progress(const bench *b, int batch, int64_t done)
+static qg_task task_of(const bench *b, const row *r)
 {
-    int64_t ns = qg_clock_ns() - b->start_ns;
-
-    if (!isatty(STDERR_FILENO))
-        return;
-    if (done < b->work && done > 0)
-        fprintf(stderr, "\r\033[Kbatch %d: %.0f %%, %.0f s left", batch,
-                100.0 * (double)done / (double)b->work,
-                (double)ns * 1e-9 * (double)(b->work - done) / (double)done);
-    else
-        fprintf(stderr, "\r\033[K");
-    fflush(stderr);
-}
-
-static qg_status make_requests(qg_request **out, qg_arena *arena, const bench *b, int batch,
-                               int vocabulary, qg_err *err)
-{
-    size_t n = (size_t)b->o->input_len;
-    uint64_t state = (uint64_t)b->o->seed;
-
-    *out = QG_NEW_N(arena, qg_request, (size_t)batch);
-    QG_NEED(*out, err);
-    for (int i = 0; i < batch; i++) {
-        int32_t *id = QG_NEW_N(arena, int32_t, n);
-        QG_NEED(id, err);
-        for (size_t k = 0; k < n; k++)
-            id[k] = (int32_t)(qg_random_next(&state) % (uint64_t)vocabulary);
-        (*out)[i] = (qg_request){.prompt = {id, n},
-                                 .max_tokens = (int)b->o->output_len,
-                                 .sampling = QG_SAMPLING_GREEDY,
-                                 .ignore_end = true};
-    }
-    return QG_OK;
-}
-
-static void add_sample(row *r, const qg_completion *done, int64_t wall_ns)
-{
-    int64_t ttft = 0, tpot = 0;
-    size_t n_gaps = done[0].ids.n - 1;
-
-    for (int i = 0; i < r->batch; i++) {
-        ttft = done[i].first_ns > ttft ? done[i].first_ns : ttft;
-        if (n_gaps)
-            tpot += (done[i].token_ns[n_gaps] - done[i].token_ns[0]) / (int64_t)n_gaps;
-    }
-    r->ttft[r->n] = ttft;
-    r->tpot[r->n] = tpot / r->batch;
-    r->wall[r->n++] = wall_ns;
+    return (qg_task){.seed = b->o->seed,
+                     .batch = r->batch,
+                     .input_len = b->o->input_len,
+                     .output_len = b->o->output_len};
 }
 
 static qg_status run_samples(bench *b, row *r, qg_engine *e, qg_arena *arena, qg_err *err)
 {
-    qg_request *requests = NULL;
-    qg_completion *done = QG_NEW_N(arena, qg_completion, (size_t)r->batch);
+    const qg_task task = task_of(b, r);
 
-    QG_NEED(done, err);
-    QG_PASS(make_requests(&requests, arena, b, r->batch, r->info.vocab_size, err));
-    for (int64_t i = 0; i < b->o->warmup + b->o->repeat; i++) {
+    for (int64_t i = -b->o->warmup; i < b->o->repeat; i++) {
         qg_arena_mark here = qg_arena_here(arena);
-        int64_t start_ns = qg_clock_ns();
-        QG_PASS(qg_generate(done, arena, e, requests, r->batch, NULL, NULL, err));
-        int64_t wall_ns = qg_clock_ns() - start_ns;
-        if (i >= b->o->warmup)
-            add_sample(r, done, wall_ns);
+        qg_sample s;
+        QG_PASS(qg_latency_sample(&s, arena, e, &task, i, err));
         qg_arena_rewind(arena, here);
+        const double values[] = {
+            [TTFT] = s.ttft, [TPOT] = s.tpot, [E2E] = s.e2e, [THROUGHPUT] = s.throughput};
+        for (int k = 0; i >= 0 && k < N_SERIES; k++)
+            r->samples[k][i] = values[k];
         b->work_done += r->batch;
-        show_progress(b, r->batch, b->work_done);
+        qg_progress_update(&b->bar, (double)b->work_done / (double)b->work);
     }
     r->info.ledger = qg_engine_describe(e).ledger;
     return QG_OK;
 }
 
+/* Sorts a copy: samples are told in the order in which they were taken. */
+static qg_status sum_up(row *r, qg_arena *arena, size_t n, qg_err *err)
+{
+    for (int k = 0; k < N_SERIES; k++) {
+        double *sorted = qg_arena_copy(arena, r->samples[k], n * sizeof *sorted);
+        QG_NEED(sorted, err);
+        r->p50[k] = qg_value_percentile(sorted, n, 50);
+        r->p95[k] = qg_value_percentile(sorted, n, 95);
+    }
+    return QG_OK;
+}
+
 static qg_status measure_row(bench *b, row *r, qg_arena *arena, qg_err *err)
 {
+    const qg_task task = task_of(b, r);
     qg_engine_options o = qg_cli_engine_options(&b->o->model);
     int64_t len = b->o->input_len + b->o->output_len;
+    size_t n = (size_t)b->o->repeat;
+    qg_arena *run = b->cli->run;
     qg_engine *e;
 
     if (o.max_model_len && len > o.max_model_len)
         return qg_fail(err, QG_EARG, "%lld + %lld tokens are more than max_model_len %d",
                        (long long)b->o->input_len, (long long)b->o->output_len, o.max_model_len);
     o.max_model_len = (int)len;
-    o.max_seqs = r->batch;
-    o.block_tokens = BLOCK_TOKENS;
-    o.kv_tokens = r->batch * ((len + BLOCK_TOKENS - 1) / BLOCK_TOKENS * BLOCK_TOKENS);
+    qg_latency_room(&o, &task);
     QG_PASS(qg_engine_open(&e, arena, b->cli->args[0], &o, err));
     r->info = qg_engine_describe(e);
-    r->info.method = qg_str_dup(b->cli->run, qg_str_from(r->info.method));
-    r->info.device = qg_str_dup(b->cli->run, qg_str_from(r->info.device));
-    r->info.tier = qg_str_dup(b->cli->run, qg_str_from(r->info.tier));
-    r->ttft = QG_NEW_N(b->cli->run, int64_t, (size_t)b->o->repeat);
-    r->tpot = QG_NEW_N(b->cli->run, int64_t, (size_t)b->o->repeat);
-    r->wall = QG_NEW_N(b->cli->run, int64_t, (size_t)b->o->repeat);
-    QG_NEED(r->info.method && r->info.device && r->info.tier && r->ttft && r->tpot && r->wall, err);
-    return run_samples(b, r, e, arena, err);
+    r->info.method = qg_str_dup(run, qg_str_from(r->info.method));
+    r->info.device = qg_str_dup(run, qg_str_from(r->info.device));
+    r->info.tier = qg_str_dup(run, qg_str_from(r->info.tier));
+    QG_NEED(r->info.method && r->info.device && r->info.tier, err);
+    for (int k = 0; k < N_SERIES; k++) {
+        r->samples[k] = QG_NEW_N(run, double, n);
+        QG_NEED(r->samples[k], err);
+    }
+    QG_PASS(run_samples(b, r, e, arena, err));
+    return sum_up(r, arena, n, err);
 }
 
-/* ---- numbers of a row ---- */
-
-static int by_value(const void *a, const void *b)
+/* `tokens` of every sequence of the batch in `ns`, a second; 0 where nothing was decoded. */
+static double speed(const row *r, int64_t tokens, double ns)
 {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
+    return ns > 0 ? (double)(r->batch * tokens) * 1e9 / ns : 0;
 }
 
-/* The smallest sample that at least the share p of them does not exceed. */
-static double percentile(const row *r, const int64_t *samples, double p, qg_arena *arena)
-{
-    int64_t *sorted = qg_arena_copy(arena, samples, (size_t)r->n * sizeof *samples);
-    int at = 0;
-
-    if (!sorted)
-        return 0;
-    qsort(sorted, (size_t)r->n, sizeof *sorted, by_value);
-    while (at < r->n - 1 && (double)(at + 1) < p * (double)r->n)
-        at++;
-    return (double)sorted[at];
-}
-
-/* Tokens a second at the median; 0 where nothing was decoded. */
 static double prefill_speed(const bench *b, const row *r)
 {
-    double ns = percentile(r, r->ttft, 0.5, b->cli->run);
-    return ns > 0 ? (double)r->batch * (double)b->o->input_len * 1e9 / ns : 0;
+    return speed(r, b->o->input_len, r->p50[TTFT]);
 }
 
-static double decode_speed(const bench *b, const row *r)
+static double decode_speed(const row *r)
 {
-    double ns = percentile(r, r->tpot, 0.5, b->cli->run);
-    return ns > 0 ? (double)r->batch * 1e9 / ns : 0;
+    return speed(r, 1, r->p50[TPOT]);
 }
 
 /* ---- output ---- */
 
-static void put_samples(qg_json_writer *w, const char *key, const int64_t *samples, int n)
+static void put_samples(qg_json_writer *w, const char *key, const double *samples, int64_t n)
 {
     qg_json_write_key(w, key);
     qg_json_write_array(w);
-    for (int i = 0; i < n; i++)
-        qg_json_write_int(w, samples[i]);
+    for (int64_t i = 0; i < n; i++)
+        qg_json_write_real(w, samples[i]);
     qg_json_write_end_array(w);
 }
 
 static void put_row(qg_json_writer *w, const bench *b, const row *r)
 {
-    bool decodes = b->o->output_len > 1;
+    int64_t n = b->o->repeat;
 
     qg_json_write_object(w);
     qg_json_put_int(w, "batch", r->batch);
     qg_json_put_int(w, "input_len", b->o->input_len);
     qg_json_put_int(w, "output_len", b->o->output_len);
-    put_samples(w, "ttft_ns", r->ttft, r->n);
-    put_samples(w, "tpot_ns", r->tpot, decodes ? r->n : 0);
-    put_samples(w, "wall_ns", r->wall, r->n);
+    put_samples(w, "ttft_ns", r->samples[TTFT], n);
+    put_samples(w, "tpot_ns", r->samples[TPOT], b->o->output_len > 1 ? n : 0);
+    put_samples(w, "e2e_ns", r->samples[E2E], n);
+    put_samples(w, "throughput_tok_s", r->samples[THROUGHPUT], n);
     qg_json_put_real(w, "prefill_tok_s", prefill_speed(b, r));
-    qg_json_put_real(w, "decode_tok_s", decode_speed(b, r));
+    qg_json_put_real(w, "decode_tok_s", decode_speed(r));
     qg_json_write_key(w, "ledger");
     qg_json_write_object(w);
     for (int p = 0; p < QG_N_PURPOSES; p++)
@@ -265,10 +217,9 @@ static qg_status write_json(const bench *b, qg_buf *out, qg_err *err)
     return QG_OK;
 }
 
-static void show_time(qg_buf *out, const bench *b, const row *r, const int64_t *samples, double p)
+static void show_time(qg_buf *out, double ns)
 {
     char text[QG_UNIT_TEXT];
-    double ns = percentile(r, samples, p, b->cli->run);
 
     qg_buf_format(out, " %10s", ns > 0 ? qg_unit_print(text, QG_UNIT_DURATION, ns) : "-");
 }
@@ -282,16 +233,16 @@ static void write_table(const bench *b, qg_buf *out)
                   b->cli->args[0], info->method, info->device, info->tier, info->n_threads,
                   info->n_threads == 1 ? "" : "s", (long long)b->o->input_len,
                   (long long)b->o->output_len, (long long)b->o->repeat);
-    qg_buf_format(out, "%5s %12s %12s %10s %10s %10s %10s\n", "batch", "prefill", "decode",
-                  "ttft p50", "ttft p95", "tpot p50", "tpot p95");
+    qg_buf_format(out, "%5s %12s %12s %12s %10s %10s %10s %10s\n", "batch", "prefill", "decode",
+                  "throughput", "ttft p50", "ttft p95", "tpot p50", "tpot p95");
     for (int i = 0; i < b->n_rows; i++) {
         const row *r = &b->rows[i];
-        qg_buf_format(out, "%5d %6.0f tok/s %6.1f tok/s", r->batch, prefill_speed(b, r),
-                      decode_speed(b, r));
-        show_time(out, b, r, r->ttft, 0.5);
-        show_time(out, b, r, r->ttft, 0.95);
-        show_time(out, b, r, r->tpot, 0.5);
-        show_time(out, b, r, r->tpot, 0.95);
+        qg_buf_format(out, "%5lld %6.0f tok/s %6.1f tok/s %6.1f tok/s", (long long)r->batch,
+                      prefill_speed(b, r), decode_speed(r), r->p50[THROUGHPUT]);
+        show_time(out, r->p50[TTFT]);
+        show_time(out, r->p95[TTFT]);
+        show_time(out, r->p50[TPOT]);
+        show_time(out, r->p95[TPOT]);
         qg_buf_char(out, '\n');
     }
     qg_buf_format(out, "\n%5s", "batch");
@@ -300,7 +251,7 @@ static void write_table(const bench *b, qg_buf *out)
     qg_buf_format(out, " %12s\n", "peak");
     for (int i = 0; i < b->n_rows; i++) {
         const qg_ledger *l = &b->rows[i].info.ledger;
-        qg_buf_format(out, "%5d", b->rows[i].batch);
+        qg_buf_format(out, "%5lld", (long long)b->rows[i].batch);
         for (int p = 0; p < QG_N_PURPOSES; p++)
             qg_buf_format(out, " %12s", qg_unit_print(text, QG_UNIT_BYTES, (double)l->bytes[p]));
         qg_buf_format(out, " %12s\n", qg_unit_print(text, QG_UNIT_BYTES, (double)l->peak));
@@ -309,7 +260,6 @@ static void write_table(const bench *b, qg_buf *out)
 
 static qg_status measure_all(bench *b, qg_err *err)
 {
-    b->start_ns = qg_clock_ns();
     for (int i = 0; i < b->n_rows; i++) {
         qg_arena *arena = qg_arena_create();
         QG_NEED(arena, err);
@@ -317,8 +267,7 @@ static qg_status measure_all(bench *b, qg_err *err)
         qg_status s = measure_row(b, &b->rows[i], arena, err);
         qg_arena_free(arena);
         if (s != QG_OK) {
-            show_progress(b, 0, b->work);
-            qg_note(err, "batch %d", b->batches[i]);
+            qg_note(err, "batch %lld", (long long)b->batches[i]);
             return s;
         }
     }
@@ -333,7 +282,10 @@ static qg_status run_bench(qg_cli *cli, qg_err *err)
     QG_PASS(parse_batches(&b, err));
     b.rows = QG_NEW_N(cli->run, row, (size_t)b.n_rows);
     QG_NEED(b.rows, err);
-    QG_PASS(measure_all(&b, err));
+    qg_progress_begin(&b.bar, stderr, "bench");
+    qg_status s = measure_all(&b, err);
+    qg_progress_end(&b.bar);
+    QG_PASS(s);
     qg_buf_init(&out, cli->run);
     if (b.o->json)
         QG_PASS(write_json(&b, &out, err));
@@ -347,9 +299,10 @@ const qg_command qg_cmd_bench = {
     .name = "bench",
     .arguments = "MODEL",
     .summary = "speed of prefill and decode, and memory, by batch size",
-    .details = "ttft: from the request to the first token of the last sequence. tpot: time of each "
-               "further\ntoken, mean of the batch. prefill and decode: tokens a second of the "
-               "whole batch, from\nthe medians. Memory is the engine's own ledger.",
+    .details = "A sample is that of `run`: ttft until the last sequence has its first token, "
+               "tpot the time\nof each further token (mean of the batch), throughput new tokens "
+               "over the whole time.\nprefill and decode: tokens a second of the whole batch, from "
+               "the medians of ttft and tpot.\nMemory is the engine's own ledger.",
     .example = "quantgate bench golden/models/tiny-llama --batch 1,2,4 --input-len 64 "
                "--output-len 32",
     .min_args = 1,

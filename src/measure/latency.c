@@ -3,6 +3,17 @@
 
 #include "base/random.h"
 
+enum { BLOCK_TOKENS = 16 };
+
+void qg_latency_room(qg_engine_options *o, const qg_task *task)
+{
+    int64_t len = task->input_len + task->output_len;
+
+    o->max_seqs = (int)task->batch;
+    o->block_tokens = BLOCK_TOKENS;
+    o->kv_tokens = task->batch * ((len + BLOCK_TOKENS - 1) / BLOCK_TOKENS * BLOCK_TOKENS);
+}
+
 static qg_status random_ids(qg_ids *out, qg_arena *arena, int64_t n, int vocab_size,
                             uint64_t *state, qg_err *err)
 {

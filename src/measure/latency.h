@@ -19,6 +19,10 @@ typedef struct qg_sample {
     size_t n_itl;
 } qg_sample;
 
+/* Sets how many sequences and how large a KV cache a sample of the task needs: every sequence runs
+ * from the start, with blocks of its own. */
+void qg_latency_room(qg_engine_options *o, const qg_task *task);
+
 qg_status qg_latency_sample(qg_sample *out, qg_arena *arena, qg_engine *e, const qg_task *task,
                             int64_t index, qg_err *err);
 

@@ -38,6 +38,18 @@ START_TEST(one_token_has_no_gaps)
 }
 END_TEST
 
+START_TEST(every_sequence_has_blocks_of_its_own)
+{
+    qg_engine_options o = {.max_model_len = 99};
+
+    qg_latency_room(&o, &(qg_task){.batch = 4, .input_len = 50, .output_len = 8});
+    ck_assert_int_eq(o.max_seqs, 4);
+    ck_assert_int_eq(o.block_tokens, 16);
+    ck_assert_int_eq(o.kv_tokens, 4 * 64); /* 58 tokens end in their fourth block */
+    ck_assert_int_eq(o.max_model_len, 99);
+}
+END_TEST
+
 Suite *latency_check(void)
 {
     Suite *s = suite_create("latency_check");
@@ -45,6 +57,7 @@ Suite *latency_check(void)
 
     tcase_add_test(t, a_sample_is_what_its_header_says);
     tcase_add_test(t, one_token_has_no_gaps);
+    tcase_add_test(t, every_sequence_has_blocks_of_its_own);
     suite_add_tcase(s, t);
     return s;
 }

@@ -69,11 +69,10 @@ static qg_status do_open(worker *w, const qg_json *request, qg_err *err)
                                  .quantization = t->quantization,
                                  .dtype = t->dtype,
                                  .n_threads = (int)t->threads,
-                                 .max_model_len = (int)t->max_model_len,
-                                 .max_seqs = t->quality ? 1 : (int)t->batch,
-                                 .kv_tokens =
-                                     t->quality ? 0 : t->batch * (t->input_len + t->output_len)};
-    if (t->quality) { /* the texts say how much the cache must hold */
+                                 .max_model_len = (int)t->max_model_len};
+    if (!t->quality) {
+        qg_latency_room(&options, t);
+    } else { /* the texts say how much the cache must hold */
         const qg_tokenizer *tokenizer;
         QG_TRY(qg_tokenizer_open(&tokenizer, w->model, t->folder, err), err, "opening model '%s'",
                t->folder);
