@@ -14,6 +14,7 @@ import hashlib
 import json
 import pathlib
 import sys
+from typing import NamedTuple
 
 import tokenizers
 import torch
@@ -21,7 +22,7 @@ import transformers
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM
 
-TOP, GREEDY, LONG, ALSO = 8, 64, 300, 4
+ALSO = 4
 
 ENGLISH = ("The keeper of the lighthouse counted the steps again. There were ninety of them, as there "
            "had been every evening for twelve years, and at the top the lamp was")
@@ -46,6 +47,19 @@ STORY = (
     "anywhere else, and Anna wrote this down too, on the last page of the notebook, below the numbers. ")
 
 
+
+class Shape(NamedTuple):
+    """How much a file holds: ids of the long prompt, best ids a position, greedy tokens."""
+    long: int
+    top: int
+    greedy: int
+    names: tuple
+
+
+FULL = Shape(300, 8, 64, ("english", "code", "unicode", "one", "long", "blanks"))
+COMPACT = Shape(200, 2, 32, ("english", "unicode", "one", "long"))
+
+
 def exactly(tok, text, n):
     """The shortest prefix of text that encodes to n ids."""
     for end in range(len(text) + 1):
@@ -54,11 +68,12 @@ def exactly(tok, text, n):
     sys.exit(f"logprobs: no prefix of the text has {n} tokens")
 
 
-def prompts(tok):
+def prompts(tok, shape):
     """(name, text); a tokenizer that adds a first token makes the empty text the one-token prompt."""
     one = next(t for t in ("", "The", "a") if len(tok.encode(t).ids) == 1)
-    yield from (("english", ENGLISH), ("code", CODE), ("unicode", UNICODE), ("one", one),
-                ("long", exactly(tok, STORY * 4, LONG)), ("blanks", BLANKS))
+    every = {"english": ENGLISH, "code": CODE, "unicode": UNICODE, "one": one,
+             "long": exactly(tok, STORY * 4, shape.long), "blanks": BLANKS}
+    return [(name, every[name]) for name in shape.names]
 
 
 def short(x):
@@ -71,11 +86,11 @@ def rank(row, k):
     return [[i, short(v)] for i, v in zip(ids[:k].tolist(), values[:k].tolist())]
 
 
-def score(model, ids):
+def score(model, ids, top):
     with torch.no_grad():
         logp = torch.log_softmax(model(torch.tensor([ids])).logits[0].double(), -1)
     given = [None] + [short(logp[i - 1, ids[i]].item()) for i in range(1, len(ids))]
-    return {"logprob": given, "top": [rank(row, TOP) for row in logp]}
+    return {"logprob": given, "top": [rank(row, top) for row in logp]}
 
 
 def greedy(model, ids, n):
@@ -113,18 +128,21 @@ def vectors(folder, command, also):
     """The lines of the file, as objects."""
     model, tok = load(folder)
     yield head(folder, command)
-    for name, text in [*prompts(tok), *also]:
+    for name, text in [*prompts(tok, FULL), *also]:
         ids = tok.encode(text).ids
-        yield {"name": name, "text": text, "ids": ids, **score(model, ids),
-               "greedy": greedy(model, ids, GREEDY)}
+        yield {"name": name, "text": text, "ids": ids, **score(model, ids, FULL.top),
+               "greedy": greedy(model, ids, FULL.greedy)}
 
 
 def write(folder, out, command, also=()):
-    lines = list(vectors(folder, command, also))
+    save(out, list(vectors(folder, command, also)))
+
+
+def save(out, lines):
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text("".join(json.dumps(v, separators=(",", ":")) + "\n" for v in lines),
                    encoding="ascii")
-    clear = [v["name"] for v in lines[1:] if min(v["greedy"]["margin"]) > 0.01]
+    clear = [v["name"] for v in lines[1:] if min(v["greedy"]["margin"], default=0) > 0.01]
     print(f"{out}: every margin over 0.01 in {', '.join(clear) or 'no prompt'}")
 
 
