@@ -146,6 +146,13 @@ static sums add_up(const float *logits, int n, float max, int32_t last)
     return (sums){all, tail, weighted};
 }
 
+/* The one way from a logit to its log-probability, so that a token has the same one in the list of
+ * candidates and as what came next, to the last bit. */
+static double logprob_of(float logit, double log_sum_exp)
+{
+    return (double)logit - log_sum_exp;
+}
+
 /* Fills *next, whose `top` has room for k; scratch holds k. */
 static void describe_row(qg_next *next, qg_candidate *top, int32_t *scratch, const float *logits,
                          int n, int k)
@@ -153,14 +160,14 @@ static void describe_row(qg_next *next, qg_candidate *top, int32_t *scratch, con
     k = qg_top_k(scratch, logits, n, k);
     float max = logits[scratch[0]];
     sums s = add_up(logits, n, max, scratch[k - 1]);
-    double log_sum = log(s.all);
+    double log_sum = log(s.all), log_sum_exp = (double)max + log_sum;
 
     for (int i = 0; i < k; i++)
-        top[i] = (qg_candidate){scratch[i], (double)(logits[scratch[i]] - max) - log_sum};
+        top[i] = (qg_candidate){scratch[i], logprob_of(logits[scratch[i]], log_sum_exp)};
     *next = (qg_next){
         .top = top,
         .n_top = k,
-        .log_sum_exp = (double)max + log_sum,
+        .log_sum_exp = log_sum_exp,
         .tail = s.tail > 0 ? log(s.tail) - log_sum : -1e30,
         .entropy = log_sum - s.weighted / s.all,
         .margin = qg_margin(logits, n),
@@ -194,7 +201,7 @@ static qg_status on_row(void *user, int feed, int position, const float *logits,
         return QG_OK;
     }
     if (position + 1 < score->n) {
-        double logprob = (double)logits[score->ids[position + 1]] - log_sum_exp;
+        double logprob = logprob_of(logits[score->ids[position + 1]], log_sum_exp);
         score->logprob[position + 1] = logprob;
         score->nll -= logprob;
     }

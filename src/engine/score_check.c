@@ -149,6 +149,25 @@ START_TEST(scores_are_the_softmax_of_the_logits)
 }
 END_TEST
 
+START_TEST(a_token_has_one_logprob)
+{
+    enum { N = 45 };
+    const char *folder = fixture_model("m", &(qg_synth_options){.seed = 3});
+    qg_engine *e = fixture_open(folder, &(qg_engine_options){0});
+    int vocabulary = qg_engine_describe(e).vocab_size;
+    qg_ids ids = {fixture_ids(N, vocabulary, 9), N};
+    qg_score s;
+
+    ck_assert_int_eq(qg_score_ids(&s, arena, e, &ids, 1, vocabulary, &err), QG_OK);
+    for (int i = 1; i < N; i++) {
+        const qg_candidate *c = s.next[i - 1].top;
+        while (c->id != ids.id[i])
+            c++;
+        ck_assert_double_eq(c->logprob, s.logprob[i]);
+    }
+}
+END_TEST
+
 START_TEST(groups_give_the_numbers_of_one_batch)
 {
     const char *folder = fixture_model("m", &(qg_synth_options){.seed = 3});
@@ -206,6 +225,7 @@ Suite *score_check(void)
     tcase_add_loop_test(c, top_k_is_the_head_of_a_sort, 0, 5);
     tcase_add_test(c, log_sum_exp_holds_at_the_ends_of_the_range);
     tcase_add_test(c, scores_are_the_softmax_of_the_logits);
+    tcase_add_test(c, a_token_has_one_logprob);
     tcase_add_test(c, groups_give_the_numbers_of_one_batch);
     tcase_add_test(c, what_cannot_be_scored_leaves_no_session_open);
     return s;
