@@ -181,12 +181,9 @@ qg_status qg_input_open_tokenizer(const qg_tokenizer **out, qg_arena *arena, con
 
 /* The tokens that all inputs together may come to. */
 static qg_status encode_all(int64_t *n_tokens, qg_inputs *inputs, qg_arena *arena,
-                            const char *folder, int64_t n_more, qg_err *err)
+                            const qg_tokenizer *t, int64_t n_more, qg_err *err)
 {
-    const qg_tokenizer *t;
-
     *n_tokens = 0;
-    QG_PASS(qg_input_open_tokenizer(&t, arena, folder, err));
     for (size_t i = 0; i < inputs->n; i++) {
         QG_PASS(qg_input_encode(&inputs->at[i].ids, arena, inputs, i, t, err));
         *n_tokens += (int64_t)inputs->at[i].ids.n + n_more + BLOCK_TOKENS;
@@ -215,7 +212,8 @@ qg_status qg_inputs_open_engine(qg_engine **out, qg_inputs *inputs, qg_arena *ar
     qg_engine_options o = qg_cli_engine_options(model);
     int64_t n_tokens, pool = o.max_model_len > POOL_TOKENS ? o.max_model_len : POOL_TOKENS;
 
-    QG_PASS(encode_all(&n_tokens, inputs, arena, folder, n_more, err));
+    QG_PASS(qg_input_open_tokenizer(&o.tokenizer, arena, folder, err));
+    QG_PASS(encode_all(&n_tokens, inputs, arena, o.tokenizer, n_more, err));
     o.max_seqs = inputs->n < MAX_SEQS ? (int)inputs->n : MAX_SEQS;
     o.block_tokens = BLOCK_TOKENS;
     o.kv_tokens = n_tokens < pool ? n_tokens : pool;

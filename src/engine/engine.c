@@ -99,9 +99,12 @@ static qg_status read_folder(qg_engine *e, qg_arena *arena, const char *folder,
 }
 
 /* Ids that the tokenizer can give must have a row in the embedding. */
-static qg_status read_tokenizer(qg_engine *e, qg_arena *arena, const char *folder, qg_err *err)
+static qg_status read_tokenizer(qg_engine *e, qg_arena *arena, const char *folder,
+                                const qg_tokenizer *open, qg_err *err)
 {
-    QG_PASS(qg_tokenizer_open(&e->tokenizer, arena, folder, err));
+    e->tokenizer = open;
+    if (!open)
+        QG_PASS(qg_tokenizer_open(&e->tokenizer, arena, folder, err));
     size_t n = qg_tokenizer_size(e->tokenizer);
     if (n > (size_t)e->config.vocab_size)
         return qg_fail(err, QG_EFORMAT,
@@ -257,7 +260,7 @@ static qg_status open_engine(qg_engine *e, qg_arena *arena, const char *folder,
     qg_ledger planned;
 
     QG_PASS(read_folder(e, arena, folder, options, err));
-    QG_PASS(read_tokenizer(e, arena, folder, err));
+    QG_PASS(read_tokenizer(e, arena, folder, options->tokenizer, err));
     QG_PASS(choose_sizes(e, options, err));
     QG_PASS(open_backend(e, arena, options, err));
     QG_PASS(plan(&planned, e, slabs, arena, err));

@@ -26,6 +26,8 @@ typedef struct qg_engine_options {
     int64_t kv_tokens; /* KV pool, rounded up to blocks; 0: max_seqs * max_model_len        */
     int max_rows;      /* tokens of one forward pass: the prefill chunk; 0: 256             */
     int block_tokens;  /* tokens of a KV block; 0: 16                                       */
+    const qg_tokenizer *tokenizer; /* of this folder, already open; outlives the engine. NULL: the
+                                      engine opens it */
 } qg_engine_options;
 
 typedef struct qg_engine qg_engine;

@@ -8,6 +8,7 @@
 
 #include "check_suites.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static qg_arena *arena;
@@ -131,6 +132,18 @@ START_TEST(a_vocabulary_larger_than_the_embedding_is_refused)
     ck_assert_int_eq(qg_file_write(qg_path_join(arena, folder, "tokenizer.json"), text, &err),
                      QG_OK);
     fixture_open(folder, &(qg_engine_options){0});
+}
+END_TEST
+
+START_TEST(a_tokenizer_that_is_open_serves)
+{
+    qg_engine_options o = {0};
+
+    ck_assert_int_eq(qg_tokenizer_open(&o.tokenizer, arena, folder, &err), QG_OK);
+    ck_assert_int_eq(remove(qg_path_join(arena, folder, "tokenizer.json")), 0);
+    ck_assert_ptr_eq(qg_engine_tokenizer(fixture_open(folder, &o)), o.tokenizer);
+    fixture_set(folder, "config.json", "vocab_size", "300"); /* and is checked like any other */
+    assert_refused(o, QG_EFORMAT, "the tokenizer has ids up to 306");
 }
 END_TEST
 
@@ -290,6 +303,7 @@ Suite *engine_check(void)
     tcase_add_test(c, a_wrong_method_is_caught_with_what_to_write);
     tcase_add_loop_test(c, what_the_family_lacks_is_named, 0, 5);
     tcase_add_test(c, a_vocabulary_larger_than_the_embedding_is_refused);
+    tcase_add_test(c, a_tokenizer_that_is_open_serves);
     tcase_add_test(c, a_folder_that_is_not_there);
     tcase_add_test(c, what_was_planned_is_what_is_held);
     tcase_add_test(c, the_pool_is_a_formula);

@@ -73,10 +73,9 @@ static qg_status do_open(worker *w, const qg_json *request, qg_err *err)
     if (!t->quality) {
         qg_latency_room(&options, t);
     } else { /* the texts say how much the cache must hold */
-        const qg_tokenizer *tokenizer;
-        QG_TRY(qg_tokenizer_open(&tokenizer, w->model, t->folder, err), err, "opening model '%s'",
-               t->folder);
-        QG_PASS(qg_quality_prepare(&w->quality, w->model, t, tokenizer, err));
+        QG_TRY(qg_tokenizer_open(&options.tokenizer, w->model, t->folder, err), err,
+               "opening model '%s'", t->folder);
+        QG_PASS(qg_quality_prepare(&w->quality, w->model, t, options.tokenizer, err));
         options.kv_tokens = w->quality->kv_tokens;
     }
     QG_TRY(qg_engine_open(&w->engine, w->model, t->folder, &options, err), err,
