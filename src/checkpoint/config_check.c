@@ -3,39 +3,7 @@
  * that a user must read. */
 #include "checkpoint/config.h"
 
-#include "base/file.h"
-
-#include "check_suites.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-static qg_arena *arena;
-static char folder[256];
-static qg_err err;
-
-static void setup(void)
-{
-    const char *tmp = getenv("TMPDIR");
-
-    snprintf(folder, sizeof folder, "%s/qg-config-XXXXXX", tmp ? tmp : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    arena = qg_arena_create();
-    ck_assert_ptr_nonnull(arena);
-    qg_err_clear(&err);
-}
-
-static void teardown(void)
-{
-    qg_arena_free(arena);
-    qg_dir_remove(folder);
-}
-
-static void put(const char *name, const char *text)
-{
-    const char *path = qg_path_join(arena, folder, name);
-    ck_assert_int_eq(qg_file_write(path, qg_str_from(text), &err), QG_OK);
-}
+#include "checkpoint/fixture_check.h"
 
 #define SHAPE                                                                                      \
     "\"model_type\":\"llama\",\"vocab_size\":320,\"hidden_size\":64,\"num_hidden_layers\":2,"      \
@@ -43,7 +11,7 @@ static void put(const char *name, const char *text)
 
 static void put_config(const char *more)
 {
-    put("config.json", qg_arena_format(arena, "{" SHAPE "%s%s}", more[0] ? "," : "", more));
+    folder_put("config.json", qg_arena_format(arena, "{" SHAPE "%s%s}", more[0] ? "," : "", more));
 }
 
 static qg_model_config read_config(void)
@@ -57,15 +25,9 @@ static qg_model_config read_config(void)
 static void expect_refusal(qg_status status, const char *words)
 {
     qg_model_config c;
-    char text[2 * QG_ERR_TEXT];
 
     qg_err_clear(&err);
-    qg_status s = qg_config_read(&c, arena, folder, NULL, &err);
-    qg_err_format(&err, text, sizeof text);
-    ck_assert_msg(s == status, "%s instead of %s: %s", qg_status_name(s), qg_status_name(status),
-                  text);
-    ck_assert_msg(strstr(text, words), "'%s' does not say '%s'", text, words);
-    ck_assert_msg(strstr(text, folder), "'%s' does not name the file", text);
+    assert_refusal(qg_config_read(&c, arena, folder, NULL, &err), status, words, folder);
 }
 
 START_TEST(absent_keys_take_the_defaults_of_transformers)
@@ -180,17 +142,17 @@ END_TEST
 
 START_TEST(families_have_their_own_defaults)
 {
-    put("config.json", "{\"model_type\":\"mistral\",\"vocab_size\":320,\"hidden_size\":64,"
-                       "\"num_hidden_layers\":2,\"num_attention_heads\":16,"
-                       "\"intermediate_size\":160}");
+    folder_put("config.json", "{\"model_type\":\"mistral\",\"vocab_size\":320,\"hidden_size\":64,"
+                              "\"num_hidden_layers\":2,\"num_attention_heads\":16,"
+                              "\"intermediate_size\":160}");
     qg_model_config c = read_config();
     ck_assert_int_eq(c.n_kv_heads, 8);
     ck_assert_int_eq(c.max_positions, 131072);
     ck_assert_int_eq(c.sliding_window, 4096);
-    put("config.json", "{\"model_type\":\"qwen2\",\"vocab_size\":320,\"hidden_size\":64,"
-                       "\"num_hidden_layers\":2,\"num_attention_heads\":4,"
-                       "\"num_key_value_heads\":4,\"intermediate_size\":160,"
-                       "\"sliding_window\":32}");
+    folder_put("config.json", "{\"model_type\":\"qwen2\",\"vocab_size\":320,\"hidden_size\":64,"
+                              "\"num_hidden_layers\":2,\"num_attention_heads\":4,"
+                              "\"num_key_value_heads\":4,\"intermediate_size\":160,"
+                              "\"sliding_window\":32}");
     ck_assert_int_eq(read_config().sliding_window, 0);
 }
 END_TEST
@@ -200,7 +162,7 @@ START_TEST(unknown_families_are_refused_by_name_first)
     static const char *const families[] = {"llama", "mistral", NULL};
     qg_model_config c;
 
-    put("config.json", "{\"model_type\":\"gpt2\",\"n_embd\":768}");
+    folder_put("config.json", "{\"model_type\":\"gpt2\",\"n_embd\":768}");
     ck_assert_int_eq(qg_config_read(&c, arena, folder, families, &err), QG_ENOSUP);
     ck_assert_str_eq(err.message, "model type 'gpt2' is not supported, only llama, mistral");
     put_config("");
@@ -211,18 +173,18 @@ END_TEST
 START_TEST(end_tokens_of_generation_config_win)
 {
     put_config("\"eos_token_id\":2");
-    put("generation_config.json", "{\"temperature\":0.6}");
+    folder_put("generation_config.json", "{\"temperature\":0.6}");
     ck_assert_int_eq(read_config().eos_ids[0], 2);
-    put("generation_config.json", "{\"eos_token_id\":[5,6,7]}");
+    folder_put("generation_config.json", "{\"eos_token_id\":[5,6,7]}");
     qg_model_config c = read_config();
     ck_assert_int_eq(c.n_eos, 3);
     ck_assert_int_eq(c.eos_ids[0], 5);
     ck_assert_int_eq(c.eos_ids[2], 7);
-    put("generation_config.json", "{\"eos_token_id\":320}");
+    folder_put("generation_config.json", "{\"eos_token_id\":320}");
     expect_refusal(QG_EFORMAT, "generation_config.json': 'eos_token_id' is 320");
-    put("generation_config.json", "{");
+    folder_put("generation_config.json", "{");
     expect_refusal(QG_EFORMAT, "no valid JSON");
-    put("generation_config.json", "[]");
+    folder_put("generation_config.json", "[]");
     expect_refusal(QG_EFORMAT, "holds an array");
 }
 END_TEST
@@ -239,7 +201,7 @@ START_TEST(quantization_is_seen_in_either_file)
     ck_assert(qg_json_int(qg_json_get(c.quantization.node, "bits"), &bits) && bits == 4);
     put_config("\"quantization_config\":null");
     ck_assert(!read_config().quantization.present);
-    put("quantize_config.json", "{\"bits\":8,\"group_size\":128}");
+    folder_put("quantize_config.json", "{\"bits\":8,\"group_size\":128}");
     c = read_config();
     ck_assert(c.quantization.present);
     ck_assert_ptr_null(c.quantization.method);
@@ -357,7 +319,7 @@ static const struct {
 
 START_TEST(a_bad_shape_is_refused)
 {
-    put("config.json", bad_shapes[_i].config);
+    folder_put("config.json", bad_shapes[_i].config);
     expect_refusal(QG_EFORMAT, bad_shapes[_i].words);
 }
 END_TEST
@@ -368,7 +330,7 @@ START_TEST(files_that_cannot_be_read_are_named)
 
     expect_refusal(QG_ENOTFOUND, "config.json': No such file");
     memset(deep, '[', 100000);
-    put("config.json", deep);
+    folder_put("config.json", deep);
     expect_refusal(QG_EFORMAT, "nests deeper than 64");
 }
 END_TEST
@@ -376,8 +338,8 @@ END_TEST
 START_TEST(every_failed_allocation_is_reported)
 {
     put_config("\"rope_theta\":10000.0,\"eos_token_id\":[1,2]");
-    put("generation_config.json", "{\"eos_token_id\":2}");
-    put("quantize_config.json", "{\"bits\":4}");
+    folder_put("generation_config.json", "{\"eos_token_id\":2}");
+    folder_put("quantize_config.json", "{\"bits\":4}");
     for (long n = 1;; n++) {
         qg_model_config c;
         qg_arena *own = qg_arena_create();
@@ -399,7 +361,7 @@ Suite *config_check(void)
     Suite *s = suite_create("config_check");
     TCase *t = tcase_create("config");
 
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, setup, folder_end);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, absent_keys_take_the_defaults_of_transformers);
     tcase_add_test(t, the_spelling_of_transformers_4);

@@ -4,35 +4,17 @@
  * read. */
 #include "checkpoint/safetensors.h"
 
-#include "base/file.h"
+#include "checkpoint/fixture_check.h"
 
-#include "check_suites.h"
-
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static qg_arena *arena;
-static char folder[256], path[300];
-static qg_err err;
+static char *path;
 
-static void setup(void)
+static void setup_path(void)
 {
-    const char *tmp = getenv("TMPDIR");
-
-    snprintf(folder, sizeof folder, "%s/qg-safetensors-XXXXXX", tmp ? tmp : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/model.safetensors", folder);
-    arena = qg_arena_create();
-    ck_assert_ptr_nonnull(arena);
-    qg_err_clear(&err);
-}
-
-static void teardown(void)
-{
-    qg_arena_free(arena);
-    qg_dir_remove(folder);
+    setup();
+    path = folder_path("model.safetensors");
 }
 
 /* Writes length, header and n_data bytes 0, 1, 2, ... */
@@ -57,15 +39,9 @@ static void put(const char *header, size_t n_data)
 static void expect_refusal(qg_status status, const char *words)
 {
     const qg_safetensors *st = NULL;
-    char text[2 * QG_ERR_TEXT];
 
     qg_err_clear(&err);
-    qg_status s = qg_safetensors_open(&st, arena, path, &err);
-    qg_err_format(&err, text, sizeof text);
-    ck_assert_msg(s == status, "%s instead of %s: %s", qg_status_name(s), qg_status_name(status),
-                  text);
-    ck_assert_msg(strstr(text, words), "'%s' does not say '%s'", text, words);
-    ck_assert_msg(strstr(text, path), "'%s' does not name the file", text);
+    assert_refusal(qg_safetensors_open(&st, arena, path, &err), status, words, path);
     ck_assert_ptr_null(st);
 }
 
@@ -366,7 +342,7 @@ Suite *safetensors_check(void)
     Suite *s = suite_create("safetensors_check");
     TCase *t = tcase_create("safetensors");
 
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, setup_path, folder_end);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, tensors_are_views_on_the_data);
     tcase_add_test(t, alignment_is_recorded);

@@ -2,40 +2,9 @@
  * index, and every way in which the index and the folder can contradict each other. */
 #include "checkpoint/shards.h"
 
-#include "base/file.h"
+#include "checkpoint/fixture_check.h"
 
-#include "check_suites.h"
-
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
-
-static qg_arena *arena;
-static char folder[256];
-static qg_err err;
-
-static void setup(void)
-{
-    const char *tmp = getenv("TMPDIR");
-
-    snprintf(folder, sizeof folder, "%s/qg-shards-XXXXXX", tmp ? tmp : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    arena = qg_arena_create();
-    ck_assert_ptr_nonnull(arena);
-    qg_err_clear(&err);
-}
-
-static void teardown(void)
-{
-    qg_arena_free(arena);
-    qg_dir_remove(folder);
-}
-
-static void put_text(const char *name, const char *text)
-{
-    const char *path = qg_path_join(arena, folder, name);
-    ck_assert_int_eq(qg_file_write(path, qg_str_from(text), &err), QG_OK);
-}
 
 /* A shard of the tensors "a b c": one byte each. */
 static void put_shard(const char *name, const char *tensors)
@@ -56,8 +25,8 @@ static void put_shard(const char *name, const char *tensors)
 
 static void put_index(const char *map)
 {
-    put_text("model.safetensors.index.json",
-             qg_arena_format(arena, "{\"metadata\":{\"total_size\":1},\"weight_map\":%s}", map));
+    folder_put("model.safetensors.index.json",
+               qg_arena_format(arena, "{\"metadata\":{\"total_size\":1},\"weight_map\":%s}", map));
 }
 
 static const qg_checkpoint *open_folder(void)
@@ -71,14 +40,9 @@ static const qg_checkpoint *open_folder(void)
 static void expect_refusal(qg_status status, const char *words)
 {
     const qg_checkpoint *c = NULL;
-    char text[2 * QG_ERR_TEXT];
 
     qg_err_clear(&err);
-    qg_status s = qg_checkpoint_open(&c, arena, folder, &err);
-    qg_err_format(&err, text, sizeof text);
-    ck_assert_msg(s == status, "%s instead of %s: %s", qg_status_name(s), qg_status_name(status),
-                  text);
-    ck_assert_msg(strstr(text, words), "'%s' does not say '%s'", text, words);
+    assert_refusal(qg_checkpoint_open(&c, arena, folder, &err), status, words, NULL);
     ck_assert_ptr_null(c);
 }
 
@@ -169,7 +133,7 @@ START_TEST(a_bad_index_is_refused)
     put_shard("one.safetensors", "a b");
     put_shard("two.safetensors", "c");
     put_shard("twin.safetensors", "b");
-    put_text("config.json", "{}");
+    folder_put("config.json", "{}");
     put_index(bad_maps[_i].map);
     expect_refusal(bad_maps[_i].status, bad_maps[_i].words);
 }
@@ -196,7 +160,7 @@ END_TEST
 START_TEST(a_folder_without_weights_says_what_is_there)
 {
     expect_refusal(QG_ENOTFOUND, "holds no weights");
-    put_text("pytorch_model.bin", "PK");
+    folder_put("pytorch_model.bin", "PK");
     expect_refusal(QG_ENOSUP, "convert the folder with scripts/convert-bin.py");
     put_shard("model-00001-of-00002.safetensors", "a");
     expect_refusal(QG_ENOTFOUND, "but no model.safetensors.index.json");
@@ -205,7 +169,7 @@ END_TEST
 
 START_TEST(pickles_beside_safetensors_are_left_alone)
 {
-    put_text("pytorch_model.bin", "PK");
+    folder_put("pytorch_model.bin", "PK");
     put_shard("model.safetensors", "a");
     ck_assert_uint_eq(qg_checkpoint_count(open_folder()), 1);
 }
@@ -215,7 +179,7 @@ START_TEST(what_is_no_folder_is_refused)
 {
     const qg_checkpoint *c;
 
-    put_text("file", "");
+    folder_put("file", "");
     ck_assert_int_eq(qg_checkpoint_open(&c, arena, qg_path_join(arena, folder, "file"), &err),
                      QG_EARG);
     ck_assert_ptr_nonnull(strstr(err.message, "is a file, the folder of a model was expected"));
@@ -229,7 +193,7 @@ END_TEST
 START_TEST(a_broken_shard_is_named)
 {
     put_two_shards();
-    put_text("model-00002-of-00002.safetensors", "");
+    folder_put("model-00002-of-00002.safetensors", "");
     expect_refusal(QG_EFORMAT, "model-00002-of-00002.safetensors': the file is empty");
 }
 END_TEST
@@ -239,18 +203,18 @@ START_TEST(the_hash_sees_weights_and_configs)
     char first[QG_HASH_HEX], again[QG_HASH_HEX], other[QG_HASH_HEX];
 
     put_two_shards();
-    put_text("config.json", "{}");
+    folder_put("config.json", "{}");
     ck_assert_int_eq(qg_checkpoint_hash(open_folder(), first, &err), QG_OK);
     ck_assert_int_eq(qg_checkpoint_hash(open_folder(), again, &err), QG_OK);
     ck_assert_uint_eq(strlen(first), 64);
     ck_assert_str_eq(first, again);
-    put_text("README.md", "not part of it");
+    folder_put("README.md", "not part of it");
     ck_assert_int_eq(qg_checkpoint_hash(open_folder(), again, &err), QG_OK);
     ck_assert_str_eq(first, again);
-    put_text("config.json", "{ }");
+    folder_put("config.json", "{ }");
     ck_assert_int_eq(qg_checkpoint_hash(open_folder(), other, &err), QG_OK);
     ck_assert_str_ne(first, other);
-    put_text("config.json", "{}");
+    folder_put("config.json", "{}");
     put_shard("model-00001-of-00002.safetensors", "a d");
     ck_assert_int_eq(qg_checkpoint_hash(open_folder(), other, &err), QG_OK);
     ck_assert_str_ne(first, other);
@@ -260,7 +224,7 @@ END_TEST
 START_TEST(every_failed_allocation_is_reported)
 {
     put_two_shards();
-    put_text("config.json", "{}");
+    folder_put("config.json", "{}");
     for (long n = 1;; n++) {
         const qg_checkpoint *c = NULL;
         char hex[QG_HASH_HEX];
@@ -285,7 +249,7 @@ Suite *shards_check(void)
     Suite *s = suite_create("shards_check");
     TCase *t = tcase_create("shards");
 
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, setup, folder_end);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, a_single_file_is_found_by_its_name);
     tcase_add_test(t, the_only_file_may_have_another_name);

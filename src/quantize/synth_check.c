@@ -4,53 +4,23 @@
  * tried by hand: no missing or unexpected tensor, text survives the tokenizer. */
 #include "quantize/synth.h"
 
-#include "base/file.h"
 #include "base/json.h"
 #include "checkpoint/config.h"
+#include "checkpoint/fixture_check.h"
 #include "checkpoint/shards.h"
 #include "tokenizer/tokenizer.h"
 
-#include "check_suites.h"
-
 #include <math.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/resource.h>
-
-static qg_arena *arena;
-static char folder[256];
-static qg_err err;
-
-static void setup(void)
-{
-    const char *tmp = getenv("TMPDIR");
-
-    snprintf(folder, sizeof folder, "%s/qg-synth-XXXXXX", tmp ? tmp : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    arena = qg_arena_create();
-    ck_assert_ptr_nonnull(arena);
-    qg_err_clear(&err);
-}
-
-static void teardown(void)
-{
-    qg_arena_free(arena);
-    qg_dir_remove(folder);
-}
-
-static const char *inside(const char *name)
-{
-    return qg_path_join(arena, folder, name);
-}
 
 static const qg_checkpoint *make(const char *name, const qg_synth_options *o)
 {
     const qg_checkpoint *c = NULL;
-    qg_status s = qg_synth_write(o, inside(name), &err);
+    qg_status s = qg_synth_write(o, folder_path(name), &err);
 
     ck_assert_msg(s == QG_OK, "%s: %s", err.context, err.message);
-    s = qg_checkpoint_open(&c, arena, inside(name), &err);
+    s = qg_checkpoint_open(&c, arena, folder_path(name), &err);
     ck_assert_msg(s == QG_OK, "%s: %s", err.context, err.message);
     return c;
 }
@@ -68,7 +38,7 @@ START_TEST(a_tiny_model_reads_back)
     qg_model_config c;
     const qg_checkpoint *cp = make("m", &(qg_synth_options){.seed = 7});
 
-    ck_assert_int_eq(qg_config_read(&c, arena, inside("m"), NULL, &err), QG_OK);
+    ck_assert_int_eq(qg_config_read(&c, arena, folder_path("m"), NULL, &err), QG_OK);
     ck_assert_str_eq(c.model_type, "llama");
     ck_assert_str_eq(c.architecture, "LlamaForCausalLM");
     ck_assert_int_eq(c.n_layers, 2);
@@ -202,7 +172,8 @@ START_TEST(the_tokenizer_fills_the_vocabulary)
     int64_t id;
 
     make("m", &(qg_synth_options){0});
-    ck_assert_int_eq(qg_json_read(&root, arena, inside("m/tokenizer.json"), 1 << 20, &err), QG_OK);
+    ck_assert_int_eq(qg_json_read(&root, arena, folder_path("m/tokenizer.json"), 1 << 20, &err),
+                     QG_OK);
     vocab = qg_json_get(qg_json_get(root, "model"), "vocab");
     ck_assert_uint_eq(qg_json_len(vocab), 307);
     for (qg_json_iter it = {0}; qg_json_next(vocab, &it);) {
@@ -226,7 +197,7 @@ START_TEST(text_survives_the_tokenizer)
     qg_str back;
 
     make("m", &(qg_synth_options){0});
-    ck_assert_int_eq(qg_tokenizer_open(&t, arena, inside("m"), &err), QG_OK);
+    ck_assert_int_eq(qg_tokenizer_open(&t, arena, folder_path("m"), &err), QG_OK);
     ck_assert_uint_eq(qg_tokenizer_size(t), 307);
     ck_assert_int_eq(qg_tokenizer_encode(&ids, arena, t, qg_str_from(text), 0, &err), QG_OK);
     ck_assert_uint_eq(ids.n, 1 + (strlen(text) - 4) + 1); /* <s>, a token a byte, </s> */
@@ -263,7 +234,7 @@ START_TEST(impossible_options_are_refused)
 {
     qg_synth_size size;
 
-    ck_assert_int_eq(qg_synth_write(&bad[_i].options, inside("m"), &err), bad[_i].status);
+    ck_assert_int_eq(qg_synth_write(&bad[_i].options, folder_path("m"), &err), bad[_i].status);
     ck_assert_msg(strstr(err.message, bad[_i].words), "%s", err.message);
     ck_assert_int_eq(qg_synth_plan(&size, &bad[_i].options, NULL), bad[_i].status);
     ck_assert_uint_eq(count_files(), 0);
@@ -274,12 +245,12 @@ START_TEST(what_exists_is_left_alone)
 {
     const qg_synth_options o = {0};
 
-    ck_assert_int_eq(qg_dir_make(inside("m"), &err), QG_OK);
-    ck_assert_int_eq(qg_synth_write(&o, inside("m/"), &err), QG_EEXISTS);
+    ck_assert_int_eq(qg_dir_make(folder_path("m"), &err), QG_OK);
+    ck_assert_int_eq(qg_synth_write(&o, folder_path("m/"), &err), QG_EEXISTS);
     ck_assert_ptr_nonnull(strstr(err.message, "exists already"));
     qg_err_clear(&err);
-    ck_assert_int_eq(qg_file_write(inside("f"), QG_STR("x"), &err), QG_OK);
-    ck_assert_int_eq(qg_synth_write(&o, inside("f"), &err), QG_EEXISTS);
+    ck_assert_int_eq(qg_file_write(folder_path("f"), QG_STR("x"), &err), QG_OK);
+    ck_assert_int_eq(qg_synth_write(&o, folder_path("f"), &err), QG_EEXISTS);
     ck_assert_uint_eq(count_files(), 2);
 }
 END_TEST
@@ -290,7 +261,7 @@ START_TEST(a_full_disk_leaves_nothing)
 
     signal(SIGXFSZ, SIG_IGN);
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    ck_assert_int_eq(qg_synth_write(&(qg_synth_options){0}, inside("m"), &err), QG_ENOSPACE);
+    ck_assert_int_eq(qg_synth_write(&(qg_synth_options){0}, folder_path("m"), &err), QG_ENOSPACE);
     limit.rlim_cur = RLIM_INFINITY;
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
     ck_assert_uint_eq(count_files(), 0);
@@ -299,7 +270,7 @@ END_TEST
 
 START_TEST(every_failed_allocation_is_reported)
 {
-    const char *path = inside("m");
+    const char *path = folder_path("m");
 
     for (long n = 1;; n++) {
         qg_err_clear(&err);
@@ -321,7 +292,7 @@ Suite *synth_check(void)
     Suite *s = suite_create("synth_check");
     TCase *t = tcase_create("synth");
 
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, setup, folder_end);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, a_tiny_model_reads_back);
     tcase_add_test(t, weights_are_those_of_the_seed);
