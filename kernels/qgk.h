@@ -62,11 +62,12 @@ typedef struct qgk_linear {
      */
     int in_place;
     /* Bytes of a packed segment of shape s; `pack` writes rows row0 .. of it from a canonical
-     * strip. */
+     * strip. Strips start at multiples of 64 rows and only the last is of another length, so that
+     * several threads may pack strips of one segment. */
     size_t (*packed_bytes)(qgk_shape s);
     void (*pack)(void *packed, qgk_shape s, const qgk_canon *rows, int row0);
-    /* out [rows][N] = x [rows][K] W^T + bias. out is float32 where f32_out (logits), else
-     * activations. */
+    /* out [rows][N] = x [rows][K] W^T + bias in the columns of w's segments. out is float32 where
+     * f32_out (logits), else activations. */
     void (*product)(qgk_ctx *ctx, void *out, const qgk_act *x, const qgk_weight *w, int rows,
                     int f32_out);
 } qgk_linear;

@@ -66,6 +66,16 @@ static inline float qgk_float_from_bf16(qgk_bf16 b)
     return qgk_float_from_bits((uint32_t)b << 16);
 }
 
+/* Rounds to nearest, ties to even; NaN stays quiet. */
+static inline qgk_bf16 qgk_bf16_from_float(float f)
+{
+    uint32_t bits = qgk_bits_from_float(f);
+
+    if ((bits & 0x7fffffffu) > 0x7f800000u)
+        return (qgk_bf16)(bits >> 16 | 0x40u);
+    return (qgk_bf16)((bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
+}
+
 /* Exact: every binary16 is a binary32. */
 static inline float qgk_float_from_half(qgk_half h)
 {
@@ -97,50 +107,133 @@ static inline qgk_half qgk_half_from_float(float f)
     return (qgk_half)(sign | ((magnitude - 0x38000000u + 0xfffu + (magnitude >> 13 & 1)) >> 13));
 }
 
-/* A linear's weight has N outputs and K inputs: y[N] = W[N][K] x[K]. */
+/* Element i of a tensor of F16, BF16 or F32 that may start at any byte. */
+static inline float qgk_float_at(const void *data, qgk_dtype d, size_t i)
+{
+    uint32_t bits = 0;
+    size_t width = d == QGK_F32 ? 4 : 2;
+
+    memcpy(&bits, (const char *)data + i * width, width);
+    return d == QGK_F32   ? qgk_float_from_bits(bits)
+           : d == QGK_F16 ? qgk_float_from_half((qgk_half)bits)
+                          : qgk_float_from_bf16((qgk_bf16)bits);
+}
+
+/* A linear's weight has N outputs and K inputs: y[N] = W[N][K] x[K]. `group` inputs share a scale
+ * (K: all of them) and divide K; a code has `bits`. Both are 0 where there are no codes (F16). */
 typedef struct qgk_shape {
-    int n, k;
+    int n, k, group, bits;
 } qgk_shape;
+
+/* Groups of a row. */
+static inline int qgk_groups(qgk_shape s)
+{
+    return s.group ? s.k / s.group : 0;
+}
 
 /* What the canonical form holds, and with it which product kernel runs. */
 typedef enum qgk_format {
-    QGK_FORMAT_F16, /* qgk_half [N][K] */
+    QGK_FORMAT_F16,   /* halves                                                                */
+    QGK_FORMAT_W8A8,  /* signed 8-bit codes, a scale a row; activations become 8 bit, per token */
+    QGK_FORMAT_W8A16, /* 8-bit codes with scale and zero point a group; float activations      */
+    QGK_FORMAT_W4A16, /* 4-bit codes, the same                                                 */
     QGK_N_FORMATS,
 } qgk_format;
 
-/* A strip of rows in canonical form, row-major; the caller owns the memory. */
+/* A strip of rows in canonical form, row-major; the caller owns the memory. A weight is
+ * scale * (code - zero). W8A16 and W4A16: column j holds input order[j] of the linear, so that the
+ * inputs of a group stand together; group g is columns g * group .. */
 typedef struct qgk_canon {
     qgk_format format;
-    int n_rows, k;
-    void *codes; /* F16: qgk_half [n_rows][k] */
+    int n_rows, k, group; /* group: 0 in F16, k in W8A8 */
+    /* F16: qgk_half [n_rows][k]; W8A8: int8_t [n_rows][k], -128 .. 127; W8A16, W4A16: uint8_t
+     * [n_rows][k], 0 .. 255 or 0 .. 15, one code a byte */
+    void *codes;
+    float *scales;  /* [n_rows][k / group], finite; not in F16     */
+    uint8_t *zeros; /* [n_rows][k / group]; W8A16 and W4A16 alone  */
 } qgk_canon;
 
+/* Bytes of a canonical code. */
+static inline size_t qgk_code_bytes(qgk_format f)
+{
+    return f == QGK_FORMAT_F16 ? sizeof(qgk_half) : 1;
+}
+
+/* What a folder declares of its quantized linears; zero for a plain folder. */
+typedef struct qgk_quant_config {
+    int bits;           /* of a weight's code: 4 or 8                                     */
+    int group_size;     /* inputs that share a scale; -1: all                             */
+    int symmetric;      /* zero points are the middle of the range                        */
+    int act_order;      /* groups are formed in the order of activations, see g_idx       */
+    int zeros_less_one; /* GPTQ v1: stored zero points are one less, word by word         */
+    int float_inputs;   /* INT8 weights: multiplied with float activations, not W8A8      */
+} qgk_quant_config;
+
 /* One tensor on disk that a method wants for a linear called "<name>.<suffix>". */
-typedef enum qgk_dim { QGK_DIM_NONE, QGK_DIM_N, QGK_DIM_K } qgk_dim;
+typedef enum qgk_dim {
+    QGK_DIM_NONE,
+    QGK_DIM_N,
+    QGK_DIM_K,
+    QGK_DIM_N_WORDS, /* N * bits / 32: codes packed along the outputs */
+    QGK_DIM_K_WORDS, /* K * bits / 32: codes packed along the inputs  */
+    QGK_DIM_GROUPS,  /* K / group                                     */
+    QGK_DIM_ONE,
+    QGK_DIM_TWO,
+} qgk_dim;
 typedef struct qgk_part {
     const char *suffix;
     unsigned dtypes; /* bit 1 << dtype for each that is accepted */
     qgk_dim shape[2];
+    int optional; /* may be absent */
 } qgk_part;
 enum { QGK_MAX_PARTS = 6 };
 
-/* The quantization that a folder declares, as far as methods look at it; all zero for a plain
- * folder. */
-typedef struct qgk_quant_config {
-    const char *method; /* "fp16" for a plain folder */
-} qgk_quant_config;
+/* What a dimension of a part is for a linear of this shape; 0 for QGK_DIM_NONE. */
+static inline int64_t qgk_dim_of(qgk_dim d, qgk_shape s)
+{
+    switch (d) {
+    case QGK_DIM_NONE:
+        return 0;
+    case QGK_DIM_N:
+        return s.n;
+    case QGK_DIM_K:
+        return s.k;
+    case QGK_DIM_N_WORDS:
+        return (int64_t)s.n * s.bits / 32;
+    case QGK_DIM_K_WORDS:
+        return (int64_t)s.k * s.bits / 32;
+    case QGK_DIM_GROUPS:
+        return qgk_groups(s);
+    case QGK_DIM_ONE:
+        return 1;
+    case QGK_DIM_TWO:
+        return 2;
+    }
+    return 0;
+}
+
+/* A linear as it lies on disk. */
+typedef struct qgk_stored {
+    const void *part[QGK_MAX_PARTS]; /* bits of method->parts[i], at any byte; NULL: absent */
+    qgk_dtype dtype[QGK_MAX_PARTS];
+    qgk_shape shape;
+    const qgk_quant_config *config;
+} qgk_stored;
 
 /* A weight as a tier multiplies it: one or more matrices that share their input ("fused" q, k, v or
- * gate, up), whose outputs stand side by side in one row of N = sum of n. Views only: the backend
- * owns the bytes. */
+ * gate, up), whose outputs stand side by side in one row of N columns. Views only: the backend owns
+ * the bytes. */
 enum { QGK_MAX_SEGMENTS = 3 };
 typedef struct qgk_segment {
-    int n;
-    const void *data; /* the tier's layout of this segment; F16 in place: the canonical rows */
+    int n;                /* outputs                                                       */
+    int at;               /* column of the first one                                       */
+    const void *data;     /* the tier's layout; F16 in place: the canonical rows           */
+    int group;            /* W8A16, W4A16: inputs that share a scale                       */
+    const int32_t *order; /* [K] in backend memory: column j multiplies input order[j]; NULL: j */
 } qgk_segment;
 typedef struct qgk_weight {
     qgk_format format;
-    int n, k, n_segments;
+    int n, k, n_segments; /* n: columns of an output row, of which the segments fill theirs */
     qgk_segment segment[QGK_MAX_SEGMENTS];
     const float *bias; /* [N] in backend memory, or NULL */
 } qgk_weight;

@@ -116,12 +116,13 @@ qgk_limits qg_transformer_limits(const qg_transformer *d)
 
 /* ---- the pass ---- */
 
-static void linear(qg_transformer *d, void *out, const qgk_act *x, const qgk_weight *w, int rows,
+static void linear(qg_transformer *d, void *out, const qgk_act *x, const qg_linear *l, int rows,
                    int f32_out)
 {
     qgk_ctx *ctx = &d->backend->ctx;
 
-    ctx->table->linear[w->format].product(ctx, out, x, w, rows, f32_out);
+    for (int i = 0; i < l->n_weights; i++)
+        ctx->table->linear[l->weight[i].format].product(ctx, out, x, &l->weight[i], rows, f32_out);
 }
 
 /* x's norm is in `normed`; leaves the block's output in `delta`. */

@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 
 #include "base/units.h"
+#include "checkpoint/quantization.h"
 #include "engine/engine_internal.h"
 
 #include <limits.h>
@@ -23,16 +24,6 @@ enum {
 
 /* ---- what the folder says ---- */
 
-static const char *list_methods(char *text, size_t size)
-{
-    size_t used = 0;
-
-    text[0] = '\0';
-    for (const qgk_method *const *m = qgk_methods(); *m && used < size; m++)
-        used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "", (*m)->name);
-    return text;
-}
-
 static const char *dtype_word(const qg_model_config *c)
 {
     return !c->has_dtype          ? "unquantized"
@@ -41,32 +32,44 @@ static const char *dtype_word(const qg_model_config *c)
                                   : "float16";
 }
 
-/* The method of the folder, which is also the one that the caller declared, if any. */
-static qg_status choose_method(qg_engine *e, const char *declared, qg_err *err)
+/* INT8 made from the plain weights while loading. */
+static qg_status choose_int8(qg_storage *out, const char *activations)
 {
-    const qg_quantization_config *q = &e->config.quantization;
-    const char *found = !q->present ? "fp16" : q->method ? q->method : "unnamed";
-    char list[128];
+    *out = (qg_storage){qgk_method_find("int8"),
+                        {.bits = 8,
+                         .group_size = -1,
+                         .symmetric = 1,
+                         .float_inputs = activations && strcmp(activations, "float") == 0}};
+    return QG_OK;
+}
 
-    if (declared && strcmp(declared, found) != 0) {
-        if (q->present)
+/* The method of the folder, which is also the one that the caller declared, if any. */
+static qg_status choose_storage(qg_engine *e, const qg_engine_options *o, qg_err *err)
+{
+    const char *declared = o->quantization, *source = e->config.quantization.source;
+    qg_storage *storage = &e->source.storage;
+    qg_quantization q;
+
+    QG_PASS(qg_quantization_read(&q, &e->config, e->checkpoint, err));
+    if (declared && strcmp(declared, "int8") == 0 && !q.declared && qgk_method_find("int8"))
+        return choose_int8(storage, o->activations);
+    *storage = (qg_storage){qgk_method_find(q.method), q.config};
+    if (!storage->method)
+        return qg_fail(err, QG_ENOSUP, "method '%s' is not built in", q.method);
+    if (declared && strcmp(declared, storage->method->runs_as) != 0) {
+        if (q.declared)
             return qg_fail(err, QG_EREFUSED,
                            "found a folder quantized by method '%s' (%s), declared '%s'; write "
                            "'quantization: %s'",
-                           found, q->source, declared, found);
-        return qg_fail(
-            err, QG_EREFUSED,
-            "found a plain %s folder, declared '%s'; write 'quantization: fp16' or leave "
-            "it out",
-            dtype_word(&e->config), declared);
+                           q.declared, source, declared, storage->method->runs_as);
+        return qg_fail(err, QG_EREFUSED,
+                       "found a plain %s folder, declared '%s'; write 'quantization: fp16' or "
+                       "leave it out",
+                       dtype_word(&e->config), declared);
     }
-    e->source.method = qgk_method_find(found);
-    if (!e->source.method)
-        return qg_fail(err, QG_ENOSUP, "quantization method '%s' (%s) is not supported, only: %s",
-                       found, q->source, list_methods(list, sizeof list));
-    const char *reason = e->source.method->accepts(&(qgk_quant_config){.method = found});
+    const char *reason = storage->method->accepts(&storage->config);
     if (reason)
-        return qg_fail(err, QG_ENOSUP, "method '%s' cannot run this folder: %s", found, reason);
+        return qg_fail(err, QG_ENOSUP, "'%s' (%s): %s", q.declared, source, reason);
     return QG_OK;
 }
 
@@ -88,8 +91,8 @@ static qg_status read_folder(qg_engine *e, qg_arena *arena, const char *folder,
     e->source.config = &e->config;
     e->source.family = qg_family_find(e->config.model_type);
     QG_PASS(qg_family_check(e->source.family, &e->config, err));
-    QG_PASS(choose_method(e, options->quantization, err));
     QG_PASS(qg_checkpoint_open(&e->checkpoint, arena, folder, err));
+    QG_PASS(choose_storage(e, options, err));
     e->source.checkpoint = e->checkpoint;
     e->folder = qg_arena_copy(arena, folder, strlen(folder) + 1);
     e->weights.layers = QG_NEW_N(arena, qg_layer, n_layers);
@@ -325,7 +328,7 @@ qg_engine_info qg_engine_describe(const qg_engine *e)
     return (qg_engine_info){
         .folder = e->folder,
         .family = e->source.family->name,
-        .method = e->source.method->name,
+        .method = e->source.storage.method->runs_as,
         .dtype = "float16",
         .device = e->backend->name,
         .tier = e->backend->table.tier,

@@ -18,7 +18,9 @@
 typedef struct qg_engine_options {
     const char *device; /* "cpu", "cuda", "auto"; NULL: "auto"                               */
     const char *tier;   /* highest kernel tier, "auto" or NULL: the best of this CPU         */
-    const char *quantization; /* method the caller declares; NULL: what the folder says */
+    const char *quantization; /* method the caller declares; NULL: what the folder says. "int8"
+                                 over a plain folder quantizes while loading */
+    const char *activations;  /* of that int8: "int8" (W8A8, per token) or NULL, "float" (W8A16) */
     const char *dtype; /* "float16", "auto" or NULL; others are refused by name             */
     int n_threads;     /* 0: all that this process may use                                  */
     int max_model_len; /* most tokens of a session; 0: the model's, at most 4096 on the CPU */

@@ -299,8 +299,8 @@ START_TEST(a_tier_packs_its_own_layout)
     b->table.linear[QGK_FORMAT_F16].packed_bytes = reversed_bytes;
     b->table.linear[QGK_FORMAT_F16].pack = reversed_pack;
     qg_weights w = {.layers = QG_NEW_N(arena, qg_layer, (size_t)config.n_layers)};
-    qg_weight_source source = {checkpoint, &config, qg_family_find("llama"),
-                               qgk_method_find("fp16")};
+    qg_weight_source source = {
+        checkpoint, &config, qg_family_find("llama"), {qgk_method_find("fp16"), {0}}};
 
     ck_assert_int_eq(qg_weights_layout(&w, &sums, &plan, &source, b, arena, &err), QG_OK);
     ck_assert_int_eq(b->alloc(&memory, b, plan.used, QG_PURPOSE_WEIGHTS, &err), QG_OK);
@@ -308,15 +308,15 @@ START_TEST(a_tier_packs_its_own_layout)
     ck_assert_int_eq(qg_weights_layout(&w, &sums, &slab, &source, b, arena, &err), QG_OK);
     ck_assert_uint_eq(slab.used, plan.used);
     ck_assert_uint_eq(sums.mapped_bytes, 2 * 9001 * 72); /* embedding rows are read as they are */
-    assert_reversed(&w.head.segment[0], w.embed, 72);
+    assert_reversed(&w.head.weight[0].segment[0], w.embed, 72);
     const char *names[] = {"q", "k", "v"};
     for (int i = 0; i < 3; i++) {
         const char *name =
             qg_arena_format(arena, "model.layers.1.self_attn.%s_proj.weight", names[i]);
-        assert_reversed(&w.layers[1].qkv.segment[i], qg_checkpoint_find(checkpoint, name)->data,
-                        72);
+        assert_reversed(&w.layers[1].qkv.weight[0].segment[i],
+                        qg_checkpoint_find(checkpoint, name)->data, 72);
     }
-    ck_assert_int_eq(w.layers[1].qkv.n, 72 + 24 + 24);
+    ck_assert_int_eq(w.layers[1].qkv.weight[0].n, 72 + 24 + 24);
 }
 END_TEST
 

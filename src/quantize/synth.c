@@ -2,7 +2,7 @@
  *
  * The options become the text of a config.json, which checkpoint/config parses and checks like any
  * other; tensors are listed from the result, so shapes, bounds and file cannot disagree. Weights
- * stream through one chunk: integer noise, scaled to float32, encoded by the fp16 method.
+ * stream through one chunk: integer noise, scaled to float32, rounded to the dtype.
  * Invariant: a weight depends on the seed, its tensor's place in the list and its own index alone,
  * in integer arithmetic, so neither shards nor chunks nor the C library change a bit.
  */
@@ -13,7 +13,6 @@
 #include "base/random.h"
 #include "checkpoint/config.h"
 #include "checkpoint/safetensors.h"
-#include "kernels/linear/linear.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -231,10 +230,21 @@ typedef struct chunk {
     unsigned char bits[CHUNK * sizeof(float)];
 } chunk;
 
+static void store(unsigned char *to, qgk_dtype dtype, const float *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        qgk_half h = qgk_half_from_float(values[i]);
+        qgk_bf16 b = qgk_bf16_from_float(values[i]);
+        if (dtype == QGK_F32)
+            memcpy(to + 4 * i, &values[i], sizeof *values);
+        else
+            memcpy(to + 2 * i, dtype == QGK_F16 ? &h : &b, sizeof h);
+    }
+}
+
 static qg_status write_tensor(qg_safetensors_writer *w, const tensor *t, uint64_t stream,
                               chunk *buffer, qg_err *err)
 {
-    const qgk_method *method = qgk_method_find("fp16");
     size_t width = qgk_dtype_bytes(t->spec.dtype), n_bytes;
     float deviation = (float)t->deviation;
 
@@ -243,8 +253,7 @@ static qg_status write_tensor(qg_safetensors_writer *w, const tensor *t, uint64_
         size_t n = total - at < CHUNK ? total - at : CHUNK;
         for (size_t i = 0; i < n; i++)
             buffer->values[i] = t->ones ? 1 : noise(stream, at + i) * deviation;
-        method->encode((void *const[]){buffer->bits}, &t->spec.dtype, buffer->values,
-                       (qgk_shape){1, (int)n});
+        store(buffer->bits, t->spec.dtype, buffer->values, n);
         QG_PASS(qg_safetensors_write_data(w, buffer->bits, n * width, err));
         at += n;
     }

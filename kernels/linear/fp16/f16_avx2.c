@@ -163,11 +163,12 @@ static void product(qgk_ctx *ctx, void *out, const qgk_act *x, const qgk_weight 
     assert((size_t)ctx->n_threads * LANES * sizeof(float) <= ctx->scratch_bytes);
 #pragma omp parallel num_threads(ctx->n_threads)
     {
-        int me = omp_get_thread_num(), n_threads = omp_get_num_threads(), before = 0;
+        int me = omp_get_thread_num(), n_threads = omp_get_num_threads();
         for (int s = 0; s < w->n_segments; s++) {
+            int at = w->segment[s].at;
             columns c = {w->segment[s].data,
-                         (float *)out + before,
-                         w->bias ? w->bias + before : NULL,
+                         (float *)out + at,
+                         w->bias ? w->bias + at : NULL,
                          w->segment[s].n,
                          w->k,
                          (size_t)w->n};
@@ -176,7 +177,6 @@ static void product(qgk_ctx *ctx, void *out, const qgk_act *x, const qgk_weight 
             int n1 = (int)((int64_t)n_tiles * (me + 1) / n_threads) * TILE_N;
             multiply_columns(&c, rows, n0, n1, (const float *)x,
                              (float *)ctx->scratch + (size_t)me * LANES);
-            before += c.n;
         }
     }
 }

@@ -38,9 +38,11 @@ static const void *prepare(const qgk_half *rows, qgk_shape s)
         return rows;
     void *packed = kc_output(l->packed_bytes(s));
     for (int row = 0, n; row < s.n; row += n) {
-        n = s.n - row < 32 ? s.n - row : 32;
-        qgk_canon strip = {QGK_FORMAT_F16, n, s.k,
-                           (void *)(uintptr_t)(rows + (size_t)row * (size_t)s.k)};
+        n = s.n - row < 64 ? s.n - row : 64;
+        qgk_canon strip = {.format = QGK_FORMAT_F16,
+                           .n_rows = n,
+                           .k = s.k,
+                           .codes = (void *)(uintptr_t)(rows + (size_t)row * (size_t)s.k)};
         l->pack(packed, s, &strip, row);
     }
     return packed;
@@ -84,12 +86,13 @@ static void prove(const shape *s, kc_content content, const char *what, int last
         kc_fill(bias, (size_t)n, content);
     }
     for (int i = 0; i < QGK_MAX_SEGMENTS && s->n[i]; i++) {
-        qgk_shape part = {s->n[i], s->k};
+        qgk_shape part = {.n = s->n[i], .k = s->k};
         size_t size = (size_t)part.n * (size_t)part.k;
         /* a tensor in a file may start at any even byte */
         qgk_half *w = (qgk_half *)kc_input((size + 1) * sizeof *w) + (s->k % 2);
         kc_fill_half(w, size, content);
-        a.w.segment[a.w.n_segments++] = (qgk_segment){part.n, prepare(w, part)};
+        a.w.segment[a.w.n_segments++] =
+            (qgk_segment){.n = part.n, .at = before, .data = prepare(w, part)};
 #pragma omp parallel for
         for (int j = 0; j < part.n; j++)
             column(truth, bound, &a, w + (size_t)j * (size_t)s->k, before + j, s->rows);

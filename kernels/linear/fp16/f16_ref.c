@@ -31,8 +31,9 @@ static void product(qgk_ctx *ctx, void *out, const qgk_act *x, const qgk_weight 
     (void)f32_out;
     assert(w->format == QGK_FORMAT_F16 && rows >= 0 && w->k > 0);
     assert((size_t)ctx->n_threads * slab_bytes <= ctx->scratch_bytes);
-    for (int s = 0, n0 = 0; s < w->n_segments; n0 += w->segment[s++].n) {
+    for (int s = 0; s < w->n_segments; s++) {
         const qgk_half *weight = w->segment[s].data;
+        int n0 = w->segment[s].at;
 #pragma omp parallel for num_threads(ctx->n_threads) schedule(static)
         for (int n = 0; n < w->segment[s].n; n++) {
             double *wide = (double *)(void *)((char *)ctx->scratch +

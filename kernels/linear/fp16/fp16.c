@@ -11,52 +11,43 @@
 #include <stddef.h>
 
 static const qgk_part parts[] = {
-    {"weight", 1u << QGK_F16 | 1u << QGK_BF16 | 1u << QGK_F32, {QGK_DIM_N, QGK_DIM_K}},
-    {NULL, 0, {QGK_DIM_NONE, QGK_DIM_NONE}},
+    {"weight", 1u << QGK_F16 | 1u << QGK_BF16 | 1u << QGK_F32, {QGK_DIM_N, QGK_DIM_K}, 0},
+    {NULL, 0, {QGK_DIM_NONE, QGK_DIM_NONE}, 0},
 };
+
+static qgk_format format(const qgk_quant_config *config)
+{
+    (void)config;
+    return QGK_FORMAT_F16;
+}
 
 static const char *accepts(const qgk_quant_config *config)
 {
-    return !config->method || strcmp(config->method, "fp16") == 0
-               ? NULL
-               : "the folder declares a quantization";
+    return config->bits == 0 ? NULL : "the folder declares a quantization";
 }
 
-static int in_place(const qgk_dtype *dtype)
+static int in_place(const qgk_stored *w)
 {
-    return dtype[0] == QGK_F16;
-}
-
-static float read_wide(const char *at, qgk_dtype dtype)
-{
-    uint32_t bits = 0;
-
-    if (dtype == QGK_F32) {
-        memcpy(&bits, at, 4);
-        return qgk_float_from_bits(bits);
-    }
-    qgk_bf16 b;
-    memcpy(&b, at, sizeof b);
-    return qgk_float_from_bf16(b);
+    return w->dtype[0] == QGK_F16;
 }
 
 /* part[0] [N][K], rows->codes [n_rows][K] */
-static size_t unpack(qgk_canon *rows, const void *const part[], const qgk_dtype dtype[],
-                     qgk_shape s, int row0)
+static size_t unpack(qgk_canon *rows, const qgk_stored *w, const int32_t *order, int row0)
 {
+    qgk_shape s = w->shape;
     size_t count = (size_t)rows->n_rows * (size_t)s.k, n_overflows = 0;
-    size_t width = qgk_dtype_bytes(dtype[0]);
-    const char *from = (const char *)part[0] + (size_t)row0 * (size_t)s.k * width;
+    size_t from = (size_t)row0 * (size_t)s.k;
     qgk_half *to = rows->codes;
 
+    (void)order;
     assert(rows->format == QGK_FORMAT_F16 && rows->k == s.k);
     assert(row0 >= 0 && rows->n_rows >= 0 && row0 + rows->n_rows <= s.n);
-    if (dtype[0] == QGK_F16) {
-        memcpy(to, from, count * sizeof *to);
+    if (w->dtype[0] == QGK_F16) {
+        memcpy(to, (const char *)w->part[0] + from * sizeof *to, count * sizeof *to);
         return 0;
     }
     for (size_t i = 0; i < count; i++) {
-        float f = read_wide(from + i * width, dtype[0]);
+        float f = qgk_float_at(w->part[0], w->dtype[0], from + i);
         to[i] = qgk_half_from_float(f);
         n_overflows += isfinite(f) && (to[i] & 0x7fffu) == 0x7c00u;
     }
@@ -82,54 +73,48 @@ static float value_of_bits(uint32_t bits, int exponent_bits, int mantissa_bits)
 }
 
 /* row [K] of part[0] [N][K]: bytes read one by one, little-endian */
-static void oracle(float *row, const void *const part[], const qgk_dtype dtype[], qgk_shape s,
-                   int n)
+static void oracle(float *row, const qgk_stored *w, int n)
 {
-    int width = dtype[0] == QGK_F32 ? 4 : 2;
+    int width = w->dtype[0] == QGK_F32 ? 4 : 2, k = w->shape.k;
     const unsigned char *from =
-        (const unsigned char *)part[0] + (size_t)n * (size_t)s.k * (size_t)width;
+        (const unsigned char *)w->part[0] + (size_t)n * (size_t)k * (size_t)width;
 
-    for (int i = 0; i < s.k; i++) {
+    for (int i = 0; i < k; i++) {
         uint32_t bits = 0;
         for (int b = 0; b < width; b++)
             bits |= (uint32_t)*from++ << 8 * b;
-        row[i] = dtype[0] == QGK_F32   ? value_of_bits(bits, 8, 23)
-                 : dtype[0] == QGK_F16 ? value_of_bits(bits, 5, 10)
-                                       : value_of_bits(bits, 8, 7);
+        row[i] = w->dtype[0] == QGK_F32   ? value_of_bits(bits, 8, 23)
+                 : w->dtype[0] == QGK_F16 ? value_of_bits(bits, 5, 10)
+                                          : value_of_bits(bits, 8, 7);
     }
 }
 
-/* Rounds to nearest, ties to even; NaN stays quiet. */
-static qgk_bf16 bf16_from_float(float f)
-{
-    uint32_t bits = qgk_bits_from_float(f);
-
-    if (isnan(f))
-        return (qgk_bf16)(bits >> 16 | 0x40u);
-    return (qgk_bf16)((bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
-}
-
-/* w [N][K] to part[0] [N][K] */
-static void encode(void *const part[], const qgk_dtype dtype[], const float *w, qgk_shape s)
+/* rows->codes [N][K] to part[0] [N][K] of dtype[0] */
+static void encode(void *const part[], const qgk_dtype dtype[], const qgk_canon *rows,
+                   const int32_t *order, qgk_shape s, const qgk_quant_config *config)
 {
     size_t count = (size_t)s.n * (size_t)s.k;
+    const qgk_half *from = rows->codes;
     char *to = part[0];
 
-    if (dtype[0] == QGK_F32) {
-        memcpy(to, w, count * sizeof *w);
-        return;
-    }
+    (void)order, (void)config;
     for (size_t i = 0; i < count; i++) {
-        uint16_t bits = dtype[0] == QGK_F16 ? qgk_half_from_float(w[i]) : bf16_from_float(w[i]);
-        memcpy(to + 2 * i, &bits, sizeof bits);
+        float f = qgk_float_from_half(from[i]);
+        qgk_bf16 b = qgk_bf16_from_float(f);
+        if (dtype[0] == QGK_F32)
+            memcpy(to + 4 * i, &f, sizeof f);
+        else
+            memcpy(to + 2 * i, dtype[0] == QGK_F16 ? &from[i] : &b, sizeof b);
     }
 }
 
 extern const qgk_method qgk_method_fp16;
 const qgk_method qgk_method_fp16 = {
     .name = "fp16",
+    .runs_as = "fp16",
     .parts = parts,
-    .format = QGK_FORMAT_F16,
+    .marker = -1,
+    .format = format,
     .accepts = accepts,
     .in_place = in_place,
     .unpack = unpack,

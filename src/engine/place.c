@@ -1,0 +1,508 @@
+/* Placing weights, see place.h: find the parts, hold them to their shapes, unpack, pack.
+ *
+ * Invariant: both walks take the same pieces in the same order, because they are the same code;
+ * what they differ in is whether the slab has a base.
+ */
+#include "engine/place.h"
+
+#include <omp.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { NAME_MAX_BYTES = 256, STRIP_BYTES = 1 << 18, STRIP_ROWS = 64 };
+
+static bool is_planning(const qg_placer *p)
+{
+    return !p->slab->base;
+}
+
+/* ---- tensors by name ---- */
+
+static void dtype_list(char *text, size_t size, unsigned dtypes)
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (int d = 0; dtypes >> d; d++)
+        if (dtypes >> d & 1 && used < size)
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "",
+                                     qgk_dtype_name((qgk_dtype)d));
+}
+
+static const qg_tensor *find_part(const qg_placer *p, const char *name, const char *suffix)
+{
+    char full[NAME_MAX_BYTES];
+
+    snprintf(full, sizeof full, "%s.%s", name, suffix);
+    return qg_checkpoint_find(p->checkpoint, full);
+}
+
+/* What lies there instead tells of a folder that is not what it says. */
+static qg_status fail_missing(const qg_placer *p, const char *name, const char *suffix, qg_err *err)
+{
+    static const char *const markers[] = {"qweight", "weight_packed", "SCB", "weight"};
+
+    for (size_t i = 0; i < sizeof markers / sizeof *markers; i++) {
+        const qg_tensor *other = find_part(p, name, markers[i]);
+        if (other && strcmp(p->storage->method->name, "fp16") == 0)
+            return qg_fail(err, QG_EFORMAT,
+                           "tensor '%s.%s' is missing, but '%s' is there: the folder is quantized, "
+                           "yet declares no quantization_config",
+                           name, suffix, other->name);
+        if (other && strcmp(markers[i], suffix) != 0)
+            return qg_fail(err, QG_EFORMAT, "tensor '%s.%s' is missing, but '%s' is there", name,
+                           suffix, other->name);
+    }
+    return qg_fail(err, QG_EFORMAT, "tensor '%s.%s' is missing", name, suffix);
+}
+
+/* The tensor NAME.SUFFIX, held to the dtypes and the shape of n_dims dimensions. */
+static qg_status find_tensor(qg_placer *p, const qg_tensor **out, const char *name,
+                             const char *suffix, unsigned dtypes, int n_dims, const int64_t *shape,
+                             qg_err *err)
+{
+    char found[64], expected[64];
+    qg_tensor want = {.n_dims = n_dims};
+    const qg_tensor *t = find_part(p, name, suffix);
+
+    if (!t)
+        return fail_missing(p, name, suffix, err);
+    bool same = t->n_dims == n_dims;
+    for (int i = 0; i < n_dims; i++) {
+        want.shape[i] = shape[i];
+        same = same && t->shape[i] == shape[i];
+    }
+    if (!same)
+        return qg_fail(err, QG_EFORMAT, "tensor '%s' has shape %s, config.json makes it %s",
+                       t->name, qg_tensor_shape_text(t, found, sizeof found),
+                       qg_tensor_shape_text(&want, expected, sizeof expected));
+    if (!(dtypes >> t->dtype & 1)) {
+        dtype_list(expected, sizeof expected, dtypes);
+        return qg_fail(err, QG_EFORMAT, "tensor '%s' is %s, expected one of %s", t->name,
+                       qgk_dtype_name(t->dtype), expected);
+    }
+    p->seen[p->n_seen++] = t;
+    *out = t;
+    return QG_OK;
+}
+
+/* ---- a linear as it is stored ---- */
+
+typedef struct stored {
+    const char *name;
+    const qgk_method *method;
+    const qg_tensor *tensor[QGK_MAX_PARTS];
+    qgk_stored bits;
+    const int32_t *order; /* scratch; NULL: as the inputs are */
+} stored;
+
+/* The folder's method where its marker is there or where it needs none, else the plain one. */
+static const qgk_method *method_of(const qg_placer *p, const char *name, bool quantized)
+{
+    const qgk_method *m = p->storage->method;
+
+    if (quantized && (m->marker < 0 || find_part(p, name, m->parts[m->marker].suffix)))
+        return m;
+    return qgk_method_find("fp16");
+}
+
+static qg_status set_shape(stored *s, int n, int k, const qgk_quant_config *c, qg_err *err)
+{
+    int group = c->group_size < 0 ? k : c->group_size;
+
+    s->bits.shape = (qgk_shape){.n = n, .k = k};
+    s->bits.config = c;
+    if (s->method->format(c) == QGK_FORMAT_F16)
+        return QG_OK;
+    s->bits.shape.bits = c->bits;
+    s->bits.shape.group = group;
+    if (group < 1 || k % group != 0) {
+        char fits[64] = "";
+        static const int usual[] = {256, 128, 96, 64, 32, 16};
+        for (size_t i = 0, used = 0; i < sizeof usual / sizeof *usual && used < sizeof fits; i++)
+            if (k % usual[i] == 0)
+                used += (size_t)snprintf(fits + used, sizeof fits - used, "%s%d", used ? ", " : "",
+                                         usual[i]);
+        return qg_fail(err, QG_EFORMAT,
+                       "'%s' has %d inputs, which groups of %d do not divide; of the usual sizes "
+                       "%s%s would",
+                       s->name, k, group, fits[0] ? fits : "none", fits[0] ? "" : ", -1");
+    }
+    for (const qgk_part *part = s->method->parts; part->suffix; part++)
+        for (int d = 0; d < 2; d++)
+            if ((part->shape[d] == QGK_DIM_K_WORDS && (int64_t)k * c->bits % 32 != 0) ||
+                (part->shape[d] == QGK_DIM_N_WORDS && (int64_t)n * c->bits % 32 != 0))
+                return qg_fail(err, QG_EFORMAT,
+                               "'%s' is [%d, %d]: %d codes of %d bit do not fill words of 32 bit",
+                               s->name, n, k, part->shape[d] == QGK_DIM_K_WORDS ? k : n, c->bits);
+    return QG_OK;
+}
+
+/* The parts of NAME as its method lists them, checked, with the order of its groups. */
+static qg_status find_stored(qg_placer *p, stored *s, const char *name, int n, int k,
+                             bool quantized, qg_err *err)
+{
+    static const qgk_quant_config plain = {0};
+    qgk_fault fault;
+
+    *s = (stored){.name = name, .method = method_of(p, name, quantized)};
+    QG_PASS(
+        set_shape(s, n, k, s->method == p->storage->method ? &p->storage->config : &plain, err));
+    const qgk_part *parts = s->method->parts;
+    for (int i = 0; parts[i].suffix; i++) {
+        int64_t shape[2];
+        int n_dims = 0;
+        if (parts[i].optional && !find_part(p, name, parts[i].suffix))
+            continue;
+        for (int d = 0; d < 2 && parts[i].shape[d] != QGK_DIM_NONE; d++)
+            shape[n_dims++] = qgk_dim_of(parts[i].shape[d], s->bits.shape);
+        QG_PASS(find_tensor(p, &s->tensor[i], name, parts[i].suffix, parts[i].dtypes, n_dims, shape,
+                            err));
+        s->bits.part[i] = s->tensor[i]->data;
+        s->bits.dtype[i] = s->tensor[i]->dtype;
+    }
+    p->sums.n_params += (int64_t)n * k;
+    if (is_planning(p) && s->method->check && !s->method->check(&fault, &s->bits))
+        return qg_fail(err, QG_EFORMAT, "tensor '%s' %s; %s", s->tensor[fault.part]->name,
+                       fault.what, fault.fix);
+    return QG_OK;
+}
+
+static qg_status find_order(qg_placer *p, stored *s, qg_err *err)
+{
+    int32_t *order;
+
+    if (!s->method->order)
+        return QG_OK;
+    order = QG_NEW_N(p->arena, int32_t, (size_t)s->bits.shape.k);
+    QG_NEED(order, err);
+    if (s->method->order(order, &s->bits))
+        s->order = order;
+    return QG_OK;
+}
+
+/* ---- numbers ---- */
+
+static size_t count_not_finite(const qgk_half *h, size_t n)
+{
+    int16_t largest = 0; /* exponent bits: the quick look that is nearly always enough */
+    size_t bad = 0;
+
+#pragma omp simd reduction(max : largest)
+    for (size_t i = 0; i < n; i++) {
+        int16_t exponent = (int16_t)(h[i] & 0x7c00);
+        largest = exponent > largest ? exponent : largest;
+    }
+    for (size_t i = 0; largest == 0x7c00 && i < n; i++)
+        bad += (h[i] & 0x7c00u) == 0x7c00u;
+    return bad;
+}
+
+static size_t count_not_finite_rows(const qg_placer *p, const qgk_half *h, qgk_shape s)
+{
+    size_t bad = 0;
+
+#pragma omp parallel for num_threads(p->backend->ctx.n_threads) reduction(+ : bad)
+    for (int row = 0; row < s.n; row++)
+        bad += count_not_finite(h + (size_t)row * (size_t)s.k, (size_t)s.k);
+    return bad;
+}
+
+/* What went wrong with the numbers of a tensor. Halves that overflowed are infinite now: they count
+ * as not finite too. */
+static qg_status check_numbers(const qg_tensor *t, size_t n_overflows, size_t n_not_finite,
+                               qg_err *err)
+{
+    if (n_overflows)
+        return qg_fail(err, QG_ENONFINITE,
+                       "tensor '%s': %zu values exceed 65504, the largest of float16", t->name,
+                       n_overflows);
+    if (n_not_finite)
+        return qg_fail(err, QG_ENONFINITE, "tensor '%s' holds %zu infinite or NaN values", t->name,
+                       n_not_finite);
+    return QG_OK;
+}
+
+/* ---- unpacking ---- */
+
+/* Canonical room of one strip for one thread. */
+typedef struct strip {
+    qgk_canon rows;
+    int max_rows;
+} strip;
+
+static int strip_rows(qgk_format f, int k)
+{
+    return (int)((size_t)STRIP_BYTES / (qgk_code_bytes(f) * (size_t)k)) / STRIP_ROWS * STRIP_ROWS +
+           STRIP_ROWS;
+}
+
+static qg_status strip_make(strip *s, qg_arena *arena, qgk_format f, qgk_shape shape, qg_err *err)
+{
+    int n = strip_rows(f, shape.k), groups = f == QGK_FORMAT_F16 ? 0 : qgk_groups(shape);
+
+    *s = (strip){.max_rows = n, .rows = {.format = f, .k = shape.k, .group = shape.group}};
+    s->rows.codes = qg_arena_array(arena, (size_t)n, qgk_code_bytes(f) * (size_t)shape.k);
+    s->rows.scales = QG_NEW_N(arena, float, (size_t)n *(size_t)groups + 1);
+    s->rows.zeros = QG_NEW_N(arena, uint8_t, (size_t)n * (size_t)groups + 1);
+    QG_NEED(s->rows.codes && s->rows.scales && s->rows.zeros, err);
+    return QG_OK;
+}
+
+/* Every strip of a linear to the tier's form at `to`, a thread a strip. */
+static qg_status unpack_and_pack(qg_placer *p, void *to, const stored *s, qg_err *err)
+{
+    qgk_format format = s->method->format(s->bits.config);
+    const qgk_linear *linear = &p->backend->table.linear[format];
+    qg_arena_mark mark = qg_arena_here(p->arena);
+    qgk_shape shape = s->bits.shape;
+    int n_threads = p->backend->ctx.n_threads;
+    strip *strips = QG_NEW_N(p->arena, strip, (size_t)n_threads);
+    size_t n_bad = 0, n_not_finite = 0;
+
+    QG_NEED(strips, err);
+    for (int i = 0; i < n_threads; i++)
+        QG_PASS(strip_make(&strips[i], p->arena, format, shape, err));
+    int step = strips[0].max_rows;
+#pragma omp parallel for num_threads(n_threads) reduction(+ : n_bad, n_not_finite)
+    for (int row0 = 0; row0 < shape.n; row0 += step) {
+        qgk_canon rows = strips[omp_get_thread_num()].rows;
+        rows.n_rows = shape.n - row0 < step ? shape.n - row0 : step;
+        n_bad += s->method->unpack(&rows, &s->bits, s->order, row0);
+        if (format == QGK_FORMAT_F16)
+            n_not_finite += count_not_finite(rows.codes, (size_t)rows.n_rows * (size_t)shape.k);
+        linear->pack(to, shape, &rows, row0);
+    }
+    qg_arena_rewind(p->arena, mark);
+    if (format == QGK_FORMAT_F16)
+        return check_numbers(s->tensor[0], n_bad, n_not_finite, err);
+    return check_numbers(s->tensor[0], 0, n_bad, err);
+}
+
+/* Canonical halves straight to `to`, whole. */
+static qg_status unpack_halves(qg_placer *p, void *to, const stored *s, qg_err *err)
+{
+    qgk_shape shape = s->bits.shape;
+    int step = strip_rows(QGK_FORMAT_F16, shape.k);
+    size_t n_overflows = 0, n_not_finite = 0;
+
+#pragma omp parallel for num_threads(p->backend->ctx.n_threads) \
+    reduction(+ : n_overflows, n_not_finite)
+    for (int row0 = 0; row0 < shape.n; row0 += step) {
+        int n_rows = shape.n - row0 < step ? shape.n - row0 : step;
+        qgk_half *codes = (qgk_half *)to + (size_t)row0 * (size_t)shape.k;
+        qgk_canon rows = {QGK_FORMAT_F16, n_rows, shape.k, 0, codes, NULL, NULL};
+        n_overflows += s->method->unpack(&rows, &s->bits, NULL, row0);
+        n_not_finite += count_not_finite(codes, (size_t)n_rows * (size_t)shape.k);
+    }
+    return check_numbers(s->tensor[0], n_overflows, n_not_finite, err);
+}
+
+/* ---- matrices ---- */
+
+static bool usable_in_place(const qg_placer *p, const stored *s)
+{
+    return p->backend->reads_host_memory && s->method->in_place && s->method->in_place(&s->bits) &&
+           s->tensor[0]->aligned;
+}
+
+static qg_status place_halves(qg_placer *p, const void **out, const stored *s, qg_err *err)
+{
+    qgk_shape shape = s->bits.shape;
+
+    if (usable_in_place(p, s)) {
+        *out = s->bits.part[0];
+        p->sums.mapped_bytes += s->tensor[0]->n_bytes;
+        if (is_planning(p))
+            return QG_OK;
+        return check_numbers(s->tensor[0], 0, count_not_finite_rows(p, *out, shape), err);
+    }
+    void *to = qg_slab_take(p->slab, (size_t)shape.n * (size_t)shape.k, sizeof(qgk_half));
+    *out = to;
+    return is_planning(p) ? QG_OK : unpack_halves(p, to, s, err);
+}
+
+static qg_status place_packed(qg_placer *p, const void **out, const stored *s, qg_err *err)
+{
+    qgk_format format = s->method->format(s->bits.config);
+    const qgk_linear *linear = &p->backend->table.linear[format];
+
+    if (format == QGK_FORMAT_F16 && linear->in_place)
+        return place_halves(p, out, s, err);
+    void *to = qg_slab_take(p->slab, linear->packed_bytes(s->bits.shape), 1);
+    *out = to;
+    return is_planning(p) ? QG_OK : unpack_and_pack(p, to, s, err);
+}
+
+/* The order in backend memory, shared with the segment before where it is the same. */
+static const int32_t *place_order(qg_placer *p, const stored *s, const stored *before,
+                                  const qgk_segment *segment_before)
+{
+    size_t k = (size_t)s->bits.shape.k;
+
+    if (!s->order)
+        return NULL;
+    if (before && before->order && memcmp(before->order, s->order, k * sizeof *s->order) == 0)
+        return segment_before->order;
+    int32_t *to = qg_slab_take(p->slab, k, sizeof *to);
+    if (to)
+        memcpy(to, s->order, k * sizeof *to);
+    return to;
+}
+
+/* The weight of the format, begun where there is none yet. */
+static qgk_weight *weight_of(qg_linear *l, qgk_format format, int n, int k)
+{
+    for (int i = 0; i < l->n_weights; i++)
+        if (l->weight[i].format == format)
+            return &l->weight[i];
+    l->weight[l->n_weights] = (qgk_weight){.format = format, .n = n, .k = k};
+    return &l->weight[l->n_weights++];
+}
+
+/* ---- vectors ---- */
+
+static qg_status read_vector(qg_placer *p, float *to, const char *name, const char *suffix, int n,
+                             qg_err *err)
+{
+    const qg_tensor *t;
+    size_t n_not_finite = 0;
+
+    QG_PASS(find_tensor(p, &t, name, suffix, 1u << QGK_F16 | 1u << QGK_BF16 | 1u << QGK_F32, 1,
+                        (const int64_t[]){n}, err));
+    p->sums.n_params += n;
+    for (int i = 0; to && i < n; i++) {
+        to[i] = qgk_float_at(t->data, t->dtype, (size_t)i);
+        n_not_finite += (qgk_bits_from_float(to[i]) & 0x7f800000u) == 0x7f800000u;
+    }
+    return check_numbers(t, 0, n_not_finite, err);
+}
+
+qg_status qg_place_vector(qg_placer *p, const float **out, const char *name, const char *suffix,
+                          int n, qg_err *err)
+{
+    float *to = qg_slab_take(p->slab, (size_t)n, sizeof *to);
+
+    *out = to;
+    return read_vector(p, to, name, suffix, n, err);
+}
+
+static bool has_bias(const qg_placer *p, const qg_linear_name *linear, bool quantized)
+{
+    return linear->bias || (method_of(p, linear->name, quantized)->marker >= 0 &&
+                            find_part(p, linear->name, "bias"));
+}
+
+/* Biases of all columns, 0 where a linear has none. */
+static qg_status place_bias(qg_placer *p, const float **out, const qg_linear_name *linears,
+                            int n_linears, int n, bool quantized, qg_err *err)
+{
+    float *to = qg_slab_take(p->slab, (size_t)n, sizeof *to);
+
+    *out = to;
+    for (int i = 0, at = 0; i < n_linears; at += linears[i++].n) {
+        if (has_bias(p, &linears[i], quantized))
+            QG_PASS(
+                read_vector(p, to ? to + at : NULL, linears[i].name, "bias", linears[i].n, err));
+        else if (to)
+            memset(to + at, 0, (size_t)linears[i].n * sizeof *to);
+    }
+    return QG_OK;
+}
+
+/* ---- the door ---- */
+
+static qg_status place_segments(qg_placer *p, qg_linear *out, const qg_linear_name *linears, int n,
+                                int n_columns, int k, bool quantized, qg_err *err)
+{
+    stored s[QGK_MAX_SEGMENTS];
+    const qgk_segment *segment_before = NULL;
+    int at = 0;
+
+    for (int i = 0; i < n; at += linears[i++].n) {
+        QG_PASS(find_stored(p, &s[i], linears[i].name, linears[i].n, k, quantized, err));
+        QG_PASS(find_order(p, &s[i], err));
+        qgk_weight *w = weight_of(out, s[i].method->format(s[i].bits.config), n_columns, k);
+        qgk_segment *segment = &w->segment[w->n_segments++];
+        *segment = (qgk_segment){.n = linears[i].n, .at = at, .group = s[i].bits.shape.group};
+        segment->order = place_order(p, &s[i], i ? &s[i - 1] : NULL, segment_before);
+        segment_before = segment;
+        QG_PASS(place_packed(p, &segment->data, &s[i], err));
+    }
+    return QG_OK;
+}
+
+qg_status qg_place_linear(qg_placer *p, qg_linear *out, const qg_linear_name *linears, int n, int k,
+                          bool quantized, qg_err *err)
+{
+    qg_arena_mark mark = qg_arena_here(p->arena);
+    const float *bias = NULL;
+    bool wants_bias = false;
+    int n_columns = 0;
+
+    *out = (qg_linear){0};
+    for (int i = 0; i < n; i++) {
+        n_columns += linears[i].n;
+        wants_bias = wants_bias || has_bias(p, &linears[i], quantized);
+    }
+    QG_PASS(place_segments(p, out, linears, n, n_columns, k, quantized, err));
+    qg_arena_rewind(p->arena, mark);
+    if (wants_bias)
+        QG_PASS(place_bias(p, &bias, linears, n, n_columns, quantized, err));
+    for (int i = 0; i < out->n_weights; i++)
+        out->weight[i].bias = bias;
+    return QG_OK;
+}
+
+qg_status qg_place_halves(qg_placer *p, const qgk_half **out, const qg_tensor **tensor,
+                          const char *name, int n, int k, qg_err *err)
+{
+    stored s;
+    const void *halves;
+
+    QG_PASS(find_stored(p, &s, name, n, k, false, err));
+    QG_PASS(place_halves(p, &halves, &s, err));
+    *out = halves;
+    if (tensor)
+        *tensor = s.tensor[0];
+    return QG_OK;
+}
+
+qg_status qg_place_tied(qg_placer *p, qg_linear *out, const qgk_half *halves, const char *name,
+                        int n, int k, qg_err *err)
+{
+    qg_weight_sums sums = p->sums; /* the embedding has been counted */
+    size_t n_seen = p->n_seen;
+    stored s;
+
+    *out = (qg_linear){.n_weights = 1};
+    out->weight[0] = (qgk_weight){.format = QGK_FORMAT_F16,
+                                  .n = n,
+                                  .k = k,
+                                  .n_segments = 1,
+                                  .segment = {{.n = n, .data = halves}}};
+    if (p->backend->table.linear[QGK_FORMAT_F16].in_place)
+        return QG_OK;
+    QG_PASS(find_stored(p, &s, name, n, k, false, err));
+    QG_PASS(place_packed(p, &out->weight[0].segment[0].data, &s, err));
+    p->sums = sums;
+    p->n_seen = n_seen;
+    return QG_OK;
+}
+
+qg_status qg_place_check_rest(const qg_placer *p, const char *ignored_suffix, qg_err *err)
+{
+    qg_str ignored = qg_str_from(ignored_suffix ? ignored_suffix : "");
+
+    for (size_t i = 0; i < qg_checkpoint_count(p->checkpoint); i++) {
+        const qg_tensor *t = qg_checkpoint_at(p->checkpoint, i);
+        bool known = ignored_suffix && qg_str_ends(qg_str_from(t->name), ignored);
+        for (size_t j = 0; !known && j < p->n_seen; j++)
+            known = p->seen[j] == t;
+        if (!known)
+            return qg_fail(err, QG_EFORMAT,
+                           "tensor '%s' does not belong to a model of config.json's shape",
+                           t->name);
+    }
+    return QG_OK;
+}
