@@ -16,23 +16,67 @@
 
 enum { REQUIRED = INT_MIN, MAX_CONFIG_BYTES = 4 << 20 };
 
-/* Defaults of transformers' configuration classes where they differ; the first row serves all other
- * families. n_kv_heads 0: as many as heads. */
-static const struct defaults {
+/* Keys and defaults of transformers' configuration classes where they differ; the first row serves
+ * all other families. n_kv_heads 0: as many as heads. */
+static const struct dialect {
     const char *model_type;
     int n_kv_heads, max_positions, sliding_window;
-} defaults[] = {
-    {"llama", 0, 2048, 0},
-    {"mistral", 8, 131072, 4096},
-    {"qwen2", 32, 32768, 0},
+    const char *ffn_key, *act_key, *act;
+    const char *attention_bias_key, *mlp_bias_key; /* NULL: the file has no say */
+    bool attention_bias, mlp_bias, tied;
+    bool window_switch; /* there is `use_sliding_window` besides the number */
+    bool is_opt;        /* no rotation, no grouped heads, keys of its own */
+} dialects[] = {
+    {
+        .model_type = "llama",
+        .max_positions = 2048,
+        .ffn_key = "intermediate_size",
+        .act_key = "hidden_act",
+        .act = "silu",
+        .attention_bias_key = "attention_bias",
+        .mlp_bias_key = "mlp_bias",
+    },
+    {
+        .model_type = "mistral",
+        .n_kv_heads = 8,
+        .max_positions = 131072,
+        .sliding_window = 4096,
+        .ffn_key = "intermediate_size",
+        .act_key = "hidden_act",
+        .act = "silu",
+    },
+    {
+        .model_type = "qwen2",
+        .n_kv_heads = 32,
+        .max_positions = 32768,
+        .sliding_window = 4096,
+        .ffn_key = "intermediate_size",
+        .act_key = "hidden_act",
+        .act = "silu",
+        .attention_bias = true,
+        .window_switch = true,
+    },
+    {
+        .model_type = "opt",
+        .max_positions = 2048,
+        .ffn_key = "ffn_dim",
+        .act_key = "activation_function",
+        .act = "relu",
+        .attention_bias_key = "enable_bias",
+        .mlp_bias_key = "enable_bias",
+        .attention_bias = true,
+        .mlp_bias = true,
+        .tied = true,
+        .is_opt = true,
+    },
 };
 
-static const struct defaults *defaults_of(const char *model_type)
+static const struct dialect *dialect_of(const qg_model_config *c)
 {
-    for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
-        if (strcmp(defaults[i].model_type, model_type) == 0)
-            return &defaults[i];
-    return &defaults[0];
+    for (size_t i = 0; i < sizeof dialects / sizeof *dialects; i++)
+        if (strcmp(dialects[i].model_type, c->model_type) == 0)
+            return &dialects[i];
+    return &dialects[0];
 }
 
 /* "'hidden_size' is -5, an integer from 1 to 65536 was expected" */
@@ -149,9 +193,26 @@ static qg_status read_family(qg_model_config *c, const char *const *families, qg
     return QG_OK;
 }
 
+static qg_status read_kv_heads(qg_model_config *c, qg_err *err)
+{
+    const struct dialect *d = dialect_of(c);
+
+    c->n_kv_heads = c->n_heads;
+    if (d->is_opt)
+        return QG_OK;
+    if (d->n_kv_heads && !qg_json_get(c->root, "num_key_value_heads"))
+        c->n_kv_heads = d->n_kv_heads;
+    QG_PASS(get_int(&c->n_kv_heads, c->root, "num_key_value_heads", 1, QG_MAX_HEADS, err));
+    if (c->n_heads % c->n_kv_heads != 0)
+        return qg_fail(err, QG_EFORMAT,
+                       "'num_attention_heads' %d is no multiple of 'num_key_value_heads' %d",
+                       c->n_heads, c->n_kv_heads);
+    return QG_OK;
+}
+
 static qg_status read_shape(qg_model_config *c, qg_err *err)
 {
-    const struct defaults *d = defaults_of(c->model_type);
+    const struct dialect *d = dialect_of(c);
     const qg_json *root = c->root;
 
     c->vocab_size = c->hidden_size = c->n_layers = c->n_heads = c->intermediate_size = REQUIRED;
@@ -160,22 +221,19 @@ static qg_status read_shape(qg_model_config *c, qg_err *err)
     QG_PASS(get_int(&c->hidden_size, root, "hidden_size", 1, QG_MAX_HIDDEN, err));
     QG_PASS(get_int(&c->n_layers, root, "num_hidden_layers", 1, QG_MAX_LAYERS, err));
     QG_PASS(get_int(&c->n_heads, root, "num_attention_heads", 1, QG_MAX_HEADS, err));
-    QG_PASS(get_int(&c->intermediate_size, root, "intermediate_size", 1, QG_MAX_INTERMEDIATE, err));
+    QG_PASS(get_int(&c->intermediate_size, root, d->ffn_key, 1, QG_MAX_INTERMEDIATE, err));
     QG_PASS(get_int(&c->max_positions, root, "max_position_embeddings", 1, QG_MAX_POSITIONS, err));
-    c->n_kv_heads = c->n_heads;
-    if (d->n_kv_heads && !qg_json_get(root, "num_key_value_heads"))
-        c->n_kv_heads = d->n_kv_heads;
-    QG_PASS(get_int(&c->n_kv_heads, root, "num_key_value_heads", 1, QG_MAX_HEADS, err));
-    if (c->n_heads % c->n_kv_heads != 0)
-        return qg_fail(err, QG_EFORMAT,
-                       "'num_attention_heads' %d is no multiple of 'num_key_value_heads' %d",
-                       c->n_heads, c->n_kv_heads);
-    return QG_OK;
+    c->longest = c->max_positions;
+    c->embed_size = c->hidden_size;
+    return read_kv_heads(c, err);
 }
 
 static qg_status read_head_dim(qg_model_config *c, qg_err *err)
 {
-    QG_PASS(get_int(&c->head_dim, c->root, "head_dim", 1, QG_MAX_HEAD_DIM, err));
+    bool is_opt = dialect_of(c)->is_opt;
+
+    if (!is_opt)
+        QG_PASS(get_int(&c->head_dim, c->root, "head_dim", 1, QG_MAX_HEAD_DIM, err));
     if (c->head_dim == 0) {
         if (c->hidden_size % c->n_heads != 0)
             return qg_fail(err, QG_EFORMAT,
@@ -183,38 +241,116 @@ static qg_status read_head_dim(qg_model_config *c, qg_err *err)
                            c->hidden_size, c->n_heads);
         c->head_dim = c->hidden_size / c->n_heads;
     }
-    if (c->head_dim % 2 != 0)
+    if (!is_opt && c->head_dim % 2 != 0)
         return qg_fail(err, QG_EFORMAT, "a head has %d dimensions, rotation needs an even number",
                        c->head_dim);
+    if (c->head_dim > QG_MAX_HEAD_DIM)
+        return qg_fail(err, QG_EFORMAT, "a head has %d dimensions, the limit is %d", c->head_dim,
+                       QG_MAX_HEAD_DIM);
     if (c->n_heads * c->head_dim > QG_MAX_ATTENTION)
         return qg_fail(err, QG_EFORMAT, "%d heads of %d dimensions are more than the limit of %d",
                        c->n_heads, c->head_dim, QG_MAX_ATTENTION);
     return QG_OK;
 }
 
+/* transformers 5 spells out which layers have the window. */
+static qg_status read_layer_types(qg_model_config *c, const qg_json *list, qg_err *err)
+{
+    if (qg_json_type_of(list) != QG_JSON_ARRAY)
+        return fail_value(list, "layer_types", "an array of strings", err);
+    if (qg_json_len(list) != (size_t)c->n_layers)
+        return qg_fail(err, QG_EFORMAT, "'layer_types' names %zu layers, 'num_hidden_layers' is %d",
+                       qg_json_len(list), c->n_layers);
+    for (int i = 0; i < c->n_layers; i++) {
+        const qg_json *item = qg_json_at(list, (size_t)i);
+        qg_str type;
+        if (!qg_json_str(item, &type))
+            return fail_value(item, "layer_types", "an array of strings", err);
+        c->is_windowed[i] = qg_str_is(type, "sliding_attention");
+        if (!c->is_windowed[i] && !qg_str_is(type, "full_attention"))
+            return qg_fail(err, QG_ENOSUP,
+                           "layer type '%.*s' is not supported, only full_attention and "
+                           "sliding_attention",
+                           (int)type.len, type.ptr);
+        if (c->is_windowed[i] && c->sliding_window == 0)
+            return qg_fail(err, QG_EFORMAT, "'layer_types' gives layer %d a sliding window, but %s",
+                           i,
+                           dialect_of(c)->window_switch ? "'use_sliding_window' is false"
+                                                        : "'sliding_window' is absent");
+    }
+    return QG_OK;
+}
+
+/* Mistral's window is that of all layers, whatever a list says (so transformers). */
+static qg_status check_all_windowed(const qg_model_config *c, qg_err *err)
+{
+    for (int i = 0; i < c->n_layers; i++)
+        if (c->is_windowed[i] != (c->sliding_window > 0))
+            return qg_fail(err, QG_ENOSUP,
+                           "'layer_types' mixes layers with and without a window, not supported "
+                           "for model type '%s'",
+                           c->model_type);
+    return QG_OK;
+}
+
 static qg_status read_window(qg_model_config *c, qg_err *err)
 {
-    const qg_json *root = c->root;
-    bool used = strcmp(c->model_type, "qwen2") != 0; /* Qwen2 has a switch besides the number */
+    const struct dialect *d = dialect_of(c);
+    const qg_json *root = c->root, *types = qg_json_get(root, "layer_types");
+    bool used = !d->window_switch;
+    int first = 28; /* Qwen2's default of `max_window_layers` */
 
-    if (!qg_json_get(root, "sliding_window"))
-        c->sliding_window = defaults_of(c->model_type)->sliding_window;
-    QG_PASS(get_int(&c->sliding_window, root, "sliding_window", 0, QG_MAX_POSITIONS, err));
+    if (d->is_opt)
+        return QG_OK;
     QG_PASS(get_bool(&used, root, "use_sliding_window", err));
-    if (!used)
-        c->sliding_window = 0;
+    QG_PASS(get_int(&first, root, "max_window_layers", 0, INT_MAX, err));
+    if (used && !qg_json_get(root, "sliding_window"))
+        c->sliding_window = d->sliding_window;
+    if (used)
+        QG_PASS(get_int(&c->sliding_window, root, "sliding_window", 1, QG_MAX_POSITIONS, err));
+    for (int i = d->window_switch ? first : 0; c->sliding_window > 0 && i < c->n_layers; i++)
+        c->is_windowed[i] = true;
+    if (qg_json_is_null(types))
+        return QG_OK;
+    QG_PASS(read_layer_types(c, types, err));
+    return d->window_switch ? QG_OK : check_all_windowed(c, err);
+}
+
+/* What OPT alone has: norms before or after their blocks, with or without weights, and an embedding
+ * narrower than the model. */
+static qg_status read_opt(qg_model_config *c, qg_err *err)
+{
+    bool before = true, affine = true;
+
+    c->norm_eps = 1e-5; /* of torch's LayerNorm; no key says otherwise */
+    QG_PASS(get_bool(&before, c->root, "do_layer_norm_before", err));
+    QG_PASS(get_bool(&c->no_final_norm, c->root, "_remove_final_layer_norm", err));
+    QG_PASS(get_bool(&affine, c->root, "layer_norm_elementwise_affine", err));
+    QG_PASS(get_int(&c->embed_size, c->root, "word_embed_proj_dim", 1, QG_MAX_HIDDEN, err));
+    c->post_norm = !before;
+    c->no_final_norm = c->no_final_norm || c->post_norm;
+    c->norms_are_plain = !affine;
     return QG_OK;
 }
 
 static qg_status read_switches(qg_model_config *c, qg_err *err)
 {
-    c->rms_norm_eps = 1e-6;
-    c->hidden_act = "silu";
-    QG_PASS(get_real(&c->rms_norm_eps, c->root, "rms_norm_eps", 1e-12, 0.1, err));
+    const struct dialect *d = dialect_of(c);
+
+    c->norm_eps = 1e-6;
+    c->hidden_act = d->act;
+    c->tie_word_embeddings = d->tied;
+    c->attention_bias = d->attention_bias;
+    c->mlp_bias = d->mlp_bias;
     QG_PASS(get_bool(&c->tie_word_embeddings, c->root, "tie_word_embeddings", err));
-    QG_PASS(get_bool(&c->attention_bias, c->root, "attention_bias", err));
-    QG_PASS(get_bool(&c->mlp_bias, c->root, "mlp_bias", err));
-    return get_text(&c->hidden_act, c->root, "hidden_act", err);
+    if (d->attention_bias_key)
+        QG_PASS(get_bool(&c->attention_bias, c->root, d->attention_bias_key, err));
+    if (d->mlp_bias_key)
+        QG_PASS(get_bool(&c->mlp_bias, c->root, d->mlp_bias_key, err));
+    QG_PASS(get_text(&c->hidden_act, c->root, d->act_key, err));
+    if (d->is_opt)
+        return read_opt(c, err);
+    return get_real(&c->norm_eps, c->root, "rms_norm_eps", 1e-12, 0.1, err);
 }
 
 static qg_status read_dtype(qg_model_config *c, qg_err *err)
@@ -249,22 +385,88 @@ typedef struct rope_source {
 
 static const double THETA_MIN = 1, THETA_MAX = 1e12;
 
-static qg_status read_llama3(qg_rope_config *r, const qg_json *node, qg_err *err)
+/* The length before stretching: inside the object, outside, or both if they agree. */
+static qg_status read_original(qg_rope_config *r, const qg_json *node, const qg_model_config *c,
+                               int fallback, qg_err *err)
 {
-    int original = REQUIRED;
+    static const char *const key = "original_max_position_embeddings";
+    int outside = 0, inside = 0;
 
+    QG_PASS(get_int(&outside, c->root, key, 1, QG_MAX_POSITIONS, err));
+    QG_PASS(get_int(&inside, node, key, 1, QG_MAX_POSITIONS, err));
+    if (outside && inside && outside != inside)
+        return qg_fail(err, QG_EFORMAT, "'%s' is %d, but %d in config.json itself", key, inside,
+                       outside);
+    r->original_max_positions = inside ? inside : outside ? outside : fallback;
+    if (r->original_max_positions == 0)
+        return qg_fail(err, QG_EFORMAT, "'%s' is missing", key);
+    return QG_OK;
+}
+
+static qg_status read_llama3(qg_rope_config *r, const qg_json *node, const qg_model_config *c,
+                             qg_err *err)
+{
     r->low_freq_factor = r->high_freq_factor = NAN;
     QG_PASS(get_real(&r->low_freq_factor, node, "low_freq_factor", 1e-6, 1e6, err));
     QG_PASS(get_real(&r->high_freq_factor, node, "high_freq_factor", 1e-6, 1e6, err));
-    QG_PASS(get_int(&original, node, "original_max_position_embeddings", 1, QG_MAX_POSITIONS, err));
-    r->original_max_positions = original;
+    QG_PASS(read_original(r, node, c, 0, err));
     if (r->low_freq_factor >= r->high_freq_factor)
         return qg_fail(err, QG_EFORMAT, "'low_freq_factor' %g is not below 'high_freq_factor' %g",
                        r->low_freq_factor, r->high_freq_factor);
     return QG_OK;
 }
 
-static qg_status read_scaling(qg_rope_config *r, const qg_json *node, qg_err *err)
+/* Zeros mean what absent keys mean, as in transformers. */
+static qg_status read_yarn(qg_rope_config *r, const qg_json *node, const qg_model_config *c,
+                           qg_err *err)
+{
+    r->truncate = true;
+    QG_PASS(get_real(&r->beta_fast, node, "beta_fast", 0, 1e6, err));
+    QG_PASS(get_real(&r->beta_slow, node, "beta_slow", 0, 1e6, err));
+    QG_PASS(get_real(&r->attention_factor, node, "attention_factor", 1e-6, 1e6, err));
+    QG_PASS(get_real(&r->mscale, node, "mscale", 0, 1e6, err));
+    QG_PASS(get_real(&r->mscale_all_dim, node, "mscale_all_dim", 0, 1e6, err));
+    QG_PASS(get_bool(&r->truncate, node, "truncate", err));
+    QG_PASS(read_original(r, node, c, c->max_positions, err));
+    r->beta_fast = r->beta_fast != 0 ? r->beta_fast : 32;
+    r->beta_slow = r->beta_slow != 0 ? r->beta_slow : 1;
+    if (r->beta_slow > r->beta_fast)
+        return qg_fail(err, QG_EFORMAT, "'beta_slow' %g exceeds 'beta_fast' %g", r->beta_slow,
+                       r->beta_fast);
+    return QG_OK;
+}
+
+/* transformers grows theta beyond `max_position_embeddings`, and looks at no other length. */
+static qg_status read_dynamic(qg_rope_config *r, const qg_json *node, const qg_model_config *c,
+                              qg_err *err)
+{
+    QG_PASS(read_original(r, node, c, c->max_positions, err));
+    if (r->original_max_positions != c->max_positions)
+        return qg_fail(err, QG_EFORMAT,
+                       "'original_max_position_embeddings' is %lld, but dynamic scaling starts at "
+                       "'max_position_embeddings', %d",
+                       (long long)r->original_max_positions, c->max_positions);
+    if (c->head_dim < 4)
+        return qg_fail(err, QG_EFORMAT, "dynamic scaling needs heads of 4 dimensions, not %d",
+                       c->head_dim);
+    return QG_OK;
+}
+
+static qg_rope_type rope_type_of(const char *name)
+{
+    static const char *const names[] = {
+        [QG_ROPE_NONE] = "default", [QG_ROPE_LINEAR] = "linear", [QG_ROPE_DYNAMIC] = "dynamic",
+        [QG_ROPE_YARN] = "yarn",    [QG_ROPE_LLAMA3] = "llama3",
+    };
+    int type = 0;
+
+    while (type < QG_ROPE_OTHER && strcmp(names[type], name) != 0)
+        type++;
+    return (qg_rope_type)type;
+}
+
+static qg_status read_scaling(qg_rope_config *r, const qg_json *node, const qg_model_config *c,
+                              qg_err *err)
 {
     for (qg_json_iter it = {0}; qg_json_next(node, &it);) {
         if (qg_json_type_of(it.value) == QG_JSON_OBJECT) { /* transformers 5, mixed layers */
@@ -276,17 +478,17 @@ static qg_status read_scaling(qg_rope_config *r, const qg_json *node, qg_err *er
     QG_PASS(get_text_either(&r->name, node, "rope_type", "type", err));
     if (!r->name && qg_json_get(node, "factor"))
         return qg_fail(err, QG_EFORMAT, "'rope_type' is missing");
-    if (!r->name || strcmp(r->name, "default") == 0) {
+    if (!r->name)
         r->name = "default";
-        return QG_OK;
-    }
-    bool linear = strcmp(r->name, "linear") == 0, llama3 = strcmp(r->name, "llama3") == 0;
-    r->type = linear ? QG_ROPE_LINEAR : llama3 ? QG_ROPE_LLAMA3 : QG_ROPE_OTHER;
-    if (r->type == QG_ROPE_OTHER)
+    r->type = rope_type_of(r->name);
+    if (r->type == QG_ROPE_NONE || r->type == QG_ROPE_OTHER)
         return QG_OK;
     r->factor = NAN;
     QG_PASS(get_real(&r->factor, node, "factor", 1, 1e6, err));
-    return llama3 ? read_llama3(r, node, err) : QG_OK;
+    return r->type == QG_ROPE_LLAMA3    ? read_llama3(r, node, c, err)
+           : r->type == QG_ROPE_YARN    ? read_yarn(r, node, c, err)
+           : r->type == QG_ROPE_DYNAMIC ? read_dynamic(r, node, c, err)
+                                        : QG_OK;
 }
 
 /* Partial rotation would be computed wrongly without a word: it is refused where it is said. */
@@ -300,9 +502,9 @@ static qg_status check_partial(const qg_json *node, qg_err *err)
     return QG_OK;
 }
 
-static qg_status read_rope_source(rope_source *s, const qg_json *root, qg_err *err)
+static qg_status read_rope_source(rope_source *s, const qg_model_config *c, qg_err *err)
 {
-    const qg_json *node = qg_json_get(root, s->key);
+    const qg_json *node = qg_json_get(c->root, s->key);
 
     s->rope.factor = 1;
     if (qg_json_is_null(node))
@@ -312,7 +514,7 @@ static qg_status read_rope_source(rope_source *s, const qg_json *root, qg_err *e
     s->has_scaling = true;
     QG_TRY(get_real(&s->theta, node, "rope_theta", THETA_MIN, THETA_MAX, err), err, "'%s'", s->key);
     QG_TRY(check_partial(node, err), err, "'%s'", s->key);
-    QG_TRY(read_scaling(&s->rope, node, err), err, "'%s'", s->key);
+    QG_TRY(read_scaling(&s->rope, node, c, err), err, "'%s'", s->key);
     return QG_OK;
 }
 
@@ -320,7 +522,21 @@ static bool same_scaling(const qg_rope_config *a, const qg_rope_config *b)
 {
     return strcmp(a->name, b->name) == 0 && a->factor == b->factor &&
            a->low_freq_factor == b->low_freq_factor && a->high_freq_factor == b->high_freq_factor &&
+           a->beta_fast == b->beta_fast && a->beta_slow == b->beta_slow &&
+           a->attention_factor == b->attention_factor && a->mscale == b->mscale &&
+           a->mscale_all_dim == b->mscale_all_dim && a->truncate == b->truncate &&
            a->original_max_positions == b->original_max_positions;
+}
+
+/* How far yarn and dynamic were made to reach, as serving engines have it. */
+static int longest_of(const qg_model_config *c)
+{
+    const qg_rope_config *r = &c->rope;
+    double reach = (double)r->original_max_positions * r->factor;
+
+    if ((r->type != QG_ROPE_YARN && r->type != QG_ROPE_DYNAMIC) || reach <= c->max_positions)
+        return c->max_positions;
+    return reach < QG_MAX_POSITIONS ? (int)reach : QG_MAX_POSITIONS;
 }
 
 /* Folds the sources into one; two that speak must agree. */
@@ -330,10 +546,13 @@ static qg_status read_rope(qg_model_config *c, qg_err *err)
         {.key = "rope_theta"}, {.key = "rope_scaling"}, {.key = "rope_parameters"}};
     const rope_source *theta = NULL, *scaling = NULL;
 
+    c->rope = (qg_rope_config){.name = "default", .factor = 1, .theta = 10000};
+    if (dialect_of(c)->is_opt)
+        return QG_OK;
     QG_PASS(check_partial(c->root, err));
     QG_PASS(get_real(&from[0].theta, c->root, "rope_theta", THETA_MIN, THETA_MAX, err));
-    QG_PASS(read_rope_source(&from[1], c->root, err));
-    QG_PASS(read_rope_source(&from[2], c->root, err));
+    QG_PASS(read_rope_source(&from[1], c, err));
+    QG_PASS(read_rope_source(&from[2], c, err));
     for (size_t i = 0; i < sizeof from / sizeof *from; i++) {
         if (from[i].theta != 0) {
             if (theta && theta->theta != from[i].theta)
@@ -348,8 +567,12 @@ static qg_status read_rope(qg_model_config *c, qg_err *err)
             scaling = &from[i];
         }
     }
-    c->rope = scaling ? scaling->rope : (qg_rope_config){.name = "default", .factor = 1};
+    if (scaling)
+        c->rope = scaling->rope;
     c->rope.theta = theta ? theta->theta : 10000;
+    if (c->rope.type == QG_ROPE_YARN && c->rope.theta <= 1)
+        return qg_fail(err, QG_EFORMAT, "yarn needs a 'rope_theta' above 1");
+    c->longest = longest_of(c);
     return QG_OK;
 }
 

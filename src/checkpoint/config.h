@@ -2,9 +2,10 @@
  *
  * Reads what Hugging Face transformers writes, in both spellings: version 4 (`torch_dtype`,
  * `rope_theta`, `rope_scaling` with `type` or `rope_type`) and version 5 (`dtype`,
- * `rope_parameters`). A file that has both must say the same in both. Absent keys take the defaults
- * of transformers' configuration class. End tokens come from generation_config.json where that
- * names any, as `generate` does, else from config.json.
+ * `rope_parameters`, `layer_types`). A file that has both must say the same in both. Absent keys
+ * take the defaults of transformers' configuration class. A family's own words for the same facts
+ * (OPT: `ffn_dim`, `activation_function`, `enable_bias`) end up in the same fields. End tokens come
+ * from generation_config.json where that names any, as `generate` does, else from config.json.
  *
  * Every number is held to the bounds below, so that products of a few of them fit into 64 bits and
  * no caller allocates by a wild claim; whether the tensors agree is checked where they are bound
@@ -33,19 +34,26 @@ enum {
 };
 
 typedef enum qg_rope_type {
-    QG_ROPE_NONE,   /* plain rotation ("default", or nothing said) */
-    QG_ROPE_LINEAR, /* positions / factor */
-    QG_ROPE_LLAMA3, /* frequencies by wavelength, see engine */
-    QG_ROPE_OTHER,  /* dynamic, yarn, longrope, ...: only the name is known here */
+    QG_ROPE_NONE,    /* plain rotation ("default", or nothing said) */
+    QG_ROPE_LINEAR,  /* positions / factor */
+    QG_ROPE_DYNAMIC, /* theta grows with the length, see engine/rope.h */
+    QG_ROPE_YARN,    /* frequencies by wavelength, cosines and sines scaled */
+    QG_ROPE_LLAMA3,  /* frequencies by wavelength */
+    QG_ROPE_OTHER,   /* longrope, ...: only the name is known here */
 } qg_rope_type;
 
 typedef struct qg_rope_config {
     double theta;
     qg_rope_type type;
     const char *name; /* as the file spells it; "default" where it says nothing */
-    double factor;    /* >= 1; linear and llama3, else 1 */
+    double factor;    /* >= 1; 1 where there is no scaling */
     double low_freq_factor, high_freq_factor; /* llama3: 0 < low < high */
-    int64_t original_max_positions;           /* llama3 */
+    double beta_fast, beta_slow;              /* yarn: 0 < slow <= fast */
+    double attention_factor;                  /* yarn: 0 where it is inferred from the others */
+    double mscale, mscale_all_dim;            /* yarn: 0 where absent */
+    bool truncate;                            /* yarn */
+    /* llama3, yarn, dynamic: positions of the model before it was stretched; else 0 */
+    int64_t original_max_positions;
 } qg_rope_config;
 
 /* What says that the weights are quantized, unparsed. */
@@ -62,15 +70,22 @@ typedef struct qg_model_config {
     const char *architecture; /* first of `architectures`, "" where absent */
     int vocab_size, hidden_size, n_layers, n_heads, n_kv_heads, head_dim;
     int intermediate_size;
-    int max_positions;
-    double rms_norm_eps;
-    qg_rope_config rope;
+    int embed_size;    /* columns of embedding and head; not hidden_size where OPT projects */
+    int max_positions; /* as declared */
+    int longest;       /* positions that scaling allows: more than declared for yarn and dynamic */
+    double norm_eps;
+    qg_rope_config rope; /* plain where the family learns its positions */
+    /* biases as asked for; which linears follow them is the family's business */
     bool tie_word_embeddings, attention_bias, mlp_bias;
-    const char *hidden_act; /* "silu" */
-    int sliding_window;     /* 0: none */
-    bool has_dtype;         /* false: the file does not say */
-    qgk_dtype dtype;        /* F32, F16 or BF16, as declared; the tensors may differ */
-    int bos_id, pad_id;     /* -1: none; pad may lie outside the vocabulary, nothing uses it */
+    bool post_norm;         /* OPT-350m: norms stand after their blocks */
+    bool no_final_norm;     /* post_norm, or as the file says */
+    bool norms_are_plain;   /* norms without weight and bias */
+    const char *hidden_act; /* "silu", "relu", "gelu" */
+    int sliding_window;     /* 0: none; else layers with is_windowed see that many positions */
+    bool is_windowed[QG_MAX_LAYERS];
+    bool has_dtype;     /* false: the file does not say */
+    qgk_dtype dtype;    /* F32, F16 or BF16, as declared; the tensors may differ */
+    int bos_id, pad_id; /* -1: none; pad may lie outside the vocabulary, nothing uses it */
     int n_eos;
     int eos_ids[QG_MAX_EOS];
     qg_quantization_config quantization;

@@ -44,7 +44,7 @@ START_TEST(absent_keys_take_the_defaults_of_transformers)
     ck_assert_int_eq(c.head_dim, 16);
     ck_assert_int_eq(c.intermediate_size, 160);
     ck_assert_int_eq(c.max_positions, 2048);
-    ck_assert_double_eq(c.rms_norm_eps, 1e-6);
+    ck_assert_double_eq(c.norm_eps, 1e-6);
     ck_assert_double_eq(c.rope.theta, 10000);
     ck_assert_int_eq(c.rope.type, QG_ROPE_NONE);
     ck_assert_str_eq(c.rope.name, "default");
@@ -73,7 +73,7 @@ START_TEST(the_spelling_of_transformers_4)
     ck_assert_int_eq(c.n_kv_heads, 2);
     ck_assert_int_eq(c.head_dim, 32);
     ck_assert_int_eq(c.max_positions, 8192);
-    ck_assert_double_eq(c.rms_norm_eps, 1e-5);
+    ck_assert_double_eq(c.norm_eps, 1e-5);
     ck_assert_double_eq(c.rope.theta, 500000);
     ck_assert_int_eq(c.rope.type, QG_ROPE_LLAMA3);
     ck_assert_double_eq(c.rope.factor, 32);
@@ -126,7 +126,7 @@ END_TEST
 
 START_TEST(other_scalings_keep_their_name)
 {
-    static const char *const names[] = {"dynamic", "yarn", "longrope", "mrope"};
+    static const char *const names[] = {"longrope", "mrope", "proportional"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         put_config(qg_arena_format(
@@ -140,20 +140,129 @@ START_TEST(other_scalings_keep_their_name)
 }
 END_TEST
 
+/* A model of another type with 3 layers. */
+static void put_type(const char *type, const char *more)
+{
+    folder_put("config.json",
+               qg_arena_format(arena,
+                               "{\"model_type\":\"%s\",\"vocab_size\":320,\"hidden_size\":64,"
+                               "\"num_hidden_layers\":3,\"num_attention_heads\":16,\"%s\":160%s%s}",
+                               type, strcmp(type, "opt") == 0 ? "ffn_dim" : "intermediate_size",
+                               more[0] ? "," : "", more));
+}
+
 START_TEST(families_have_their_own_defaults)
 {
-    folder_put("config.json", "{\"model_type\":\"mistral\",\"vocab_size\":320,\"hidden_size\":64,"
-                              "\"num_hidden_layers\":2,\"num_attention_heads\":16,"
-                              "\"intermediate_size\":160}");
+    put_type("mistral", "");
     qg_model_config c = read_config();
     ck_assert_int_eq(c.n_kv_heads, 8);
     ck_assert_int_eq(c.max_positions, 131072);
     ck_assert_int_eq(c.sliding_window, 4096);
-    folder_put("config.json", "{\"model_type\":\"qwen2\",\"vocab_size\":320,\"hidden_size\":64,"
-                              "\"num_hidden_layers\":2,\"num_attention_heads\":4,"
-                              "\"num_key_value_heads\":4,\"intermediate_size\":160,"
-                              "\"sliding_window\":32}");
+    ck_assert(c.is_windowed[0] && c.is_windowed[2] && !c.is_windowed[3]);
+    ck_assert(!c.attention_bias);
+    put_type("qwen2", "\"num_key_value_heads\":4,\"sliding_window\":32");
+    c = read_config();
+    ck_assert_int_eq(c.sliding_window, 0);
+    ck_assert(!c.is_windowed[2]);
+    ck_assert(c.attention_bias && !c.mlp_bias && !c.tie_word_embeddings);
+    ck_assert_int_eq(c.max_positions, 32768);
+}
+END_TEST
+
+START_TEST(windows_of_layers)
+{
+    put_type("mistral", "\"sliding_window\":null");
     ck_assert_int_eq(read_config().sliding_window, 0);
+    put_type("mistral", "\"sliding_window\":7,\"layer_types\":[\"sliding_attention\","
+                        "\"sliding_attention\",\"sliding_attention\"]");
+    ck_assert_int_eq(read_config().sliding_window, 7);
+    put_type("qwen2", "\"num_key_value_heads\":4,\"use_sliding_window\":true,"
+                      "\"sliding_window\":32,\"max_window_layers\":1");
+    qg_model_config c = read_config();
+    ck_assert_int_eq(c.sliding_window, 32);
+    ck_assert(!c.is_windowed[0] && c.is_windowed[1] && c.is_windowed[2]);
+    put_type("qwen2", "\"num_key_value_heads\":4,\"use_sliding_window\":true,"
+                      "\"sliding_window\":32,\"layer_types\":[\"sliding_attention\","
+                      "\"full_attention\",\"full_attention\"]");
+    c = read_config();
+    ck_assert(c.is_windowed[0] && !c.is_windowed[1] && !c.is_windowed[2]);
+    put_type("qwen2", "\"num_key_value_heads\":4,\"use_sliding_window\":true");
+    c = read_config(); /* 4096 from layer 28 on: no layer here */
+    ck_assert_int_eq(c.sliding_window, 4096);
+    ck_assert(!c.is_windowed[2]);
+}
+END_TEST
+
+START_TEST(opt_in_its_own_words)
+{
+    put_type("opt", "");
+    qg_model_config c = read_config();
+    ck_assert_int_eq(c.intermediate_size, 160);
+    ck_assert_int_eq(c.n_kv_heads, 16);
+    ck_assert_int_eq(c.head_dim, 4);
+    ck_assert_int_eq(c.embed_size, 64);
+    ck_assert_int_eq(c.max_positions, 2048);
+    ck_assert_double_eq(c.norm_eps, 1e-5);
+    ck_assert_str_eq(c.hidden_act, "relu");
+    ck_assert_int_eq(c.rope.type, QG_ROPE_NONE);
+    ck_assert(c.tie_word_embeddings && c.attention_bias && c.mlp_bias);
+    ck_assert(!c.post_norm && !c.no_final_norm && !c.norms_are_plain);
+    put_type("opt", "\"do_layer_norm_before\":false,\"word_embed_proj_dim\":24,"
+                    "\"activation_function\":\"gelu\",\"enable_bias\":false,"
+                    "\"layer_norm_elementwise_affine\":false,\"tie_word_embeddings\":false,"
+                    "\"max_position_embeddings\":96,\"rope_theta\":-1,\"num_key_value_heads\":3");
+    c = read_config();
+    ck_assert(c.post_norm && c.no_final_norm && c.norms_are_plain);
+    ck_assert(!c.tie_word_embeddings && !c.attention_bias && !c.mlp_bias);
+    ck_assert_int_eq(c.embed_size, 24);
+    ck_assert_int_eq(c.max_positions, 96);
+    ck_assert_int_eq(c.n_kv_heads, 16);
+    ck_assert_str_eq(c.hidden_act, "gelu");
+    put_type("opt", "\"_remove_final_layer_norm\":true,\"word_embed_proj_dim\":null");
+    c = read_config();
+    ck_assert(!c.post_norm && c.no_final_norm);
+    ck_assert_int_eq(c.embed_size, 64);
+}
+END_TEST
+
+START_TEST(yarn_and_dynamic)
+{
+    put_config("\"max_position_embeddings\":100,\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4}");
+    qg_model_config c = read_config();
+    ck_assert_int_eq(c.rope.type, QG_ROPE_YARN);
+    ck_assert_int_eq(c.rope.original_max_positions, 100);
+    ck_assert_int_eq(c.max_positions, 100);
+    ck_assert_int_eq(c.longest, 400);
+    ck_assert_double_eq(c.rope.beta_fast, 32);
+    ck_assert_double_eq(c.rope.beta_slow, 1);
+    ck_assert_double_eq(c.rope.attention_factor, 0);
+    ck_assert(c.rope.truncate);
+    put_config("\"max_position_embeddings\":100,\"original_max_position_embeddings\":25,"
+               "\"rope_parameters\":{\"rope_type\":\"yarn\",\"rope_theta\":10000.0,\"factor\":4,"
+               "\"beta_fast\":16,\"beta_slow\":2,\"attention_factor\":1.5,\"mscale\":0.7,"
+               "\"mscale_all_dim\":0.5,\"truncate\":false,"
+               "\"original_max_position_embeddings\":25}");
+    c = read_config();
+    ck_assert_int_eq(c.rope.original_max_positions, 25);
+    ck_assert_int_eq(c.longest, 100);
+    ck_assert_double_eq(c.rope.beta_fast, 16);
+    ck_assert_double_eq(c.rope.beta_slow, 2);
+    ck_assert_double_eq(c.rope.attention_factor, 1.5);
+    ck_assert_double_eq(c.rope.mscale, 0.7);
+    ck_assert_double_eq(c.rope.mscale_all_dim, 0.5);
+    ck_assert(!c.rope.truncate);
+    put_config("\"max_position_embeddings\":100,"
+               "\"rope_scaling\":{\"rope_type\":\"dynamic\",\"factor\":2.5}");
+    c = read_config();
+    ck_assert_int_eq(c.rope.type, QG_ROPE_DYNAMIC);
+    ck_assert_int_eq(c.rope.original_max_positions, 100);
+    ck_assert_int_eq(c.longest, 250);
+    put_config("\"original_max_position_embeddings\":512,\"rope_scaling\":{\"rope_type\":"
+               "\"llama3\",\"factor\":8,\"low_freq_factor\":1,\"high_freq_factor\":4}");
+    ck_assert_int_eq(read_config().rope.original_max_positions, 512);
+    put_config("\"rope_scaling\":{\"type\":\"yarn\",\"factor\":1e6},"
+               "\"max_position_embeddings\":16777216");
+    ck_assert_int_eq(read_config().longest, QG_MAX_POSITIONS);
 }
 END_TEST
 
@@ -253,6 +362,30 @@ static const struct {
     {"\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0,\"low_freq_factor\":1.0,"
      "\"high_freq_factor\":4.0}",
      QG_EFORMAT, "'original_max_position_embeddings' is missing"},
+    {"\"rope_scaling\":{\"type\":\"yarn\"}", QG_EFORMAT, "'rope_scaling': 'factor' is missing"},
+    {"\"rope_scaling\":{\"type\":\"yarn\",\"factor\":null}", QG_EFORMAT, "'factor' is missing"},
+    {"\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4,\"beta_fast\":1,\"beta_slow\":2}",
+     QG_EFORMAT, "'beta_slow' 2 exceeds 'beta_fast' 1"},
+    {"\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4,\"attention_factor\":0}", QG_EFORMAT,
+     "'attention_factor' is 0"},
+    {"\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4,\"truncate\":1}", QG_EFORMAT,
+     "'truncate' is 1, true or false was expected"},
+    {"\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4},\"rope_theta\":1", QG_EFORMAT,
+     "yarn needs a 'rope_theta' above 1"},
+    {"\"original_max_position_embeddings\":64,\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4,"
+     "\"original_max_position_embeddings\":32}",
+     QG_EFORMAT, "'original_max_position_embeddings' is 32, but 64 in config.json itself"},
+    {"\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4},"
+     "\"rope_parameters\":{\"rope_type\":\"yarn\",\"factor\":4,\"mscale\":1}",
+     QG_EFORMAT, "'rope_scaling' and 'rope_parameters' contradict"},
+    {"\"rope_scaling\":{\"type\":\"dynamic\"}", QG_EFORMAT, "'factor' is missing"},
+    {"\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2,"
+     "\"original_max_position_embeddings\":512}",
+     QG_EFORMAT,
+     "'original_max_position_embeddings' is 512, but dynamic scaling starts at "
+     "'max_position_embeddings', 2048"},
+    {"\"head_dim\":2,\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2}", QG_EFORMAT,
+     "dynamic scaling needs heads of 4 dimensions, not 2"},
     {"\"partial_rotary_factor\":0.5", QG_ENOSUP, "'partial_rotary_factor' 0.5"},
     {"\"rope_parameters\":{\"partial_rotary_factor\":0.5}", QG_ENOSUP, "'partial_rotary_factor'"},
     {"\"torch_dtype\":\"float16\",\"dtype\":\"bfloat16\"", QG_EFORMAT,
@@ -263,6 +396,7 @@ static const struct {
     {"\"tie_word_embeddings\":1", QG_EFORMAT, "'tie_word_embeddings' is 1, true or false"},
     {"\"hidden_act\":[]", QG_EFORMAT, "'hidden_act' is an array"},
     {"\"sliding_window\":-1", QG_EFORMAT, "'sliding_window' is -1"},
+    {"\"sliding_window\":0", QG_EFORMAT, "'sliding_window' is 0, an integer from 1"},
     {"\"bos_token_id\":320", QG_EFORMAT, "'bos_token_id' is 320"},
     {"\"eos_token_id\":-2", QG_EFORMAT, "'eos_token_id' is -2"},
     {"\"eos_token_id\":[2,\"</s>\"]", QG_EFORMAT, "'eos_token_id' is a string"},
@@ -280,6 +414,47 @@ START_TEST(a_bad_line_is_refused)
 {
     put_config(bad_lines[_i].more);
     expect_refusal(bad_lines[_i].status, bad_lines[_i].words);
+}
+END_TEST
+
+/* The same for other families, which have 3 layers here. */
+static const struct {
+    const char *type, *more;
+    qg_status status;
+    const char *words;
+} bad_kin[] = {
+    {"mistral", "\"sliding_window\":0", QG_EFORMAT, "'sliding_window' is 0, an integer from 1"},
+    {"mistral", "\"layer_types\":[\"sliding_attention\"]", QG_EFORMAT,
+     "'layer_types' names 1 layers, 'num_hidden_layers' is 3"},
+    {"mistral", "\"layer_types\":[\"sliding_attention\",\"full_attention\",\"sliding_attention\"]",
+     QG_ENOSUP, "'layer_types' mixes layers with and without a window, not supported for model"},
+    {"mistral", "\"layer_types\":\"full_attention\"", QG_EFORMAT, "'layer_types' is a string"},
+    {"mistral", "\"layer_types\":[1,2,3]", QG_EFORMAT, "'layer_types' is 1"},
+    {"qwen2",
+     "\"num_key_value_heads\":4,\"layer_types\":[\"full_attention\",\"full_attention\","
+     "\"linear_attention\"]",
+     QG_ENOSUP, "layer type 'linear_attention' is not supported, only full_attention and"},
+    {"qwen2",
+     "\"num_key_value_heads\":4,\"sliding_window\":8,\"layer_types\":[\"full_attention\","
+     "\"full_attention\",\"sliding_attention\"]",
+     QG_EFORMAT, "'layer_types' gives layer 2 a sliding window, but 'use_sliding_window' is false"},
+    {"qwen2", "\"num_key_value_heads\":4,\"use_sliding_window\":true,\"sliding_window\":0",
+     QG_EFORMAT, "'sliding_window' is 0"},
+    {"qwen2", "\"num_key_value_heads\":4,\"max_window_layers\":-1", QG_EFORMAT,
+     "'max_window_layers' is -1"},
+    {"qwen2", "", QG_EFORMAT, "no multiple of 'num_key_value_heads' 32"},
+    {"opt", "\"word_embed_proj_dim\":0", QG_EFORMAT, "'word_embed_proj_dim' is 0"},
+    {"opt", "\"word_embed_proj_dim\":65537", QG_EFORMAT, "'word_embed_proj_dim' is 65537"},
+    {"opt", "\"do_layer_norm_before\":0", QG_EFORMAT, "'do_layer_norm_before' is 0"},
+    {"opt", "\"enable_bias\":\"yes\"", QG_EFORMAT, "'enable_bias' is a string"},
+    {"opt", "\"activation_function\":1", QG_EFORMAT, "'activation_function' is 1"},
+    {"opt", "\"max_position_embeddings\":0", QG_EFORMAT, "'max_position_embeddings' is 0"},
+};
+
+START_TEST(a_bad_line_of_other_families_is_refused)
+{
+    put_type(bad_kin[_i].type, bad_kin[_i].more);
+    expect_refusal(bad_kin[_i].status, bad_kin[_i].words);
 }
 END_TEST
 
@@ -369,10 +544,15 @@ Suite *config_check(void)
     tcase_add_test(t, both_spellings_may_stand_together);
     tcase_add_test(t, other_scalings_keep_their_name);
     tcase_add_test(t, families_have_their_own_defaults);
+    tcase_add_test(t, windows_of_layers);
+    tcase_add_test(t, opt_in_its_own_words);
+    tcase_add_test(t, yarn_and_dynamic);
     tcase_add_test(t, unknown_families_are_refused_by_name_first);
     tcase_add_test(t, end_tokens_of_generation_config_win);
     tcase_add_test(t, quantization_is_seen_in_either_file);
     tcase_add_loop_test(t, a_bad_line_is_refused, 0, sizeof bad_lines / sizeof *bad_lines);
+    tcase_add_loop_test(t, a_bad_line_of_other_families_is_refused, 0,
+                        sizeof bad_kin / sizeof *bad_kin);
     tcase_add_loop_test(t, a_bad_shape_is_refused, 0, sizeof bad_shapes / sizeof *bad_shapes);
     tcase_add_test(t, files_that_cannot_be_read_are_named);
     tcase_add_test(t, every_failed_allocation_is_reported);

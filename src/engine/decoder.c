@@ -83,9 +83,9 @@ qg_status qg_transformer_open(qg_transformer *d, qg_arena *arena, qg_err *err)
         d->host_logits = QG_NEW_N(arena, float, (size_t)d->config->vocab_size);
         QG_NEED(d->host_logits, err);
     }
-    qg_rope_frequencies(inv_freq, &d->config->rope, head_dim);
+    qg_rope_frequencies(inv_freq, &d->config->rope, head_dim, d->sizes.max_len);
     for (int i = 0; i < d->sizes.max_len; i++) {
-        qg_rope_angles(row, inv_freq, head_dim, i);
+        qg_rope_angles(row, inv_freq, head_dim, i, qg_rope_scale(&d->config->rope));
         d->backend->upload(d->backend, d->cos_sin + (size_t)i * (size_t)head_dim, row,
                            (size_t)head_dim * sizeof *row);
     }
@@ -126,9 +126,10 @@ static void linear(qg_transformer *d, void *out, const qgk_act *x, const qg_line
 }
 
 /* x's norm is in `normed`; leaves the block's output in `delta`. */
-static void attention_block(qg_transformer *d, const qg_layer *layer, const qgk_kv *kv,
-                            const qgk_batch *batch)
+static void attention_block(qg_transformer *d, int index, const qgk_batch *batch)
 {
+    const qg_layer *layer = &d->weights->layers[index];
+    const qgk_kv *kv = &d->kv->layer[index];
     const qg_model_config *c = d->config;
     const qgk_table *t = &d->backend->table;
     qgk_ctx *ctx = &d->backend->ctx;
@@ -136,13 +137,14 @@ static void attention_block(qg_transformer *d, const qg_layer *layer, const qgk_
     size_t q = (size_t)(c->n_heads * c->head_dim), k = (size_t)(c->n_kv_heads * c->head_dim);
     qgk_act *keys = qgk_act_at(t, d->qkv, q), *values = qgk_act_at(t, d->qkv, q + k);
     float scale = (float)(1 / sqrt(c->head_dim));
+    int window = c->is_windowed[index] ? c->sliding_window : 0;
 
     linear(d, d->qkv, d->normed, &layer->qkv, rows, 0);
     /* the heads of q and of k stand side by side */
     t->rope(ctx, d->qkv, width, d->cos_sin, batch->row_pos, rows, c->n_heads + c->n_kv_heads,
             c->head_dim);
     t->kv_append(ctx, kv, keys, values, width, batch);
-    t->attention(ctx, d->attended, d->qkv, width, kv, batch, c->n_heads, scale, 0);
+    t->attention(ctx, d->attended, d->qkv, width, kv, batch, c->n_heads, scale, window);
     linear(d, d->delta, d->attended, &layer->o, rows, 0);
 }
 
@@ -180,14 +182,14 @@ void qg_transformer_run(qg_transformer *d)
     const qgk_table *t = &d->backend->table;
     qgk_ctx *ctx = &d->backend->ctx;
     const qg_layer *layers = d->weights->layers;
-    float eps = (float)c->rms_norm_eps;
+    float eps = (float)c->norm_eps;
     qgk_batch batch = upload_pass(d);
     int rows = batch.n_rows, hidden = c->hidden_size;
 
     t->embed(ctx, d->x, d->weights->embed, d->device.ids, rows, hidden);
     t->rmsnorm(ctx, d->normed, d->x, layers[0].attention_norm, rows, hidden, eps);
     for (int i = 0; i < c->n_layers; i++) {
-        attention_block(d, &layers[i], &d->kv->layer[i], &batch);
+        attention_block(d, i, &batch);
         t->add_rmsnorm(ctx, d->normed, d->x, d->delta, layers[i].mlp_norm, rows, hidden, eps);
         mlp_block(d, &layers[i], rows);
         if (i + 1 < c->n_layers)
@@ -204,8 +206,7 @@ qg_status qg_transformer_logits(qg_transformer *d, int32_t *best, int first, int
     int hidden = d->config->hidden_size, vocabulary = d->config->vocab_size;
 
     t->gather(ctx, d->picked, d->x, d->device.wanted + first, n, hidden);
-    t->rmsnorm(ctx, d->normed, d->picked, d->weights->norm, n, hidden,
-               (float)d->config->rms_norm_eps);
+    t->rmsnorm(ctx, d->normed, d->picked, d->weights->norm, n, hidden, (float)d->config->norm_eps);
     linear(d, d->logits, d->normed, &d->weights->head, n, 1);
     t->argmax(ctx, d->best, d->logits, n, vocabulary);
     QG_PASS(d->backend->sync(d->backend, err));

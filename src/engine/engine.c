@@ -147,13 +147,13 @@ static qg_status choose_blocks(qg_kvcache *kv, const qg_sizes *s, int64_t kv_tok
 static qg_status choose_sizes(qg_engine *e, const qg_engine_options *o, qg_err *err)
 {
     qg_sizes *s = &e->decoder.sizes;
-    int positions = e->config.max_positions;
+    int positions = e->config.max_positions, longest = e->config.longest;
     int len = positions < DEFAULT_LEN ? positions : DEFAULT_LEN;
 
-    if (o->max_model_len > positions)
+    if (o->max_model_len > longest)
         return qg_fail(err, QG_EARG, "max_model_len %d exceeds the model's %d positions",
-                       o->max_model_len, positions);
-    QG_PASS(choose_size(&s->max_len, "max_model_len", o->max_model_len, len, positions, err));
+                       o->max_model_len, longest);
+    QG_PASS(choose_size(&s->max_len, "max_model_len", o->max_model_len, len, longest, err));
     QG_PASS(choose_size(&s->max_seqs, "max_seqs", o->max_seqs, 1, MAX_SEQS, err));
     QG_PASS(choose_size(&s->max_rows, "max_rows", o->max_rows, DEFAULT_ROWS, MAX_ROWS, err));
     QG_PASS(choose_size(&e->kv.block_tokens, "block_tokens", o->block_tokens, DEFAULT_BLOCK,

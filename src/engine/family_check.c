@@ -29,14 +29,21 @@ START_TEST(what_is_not_there_is_refused)
     c.rope.type = QG_ROPE_OTHER;
     c.rope.name = "longrope";
     ck_assert_int_eq(qg_family_check(llama, &c, &err), QG_ENOSUP);
-    ck_assert_str_eq(err.message,
-                     "rope scaling 'longrope' is not supported, only default, linear and llama3");
+    ck_assert_str_eq(
+        err.message,
+        "rope scaling 'longrope' is not supported, only default, linear, dynamic, yarn "
+        "and llama3");
     c = plain;
     c.hidden_act = "relu";
-    ck_assert_int_eq(qg_family_check(llama, &c, NULL), QG_ENOSUP);
+    qg_err_clear(&err);
+    ck_assert_int_eq(qg_family_check(llama, &c, &err), QG_ENOSUP);
+    ck_assert_str_eq(err.message,
+                     "hidden_act 'relu' is not supported for family 'llama', only silu");
     c = plain;
     c.sliding_window = 1023;
     ck_assert_int_eq(qg_family_check(llama, &c, NULL), QG_ENOSUP);
+    ck_assert_int_eq(qg_family_check(qg_family_find("mistral"), &c, NULL), QG_OK);
+    ck_assert_int_eq(qg_family_check(qg_family_find("qwen2"), &c, NULL), QG_OK);
     c.sliding_window = 1024; /* wide enough to do nothing */
     ck_assert_int_eq(qg_family_check(llama, &c, NULL), QG_OK);
 }

@@ -281,7 +281,7 @@ static void attend(const model *m, int layer, double *x, int n)
             get_in_layer(m, layer, qg_arena_format(m->arena, "self_attn.%s_proj.bias", names[i]));
     }
     for (int t = 0; t < n; t++) {
-        normalize(h, x + t * hidden, norm, hidden, c->rms_norm_eps);
+        normalize(h, x + t * hidden, norm, hidden, c->norm_eps);
         affine(q + t * nq, w[0], b[0], h, nq, hidden);
         affine(k + t * nkv, w[1], b[1], h, nkv, hidden);
         affine(v + t * nkv, w[2], b[2], h, nkv, hidden);
@@ -322,7 +322,7 @@ static void feed_forward(const model *m, int layer, double *x, int n)
            *u = QG_NEW_N(m->arena, double, (size_t)ffn);
 
     for (int t = 0; t < n; t++) {
-        normalize(h, x + t * hidden, norm, hidden, m->c.rms_norm_eps);
+        normalize(h, x + t * hidden, norm, hidden, m->c.norm_eps);
         affine(g, gate, get_in_layer(m, layer, "mlp.gate_proj.bias"), h, ffn, hidden);
         affine(u, up, get_in_layer(m, layer, "mlp.up_proj.bias"), h, ffn, hidden);
         for (int i = 0; i < ffn; i++)
@@ -366,7 +366,7 @@ double *reference_logits(qg_arena *on, const char *folder, const int32_t *ids, i
         feed_forward(&m, i, x, n);
     }
     for (int t = 0; t < n; t++) {
-        normalize(h, x + t * hidden, get(&m, "model.norm.weight"), hidden, m.c.rms_norm_eps);
+        normalize(h, x + t * hidden, get(&m, "model.norm.weight"), hidden, m.c.norm_eps);
         affine(logits + t * vocabulary, head, NULL, h, vocabulary, hidden);
     }
     return logits;

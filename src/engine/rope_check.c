@@ -52,7 +52,7 @@ START_TEST(frequencies_are_those_of_transformers)
         qg_rope_config rope = config_of(line);
         int head_dim = (int)number(line, "head_dim");
         ck_assert_int_le(head_dim, 256);
-        qg_rope_frequencies(freq, &rope, head_dim);
+        qg_rope_frequencies(freq, &rope, head_dim, 0);
         want = qg_json_get(line, "inv_freq");
         ck_assert_uint_eq(qg_json_len(want), (size_t)head_dim / 2);
         for (int i = 0; i < head_dim / 2; i++) {
@@ -71,12 +71,12 @@ START_TEST(angles_are_position_times_frequency)
     static const float freq[] = {1, 0.25f, 1e-4f};
     float row[6];
 
-    qg_rope_angles(row, freq, 6, 0);
+    qg_rope_angles(row, freq, 6, 0, 1);
     for (int i = 0; i < 3; i++) {
         ck_assert_float_eq(row[i], 1);
         ck_assert_float_eq(row[3 + i], 0);
     }
-    qg_rope_angles(row, freq, 6, 131071);
+    qg_rope_angles(row, freq, 6, 131071, 1);
     ck_assert_double_eq_tol(row[0], cos(131071), 1e-7);
     ck_assert_double_eq_tol(row[1], cos(32767.75), 1e-7);
     ck_assert_double_eq_tol(row[3], sin(131071), 1e-7);

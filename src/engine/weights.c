@@ -43,7 +43,7 @@ static qg_status place_layer(loader *ld, qg_layer *layer, int index, qg_err *err
     int hidden = c->hidden_size, ffn = c->intermediate_size;
     bool a = c->attention_bias, m = c->mlp_bias;
     const qg_linear_name qkv[] = {{f->q, q, a}, {f->k, kv, a}, {f->v, kv, a}},
-                         o[] = {{f->o, hidden, a}};
+                         o[] = {{f->o, hidden, a && !f->no_o_bias}};
     const qg_linear_name gate_up[] = {{f->gate, ffn, m}, {f->up, ffn, m}},
                          down[] = {{f->down, hidden, m}};
     char at[NAME_MAX_BYTES];

@@ -222,7 +222,7 @@ static const struct {
     {{.hidden_size = 70}, QG_EFORMAT, "'hidden_size' 70 is no multiple of 'num_attention_heads' 3"},
     {{.n_layers = 2000}, QG_EFORMAT, "'num_hidden_layers' is 2000"},
     {{.n_kv_heads = 2}, QG_EFORMAT, "no multiple of 'num_key_value_heads' 2"},
-    {{.rope_scaling = "yarn"}, QG_ENOSUP, "rope scaling 'yarn'"},
+    {{.rope_scaling = "longrope"}, QG_ENOSUP, "rope scaling 'longrope'"},
     {{.rope_scaling = "llama3", .rope_factor = 1e-30}, QG_EFORMAT, "'factor' is 1e-30"},
     {{.rope_scaling = "linear", .rope_factor = NAN}, QG_ENONFINITE, "'factor' is not a finite"},
     {{.rope_theta = -1}, QG_EFORMAT, "'rope_theta' is -1"},
