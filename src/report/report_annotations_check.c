@@ -1,30 +1,9 @@
 /* Unit tests of report/report_annotations: escapes and limits of workflow commands. */
-#include "report/report.h"
-
-#include "check_suites.h"
-
-static qg_arena *arena;
-static qg_err err;
-
-static void set_up(void)
-{
-    arena = qg_arena_create();
-    qg_err_clear(&err);
-}
-
-static void tear_down(void)
-{
-    qg_arena_free(arena);
-}
+#include "report/fixture_check.h"
 
 static const char *render(const qg_run *run, const qg_report_options *options)
 {
-    qg_buf b;
-
-    qg_buf_init(&b, arena);
-    ck_assert_int_eq(qg_report_render(&b, &qg_report_annotations, run, options, &err), QG_OK);
-    ck_assert_uint_eq(qg_utf8_valid(qg_buf_view(&b)), b.len);
-    return b.ptr;
+    return render_with(&qg_report_annotations, run, options);
 }
 
 START_TEST(everything_that_could_end_a_command_is_escaped)

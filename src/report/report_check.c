@@ -1,8 +1,7 @@
 /* Unit tests of report/report: every sink against its golden file, and writing to the disk. */
 #include "report/report.h"
 
-#include "base/file.h"
-#include "check_suites.h"
+#include "base/folder_check.h"
 #include "record/record_json.h"
 
 #include <signal.h>
@@ -12,10 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static qg_arena *arena;
 static qg_err err;
 static qg_run *run;
-static char dir[256];
 
 static qg_str golden(const char *name)
 {
@@ -29,24 +26,9 @@ static qg_str golden(const char *name)
 
 static void set_up(void)
 {
-    arena = qg_arena_create();
+    folder_begin();
     qg_err_clear(&err);
     ck_assert_int_eq(qg_run_from_json(&run, arena, golden("run.json"), "run.json", &err), QG_OK);
-    const char *tmp = getenv("TMPDIR");
-    snprintf(dir, sizeof dir, "%s/report-check-XXXXXX", tmp ? tmp : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-}
-
-static void tear_down(void)
-{
-    char **names;
-    size_t n;
-
-    if (qg_dir_list(&names, &n, arena, dir, NULL) == QG_OK)
-        for (size_t i = 0; i < n; i++)
-            unlink(qg_path_join(arena, dir, names[i]));
-    rmdir(dir);
-    qg_arena_free(arena);
 }
 
 typedef struct form {
@@ -92,29 +74,30 @@ static size_t files_in_dir(void)
 {
     char **names;
     size_t n;
-    ck_assert_int_eq(qg_dir_list(&names, &n, arena, dir, NULL), QG_OK);
+    ck_assert_int_eq(qg_dir_list(&names, &n, arena, folder, NULL), QG_OK);
     return n;
 }
 
 START_TEST(all_forms_are_written_by_default)
 {
-    qg_report_options options = {.dir = dir, .colour = true};
+    qg_report_options options = {.dir = folder, .colour = true};
     qg_str text;
 
     ck_assert_int_eq(qg_report_write(run, QG_STR(""), &options, &err), QG_OK);
     ck_assert_uint_eq(files_in_dir(), 6);
     ck_assert_int_eq(
-        qg_file_read(&text, arena, qg_path_join(arena, dir, "run.json"), 1 << 20, &err), QG_OK);
+        qg_file_read(&text, arena, qg_path_join(arena, folder, "run.json"), 1 << 20, &err), QG_OK);
     same_text(text, golden("run.json"), "run.json");
     ck_assert_int_eq(
-        qg_file_read(&text, arena, qg_path_join(arena, dir, "report.txt"), 1 << 20, &err), QG_OK);
+        qg_file_read(&text, arena, qg_path_join(arena, folder, "report.txt"), 1 << 20, &err),
+        QG_OK);
     ck_assert_ptr_null(memchr(text.ptr, '\033', text.len)); /* no colours in files */
 }
 END_TEST
 
 START_TEST(chosen_forms_are_written_into_a_new_folder)
 {
-    char *below = qg_path_join(arena, dir, "a");
+    char *below = qg_path_join(arena, folder, "a");
     qg_report_options options = {.dir = below};
 
     ck_assert_int_eq(qg_report_write(run, QG_STR("junit, csv,junit"), &options, &err), QG_OK);
@@ -131,7 +114,7 @@ END_TEST
 
 START_TEST(an_unknown_form_is_refused_before_anything_is_written)
 {
-    qg_report_options options = {.dir = dir};
+    qg_report_options options = {.dir = folder};
 
     ck_assert_int_eq(qg_report_write(run, QG_STR("json,junti"), &options, &err), QG_EARG);
     ck_assert_str_eq(err.message, "unknown report 'junti', did you mean 'junit'?");
@@ -146,7 +129,7 @@ END_TEST
 
 START_TEST(a_folder_that_is_none_is_the_machines_fault)
 {
-    char *file = qg_path_join(arena, dir, "file");
+    char *file = qg_path_join(arena, folder, "file");
     char *below = qg_path_join(arena, file, "out");
     qg_report_options options = {.dir = below};
 
@@ -160,25 +143,25 @@ END_TEST
 
 START_TEST(a_folder_without_permission_is_the_machines_fault)
 {
-    qg_report_options options = {.dir = dir};
+    qg_report_options options = {.dir = folder};
 
     if (geteuid() == 0 && seteuid(65534) != 0)
         return; /* root may write everywhere */
-    chmod(dir, 0555);
+    chmod(folder, 0555);
     qg_status s = qg_report_write(run, QG_STR(""), &options, &err);
     ck_assert_int_eq(qg_status_exit(s), 3);
     if (getuid() == 0)
         ck_assert_int_eq(seteuid(0), 0);
-    chmod(dir, 0755);
+    chmod(folder, 0755);
     ck_assert_uint_eq(files_in_dir(), 0);
 }
 END_TEST
 
 START_TEST(a_full_disk_leaves_what_was_there)
 {
-    qg_report_options options = {.dir = dir};
+    qg_report_options options = {.dir = folder};
     struct rlimit small = {.rlim_cur = 4096, .rlim_max = RLIM_INFINITY};
-    char *path = qg_path_join(arena, dir, "annotations.txt"); /* small enough to be written */
+    char *path = qg_path_join(arena, folder, "annotations.txt"); /* small enough to be written */
     qg_str text;
 
     ck_assert_int_eq(qg_file_write(path, QG_STR("old"), &err), QG_OK);
@@ -195,7 +178,7 @@ END_TEST
 
 START_TEST(a_run_with_a_non_finite_number_is_not_written)
 {
-    qg_report_options options = {.dir = dir};
+    qg_report_options options = {.dir = folder};
 
     run->measurements[1].series[0].samples[0] = 1.0 / 0.0;
     qg_status s = qg_report_write(run, QG_STR("json"), &options, &err);
@@ -226,7 +209,7 @@ END_TEST
 
 START_TEST(writing_survives_lack_of_memory)
 {
-    qg_report_options options = {.dir = dir};
+    qg_report_options options = {.dir = folder};
     qg_status s;
     long n = 1;
 
@@ -243,7 +226,7 @@ END_TEST
 START_TEST(an_empty_run_has_every_form)
 {
     qg_run empty = {0};
-    qg_report_options options = {.dir = dir};
+    qg_report_options options = {.dir = folder};
 
     ck_assert_int_eq(qg_report_write(&empty, QG_STR(""), &options, &err), QG_OK);
     ck_assert_uint_eq(files_in_dir(), 6);
@@ -255,7 +238,7 @@ Suite *report_check(void)
     Suite *s = suite_create("report_check");
     TCase *t = tcase_create("report");
 
-    tcase_add_checked_fixture(t, set_up, tear_down);
+    tcase_add_checked_fixture(t, set_up, folder_end);
     tcase_set_timeout(t, 30);
     tcase_add_loop_test(t, every_form_is_as_blessed, 0, sizeof forms / sizeof *forms);
     tcase_add_test(t, all_forms_are_written_by_default);

@@ -1,21 +1,7 @@
 /* Unit tests of report/rows: order, selection and the words of a table. */
 #include "report/rows.h"
 
-#include "check_suites.h"
-
-static qg_arena *arena;
-static qg_err err;
-
-static void set_up(void)
-{
-    arena = qg_arena_create();
-    qg_err_clear(&err);
-}
-
-static void tear_down(void)
-{
-    qg_arena_free(arena);
-}
+#include "report/fixture_check.h"
 
 static double ttft[25];
 static const qg_series series[] = {{"ttft", ttft, 25}, {"e2e", ttft, 3}};
