@@ -1,44 +1,24 @@
 /* Unit tests of base/file: atomic writing, statuses of what cannot be opened, a full disk. */
 #include "base/file.h"
 
-#include "check_suites.h"
+#include "base/folder_check.h"
 
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static qg_arena *arena;
-static char dir[64];
-
-static void setup(void)
-{
-    arena = qg_arena_create();
-    snprintf(dir, sizeof dir, "/tmp/file_check.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-}
-
-static void teardown(void)
-{
-    char command[128];
-    qg_arena_free(arena);
-    snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    ck_assert_int_eq(system(command), 0);
-}
 
 static size_t n_files(void)
 {
     char **names;
     size_t n;
-    ck_assert_int_eq(qg_dir_list(&names, &n, arena, dir, NULL), QG_OK);
+    ck_assert_int_eq(qg_dir_list(&names, &n, arena, folder, NULL), QG_OK);
     return n;
 }
 
 START_TEST(what_is_written_is_read_and_mapped)
 {
-    char *path = qg_path_join(arena, dir, "a/b/c.txt");
+    char *path = qg_path_join(arena, folder, "a/b/c.txt");
     qg_str text;
 
     ck_assert_int_eq(qg_file_write(path, QG_STR("one\0two"), NULL), QG_OK);
@@ -58,13 +38,13 @@ START_TEST(what_cannot_be_opened_says_why)
 {
     qg_err err = {0};
     qg_str text;
-    char *path = qg_path_join(arena, dir, "absent");
+    char *path = qg_path_join(arena, folder, "absent");
 
     ck_assert_int_eq(qg_file_map(&text, arena, path, &err), QG_ENOTFOUND);
     ck_assert_ptr_nonnull(strstr(err.message, path));
-    ck_assert_int_eq(qg_file_map(&text, arena, dir, NULL), QG_EARG);
-    ck_assert_int_eq(qg_file_read(&text, arena, dir, 10, NULL), QG_EARG);
-    ck_assert_int_eq(qg_file_write(dir, QG_STR("x"), NULL), QG_EARG);
+    ck_assert_int_eq(qg_file_map(&text, arena, folder, NULL), QG_EARG);
+    ck_assert_int_eq(qg_file_read(&text, arena, folder, 10, NULL), QG_EARG);
+    ck_assert_int_eq(qg_file_write(folder, QG_STR("x"), NULL), QG_EARG);
     ck_assert_int_eq(qg_file_write(path, QG_STR("12345"), NULL), QG_OK);
     ck_assert_int_eq(qg_file_read(&text, arena, path, 4, NULL), QG_EFORMAT);
     ck_assert_int_eq(qg_dir_make(qg_path_join(arena, path, "below-a-file"), NULL), QG_EEXISTS);
@@ -77,7 +57,7 @@ END_TEST
 
 START_TEST(a_failed_write_leaves_the_old_file)
 {
-    char *path = qg_path_join(arena, dir, "f");
+    char *path = qg_path_join(arena, folder, "f");
     struct rlimit limit = {100, 100};
     qg_err err = {0};
     qg_str text;
@@ -98,7 +78,7 @@ START_TEST(an_uncommitted_file_is_gone)
 {
     qg_arena *inner = qg_arena_create();
     qg_file_out *f;
-    char *path = qg_path_join(arena, dir, "f");
+    char *path = qg_path_join(arena, folder, "f");
 
     ck_assert_int_eq(qg_file_out_open(&f, inner, path, NULL), QG_OK);
     ck_assert_int_eq(qg_file_out_write(f, "abc", 3, NULL), QG_OK);
@@ -110,7 +90,7 @@ END_TEST
 
 START_TEST(every_failed_allocation_is_reported)
 {
-    char *path = qg_path_join(arena, dir, "f");
+    char *path = qg_path_join(arena, folder, "f");
     long n = 1;
 
     for (;; n++) {
@@ -145,7 +125,7 @@ Suite *file_check(void)
     Suite *s = suite_create("file_check");
     TCase *t = tcase_create("file");
 
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, folder_begin, folder_end);
     tcase_add_test(t, what_is_written_is_read_and_mapped);
     tcase_add_test(t, what_cannot_be_opened_says_why);
     tcase_add_test(t, a_failed_write_leaves_the_old_file);

@@ -4,8 +4,6 @@
 
 #include "checkpoint/fixture_check.h"
 
-#include <unistd.h>
-
 /* A shard of the tensors "a b c": one byte each. */
 static void put_shard(const char *name, const char *tensors)
 {

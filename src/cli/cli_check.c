@@ -2,9 +2,8 @@
  * standard output, standard error and exit code are looked at. JSON is parsed, not matched. */
 #include "cli/cli.h"
 
-#include "base/file.h"
+#include "base/folder_check.h"
 #include "base/json.h"
-#include "check_suites.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -14,9 +13,6 @@
 
 #define MODEL "golden/models/tiny-llama"
 
-static qg_arena *arena;
-static char dir[64];
-
 typedef struct outcome {
     int exit_code;
     qg_str out, err;
@@ -24,27 +20,19 @@ typedef struct outcome {
 
 static void setup(void)
 {
-    arena = qg_arena_create();
-    snprintf(dir, sizeof dir, "/tmp/cli_check.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    folder_begin();
     ck_assert_ptr_nonnull(getenv("QG_PROGRAM"));
     ck_assert_int_eq(chdir(getenv("QG_ROOT")), 0);
-}
-
-static void teardown(void)
-{
-    qg_dir_remove(dir);
-    qg_arena_free(arena);
 }
 
 /* Runs a shell line in which Q stands for the program and $D for the test's folder. */
 static outcome shell(const char *line)
 {
     outcome o;
-    char *out = qg_path_join(arena, dir, ".out"), *err = qg_path_join(arena, dir, ".err");
+    char *out = qg_path_join(arena, folder, ".out"), *err = qg_path_join(arena, folder, ".err");
     int status = system(qg_arena_format(
         arena, "Q() { '%s' \"$@\"; }; D='%s'; unset CI GITHUB_ACTIONS; { %s\n} >'%s' 2>'%s'",
-        getenv("QG_PROGRAM"), dir, line, out, err));
+        getenv("QG_PROGRAM"), folder, line, out, err));
 
     ck_assert(WIFEXITED(status));
     o.exit_code = WEXITSTATUS(status);
@@ -298,7 +286,7 @@ START_TEST(blessing_prints_the_difference_and_writes)
     outcome o = shell("Q bless $D/s.yaml --dry-run");
     ck_assert_msg(o.exit_code == 0, QG_STR_PRI, QG_STR_ARG(o.err));
     ck_assert(holds(o.out, "fp16.gold: new"));
-    ck_assert(!qg_dir_exists(qg_path_join(arena, dir, "gold")));
+    ck_assert(!qg_dir_exists(qg_path_join(arena, folder, "gold")));
     ck_assert_int_eq(shell("Q bless $D/s.yaml").exit_code, 0);
     o = shell("Q bless $D/s.yaml");
     ck_assert(holds(o.out, "differ by at most 0.00000"));
@@ -333,7 +321,7 @@ Suite *cli_check(void)
     Suite *s = suite_create("cli_check");
     TCase *t = tcase_create("cli");
 
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, setup, folder_end);
     tcase_set_timeout(t, 300);
     tcase_add_test(t, words_that_are_wrong_get_a_hint);
     tcase_add_test(t, every_command_explains_itself);

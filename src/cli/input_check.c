@@ -2,37 +2,20 @@
  * allocations that fail. */
 #include "cli/input.h"
 
-#include "base/file.h"
-#include "check_suites.h"
+#include "base/folder_check.h"
 #include "cli/token_text.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
-static qg_arena *arena;
-static char dir[256];
 static qg_err err;
 
 static void setup(void)
 {
-    const char *tmp = getenv("TMPDIR");
-
-    snprintf(dir, sizeof dir, "%s/qg-input-XXXXXX", tmp ? tmp : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    arena = qg_arena_create();
-    ck_assert_ptr_nonnull(arena);
+    folder_begin();
     qg_err_clear(&err);
-}
-
-static void teardown(void)
-{
-    qg_arena_free(arena);
-    qg_dir_remove(dir);
 }
 
 static const char *file_of(qg_str content)
 {
-    const char *path = qg_path_join(arena, dir, "in.jsonl");
+    const char *path = qg_path_join(arena, folder, "in.jsonl");
     ck_assert_int_eq(qg_file_write(path, content, &err), QG_OK);
     return path;
 }
@@ -181,7 +164,7 @@ Suite *input_check(void)
     Suite *s = suite_create("input_check");
     TCase *t = tcase_create("input");
 
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, setup, folder_end);
     tcase_add_test(t, one_kind_of_input_is_wanted);
     tcase_add_test(t, ids_are_read_as_written);
     tcase_add_test(t, lines_are_texts_or_ids);

@@ -1,20 +1,16 @@
 /* Unit tests of judge/judge: whole runs of two cases against a suite, goldens on the disk. */
 #include "judge/judge.h"
 
-#include "base/file.h"
-#include "check_suites.h"
+#include "base/folder_check.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #define A16 "aaaaaaaaaaaaaaaa"
 #define A64 A16 A16 A16 A16
 
-static qg_arena *arena;
 static qg_err err;
-static char dir[256];
 static char golden_path[300];
 
 static qg_suite_model models[2];
@@ -56,16 +52,13 @@ static qg_gold *make_gold(void)
 
 static void set_up(void)
 {
-    arena = qg_arena_create();
+    folder_begin();
     qg_err_clear(&err);
-    const char *tmp = getenv("TMPDIR");
-    snprintf(dir, sizeof dir, "%s/judge-check-XXXXXX", tmp ? tmp : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    snprintf(golden_path, sizeof golden_path, "%s/fp16/cpu/base.gold", dir);
+    snprintf(golden_path, sizeof golden_path, "%s/fp16/cpu/base.gold", folder);
     models[0] = (qg_suite_model){.name = "base", .method = "fp16", .is_reference = true};
     models[1] = (qg_suite_model){.name = "small", .method = "gptq"};
     suite = (qg_suite){.path = "s.yaml", .models = models, .n_models = 2, .reference = &models[0]};
-    suite.quality.golden = dir;
+    suite.quality.golden = folder;
     infos[0] = (qg_model_info){.name = "base", .model_hash = A64};
     infos[1] = (qg_model_info){.name = "small", .model_hash = "ff"};
     measurements[0] =
@@ -95,16 +88,6 @@ static void set_up(void)
     expects[2] = (qg_expects){memory_budgets, 2};
     run =
         (qg_run){.models = infos, .n_models = 2, .measurements = measurements, .n_measurements = 3};
-}
-
-static void tear_down(void)
-{
-    unlink(golden_path);
-    for (int i = 0; i < 3; i++) {
-        *strrchr(golden_path, '/') = '\0';
-        rmdir(golden_path);
-    }
-    qg_arena_free(arena);
 }
 
 static void bless(void)
@@ -322,7 +305,7 @@ START_TEST(drift_compares_with_the_cases_own_golden)
     measurements[0].id.method = "gptq";
     expects[0] = (qg_expects){drift, 1};
     const qg_judgement *j = judge(3);
-    snprintf(own, sizeof own, "%s/gptq/cpu/small.gold", dir);
+    snprintf(own, sizeof own, "%s/gptq/cpu/small.gold", folder);
     ck_assert_int_eq(j[0].verdict, QG_VERDICT_ERROR); /* FP16's golden is there, its own is not */
     ck_assert_ptr_nonnull(strstr(j[0].message, own));
     ck_assert_int_eq(qg_gold_write(own, make_gold(), &err), QG_OK);
@@ -358,7 +341,7 @@ Suite *judge_check(void)
     Suite *s = suite_create("judge_check");
     TCase *t = tcase_create("judge");
 
-    tcase_add_checked_fixture(t, set_up, tear_down);
+    tcase_add_checked_fixture(t, set_up, folder_end);
     tcase_add_test(t, a_good_run_passes);
     tcase_add_test(t, a_violated_budget_fails_at_its_line);
     tcase_add_test(t, an_edited_golden_fails);

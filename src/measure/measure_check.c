@@ -3,8 +3,7 @@
  * numbers are what they should be: perplexity and golden agree with scoring in this process. */
 #include "measure/measure.h"
 
-#include "base/file.h"
-#include "check_suites.h"
+#include "base/folder_check.h"
 #include "engine/score.h"
 #include "measure/quality.h"
 #include "measure/worker.h"
@@ -15,27 +14,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static qg_arena *arena;
-static char dir[64];
-
 static void setup(void)
 {
-    arena = qg_arena_create();
-    snprintf(dir, sizeof dir, "/tmp/measure_check.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    folder_begin();
     if (getenv("QG_ROOT"))
         ck_assert_int_eq(chdir(getenv("QG_ROOT")), 0);
 }
 
-static void teardown(void)
-{
-    qg_dir_remove(dir);
-    qg_arena_free(arena);
-}
-
 static qg_plan plan_of(const char *suite_text, const char *only)
 {
-    char *path = qg_path_join(arena, dir, "suite.yaml");
+    char *path = qg_path_join(arena, folder, "suite.yaml");
     qg_suite *suite;
     qg_findings findings;
     qg_plan plan;
@@ -80,7 +68,7 @@ static qg_run measured(const char *program, const char *only, int64_t timeout_ns
 /* A worker that is this shell script. */
 static const char *script(const char *text)
 {
-    char *path = qg_path_join(arena, dir, "worker.sh");
+    char *path = qg_path_join(arena, folder, "worker.sh");
     ck_assert_int_eq(
         qg_file_write(path, qg_str_from(qg_arena_format(arena, "#!/bin/sh\n%s\n", text)), NULL),
         QG_OK);
@@ -260,7 +248,7 @@ Suite *measure_check(void)
     Suite *s = suite_create("measure_check");
     TCase *t = tcase_create("measure");
 
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, setup, folder_end);
     tcase_set_timeout(t, 300);
     tcase_add_test(t, a_worker_that_dies_costs_its_case);
     tcase_add_test(t, a_worker_that_hangs_is_killed);

@@ -1,38 +1,12 @@
 /* Unit tests of suite/plan: order and ids by the header's rules, filters, what is refused where. */
 #include "suite/plan.h"
 
-#include "base/file.h"
-#include "check_suites.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-static qg_arena *arena;
-static char dir[256];
-
-static void setup(void)
-{
-    const char *tmp = getenv("TMPDIR");
-
-    arena = qg_arena_create();
-    ck_assert_ptr_nonnull(arena);
-    snprintf(dir, sizeof dir, "%s/plan-XXXXXX", tmp ? tmp : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-}
-
-static void teardown(void)
-{
-    char command[300];
-
-    snprintf(command, sizeof command, "rm -r '%s'", dir);
-    ck_assert_int_eq(system(command), 0);
-    qg_arena_free(arena);
-}
+#include "base/folder_check.h"
 
 static const qg_suite *suite_of(const char *text)
 {
-    char *path = qg_path_join(arena, dir, "x.yaml");
-    char *model = qg_path_join(arena, dir, "m/config.json");
+    char *path = qg_path_join(arena, folder, "x.yaml");
+    char *model = qg_path_join(arena, folder, "m/config.json");
     qg_findings findings;
     qg_suite *s = NULL;
     qg_err err = {0};
@@ -215,7 +189,7 @@ Suite *plan_check(void)
     Suite *s = suite_create("plan_check");
     TCase *t = tcase_create("plan");
 
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, folder_begin, folder_end);
     tcase_add_test(t, cases_come_in_order_with_their_budgets);
     tcase_add_test(t, shards_part_what_the_filter_leaves);
     tcase_add_test(t, a_filter_that_matches_nothing_lists_the_ids);

@@ -2,47 +2,20 @@
  * that was written for it by hand, defaults, fault injection. */
 #include "suite/suite.h"
 
-#include "base/file.h"
-#include "check_suites.h"
+#include "base/folder_check.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-static qg_arena *arena;
 static qg_findings findings;
-static char dir[256];
 
 static void setup(void)
 {
-    const char *tmp = getenv("TMPDIR"), *root = getenv("QG_ROOT");
+    const char *root = getenv("QG_ROOT");
 
-    arena = qg_arena_create();
-    ck_assert_ptr_nonnull(arena);
-    snprintf(dir, sizeof dir, "%s/suite-XXXXXX", tmp ? tmp : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    folder_begin();
     ck_assert_int_eq(chdir(root ? root : "."), 0);
     unsetenv("QG_CHECK_UNSET");
-}
-
-static void teardown(void)
-{
-    char command[300];
-
-    snprintf(command, sizeof command, "rm -r '%s'", dir);
-    ck_assert_int_eq(system(command), 0);
-    qg_arena_free(arena);
-}
-
-static char *put(const char *name, const char *text)
-{
-    char *path = qg_path_join(arena, dir, name);
-    qg_err err = {0};
-
-    ck_assert_ptr_nonnull(path);
-    if (qg_file_write(path, qg_str_from(text), &err) != QG_OK)
-        ck_abort_msg("%s", err.message);
-    return path;
 }
 
 static qg_suite *good(const char *path)
@@ -101,12 +74,12 @@ static const char example[] =
 
 static qg_suite *read_example(void)
 {
-    put("m/config.json", "{}");
-    put("data/calibration.txt", "a\n");
-    put("data/prompts.txt", "one\n\ntwo\n");
-    put("data/validation.txt", "a\nb\n\nc\n");
-    put("data/capitals.jsonl", "{}\n");
-    return good(put("x.yaml", example));
+    folder_put("m/config.json", "{}");
+    folder_put("data/calibration.txt", "a\n");
+    folder_put("data/prompts.txt", "one\n\ntwo\n");
+    folder_put("data/validation.txt", "a\nb\n\nc\n");
+    folder_put("data/capitals.jsonl", "{}\n");
+    return good(folder_put("x.yaml", example));
 }
 
 START_TEST(the_example_of_the_design_is_read)
@@ -187,11 +160,11 @@ END_TEST
 
 START_TEST(weak_gates_are_warned_of)
 {
-    put("m/config.json", "{}");
-    good(put("x.yaml", "version: 1\nname: x\nmodels: {a: {model: m}, b: {model: m}}\n"
-                       "reference: a\nperformance:\n  production: {}\n"
-                       "  samples: {min: 10, max: 58}\n  budgets:\n"
-                       "    a: [{batch: 1, ttft_p50: 1 s, ttft_p95: 1 s, itl_p99: 1 s}]\n"));
+    folder_put("m/config.json", "{}");
+    good(folder_put("x.yaml", "version: 1\nname: x\nmodels: {a: {model: m}, b: {model: m}}\n"
+                              "reference: a\nperformance:\n  production: {}\n"
+                              "  samples: {min: 10, max: 58}\n  budgets:\n"
+                              "    a: [{batch: 1, ttft_p50: 1 s, ttft_p95: 1 s, itl_p99: 1 s}]\n"));
     ck_assert_uint_eq(findings.n, 3);
     ck_assert_int_eq(findings.at[0].severity, QG_SEVERITY_NOTE);
     ck_assert_str_eq(findings.at[0].message,
@@ -208,12 +181,12 @@ END_TEST
 
 START_TEST(a_budget_merged_from_an_anchor_keeps_its_line)
 {
-    put("m/config.json", "{}");
-    qg_suite *s = good(put("x.yaml", "version: 1\nname: x\nx-row: &row {weights: 1 MiB}\n"
-                                     "models: {a: {model: m}}\nperformance:\n"
-                                     "  production: {batch: [1, 2]}\n  budgets:\n    a:\n"
-                                     "      - {batch: 1, <<: *row}\n"
-                                     "      - {batch: 2, <<: *row, weights: 2 MiB}\n"));
+    folder_put("m/config.json", "{}");
+    qg_suite *s = good(folder_put("x.yaml", "version: 1\nname: x\nx-row: &row {weights: 1 MiB}\n"
+                                            "models: {a: {model: m}}\nperformance:\n"
+                                            "  production: {batch: [1, 2]}\n  budgets:\n    a:\n"
+                                            "      - {batch: 1, <<: *row}\n"
+                                            "      - {batch: 2, <<: *row, weights: 2 MiB}\n"));
 
     ck_assert_uint_eq(s->reference->performance.n, 2);
     is_expect(&s->reference->performance.at[0], QG_METRIC_WEIGHTS, 1048576, 1, "1 MiB", 3, 14);
@@ -223,11 +196,11 @@ END_TEST
 
 START_TEST(paths_lie_beside_the_file_that_names_them)
 {
-    put("sub/m/config.json", "{}");
-    put("sub/models.yaml", "models: {a: {model: m}}\n");
-    qg_suite *s = good(put("x.yaml", "version: 1\nname: x\ninclude: [sub/models.yaml]\n"
-                                     "quality: {prompts: [p], golden: nowhere/yet,\n"
-                                     "  text: suites/data/validation.txt}\n"));
+    folder_put("sub/m/config.json", "{}");
+    folder_put("sub/models.yaml", "models: {a: {model: m}}\n");
+    qg_suite *s = good(folder_put("x.yaml", "version: 1\nname: x\ninclude: [sub/models.yaml]\n"
+                                            "quality: {prompts: [p], golden: nowhere/yet,\n"
+                                            "  text: suites/data/validation.txt}\n"));
 
     ck_assert(qg_str_ends(qg_str_from(s->models[0].model), QG_STR("/sub/m")));
     ck_assert_str_eq(s->quality.text, "suites/data/validation.txt");
@@ -301,9 +274,9 @@ START_TEST(a_text_cannot_hide_a_nul)
     qg_suite *s;
     qg_err err = {0};
 
-    put("m/config.json", "{}");
-    char *path = put("x.yaml", "version: 1\nname: \"a\\0b\"\nmodels: {a: {model: m}}\n"
-                               "quality: {prompts: [\"a\\0b\"]}\n");
+    folder_put("m/config.json", "{}");
+    char *path = folder_put("x.yaml", "version: 1\nname: \"a\\0b\"\nmodels: {a: {model: m}}\n"
+                                      "quality: {prompts: [\"a\\0b\"]}\n");
     ck_assert_int_eq(qg_suite_read(&s, &findings, arena, path, &err), QG_EFORMAT);
     ck_assert_uint_eq(findings.n_errors, 1); /* in a prompt it is fine */
     ck_assert_str_eq(err.message, "'name' holds a NUL character");
@@ -334,7 +307,7 @@ static void fail_each_allocation(const char *path, qg_status last)
 START_TEST(every_failed_allocation_is_reported)
 {
     read_example();
-    fail_each_allocation(qg_path_join(arena, dir, "x.yaml"), QG_OK);
+    fail_each_allocation(qg_path_join(arena, folder, "x.yaml"), QG_OK);
     fail_each_allocation("suites/bad/many-mistakes.yaml", QG_EFORMAT);
     fail_each_allocation("suites/bad/unknown-key-far.yaml", QG_EFORMAT);
     fail_each_allocation("suites/bad/cyclic-include.yaml", QG_EFORMAT);
@@ -348,7 +321,7 @@ Suite *suite_check(void)
     Suite *s = suite_create("suite_check");
     TCase *t = tcase_create("suite");
 
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, setup, folder_end);
     tcase_add_test(t, the_example_of_the_design_is_read);
     tcase_add_test(t, budgets_are_canonical_and_know_their_line);
     tcase_add_test(t, regression_allows_shares_and_amounts);

@@ -2,56 +2,20 @@
  * environment and includes, places counted by hand. Refusals by file are in suite_check.c. */
 #include "suite/yamltree.h"
 
-#include "base/file.h"
-#include "check_suites.h"
+#include "base/folder_check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
-static qg_arena *arena;
 static qg_findings findings;
-static char dir[256];
-
-static void setup(void)
-{
-    const char *tmp = getenv("TMPDIR");
-
-    arena = qg_arena_create();
-    ck_assert_ptr_nonnull(arena);
-    snprintf(dir, sizeof dir, "%s/yamltree-XXXXXX", tmp ? tmp : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-}
-
-static void teardown(void)
-{
-    char command[300];
-
-    snprintf(command, sizeof command, "rm -r '%s'", dir);
-    ck_assert_int_eq(system(command), 0);
-    qg_arena_free(arena);
-}
-
-static char *path_of(const char *name)
-{
-    char *path = qg_path_join(arena, dir, name);
-    ck_assert_ptr_nonnull(path);
-    return path;
-}
-
-static void put(const char *name, const char *text)
-{
-    qg_err err = {0};
-    if (qg_file_write(path_of(name), qg_str_from(text), &err) != QG_OK)
-        ck_abort_msg("%s", err.message);
-}
 
 static qg_status read_tree(const qg_yaml **tree, const char *name, qg_err *err)
 {
     char hash[65];
 
     qg_findings_begin(&findings, arena);
-    return qg_yaml_read(tree, hash, &findings, arena, path_of(name), err);
+    return qg_yaml_read(tree, hash, &findings, arena, folder_path(name), err);
 }
 
 /* The tree of one good file. */
@@ -60,7 +24,7 @@ static const qg_yaml *good(const char *text)
     const qg_yaml *tree = NULL;
     qg_err err = {0};
 
-    put("x.yaml", text);
+    folder_put("x.yaml", text);
     qg_status status = read_tree(&tree, "x.yaml", &err);
     if (status != QG_OK || findings.n)
         ck_abort_msg("%.60s: %s%s", text, err.message, findings.n ? findings.at[0].message : "");
@@ -73,7 +37,7 @@ static const qg_finding *bad(const char *text)
     const qg_yaml *tree = NULL;
     qg_err err = {0};
 
-    put("x.yaml", text);
+    folder_put("x.yaml", text);
     read_tree(&tree, "x.yaml", &err);
     ck_assert_msg(findings.n == 1, "'%.60s' has %zu findings", text, findings.n);
     return &findings.at[0];
@@ -163,10 +127,10 @@ START_TEST(includes_are_layers)
     const qg_yaml *t = NULL;
     qg_err err = {0};
 
-    put("sub/one.yaml", "m: {a: one, b: one}\nl: [1, 2]\ninclude: deeper/three.yaml\n");
-    put("sub/deeper/three.yaml", "m: {z: three, a: three}\n");
-    put("two.yaml", "m: {b: two, c: {x: two, y: two}}\n");
-    put("x.yaml", "include: [sub/one.yaml, two.yaml]\nm: {c: {y: own}}\nl: [3]\n");
+    folder_put("sub/one.yaml", "m: {a: one, b: one}\nl: [1, 2]\ninclude: deeper/three.yaml\n");
+    folder_put("sub/deeper/three.yaml", "m: {z: three, a: three}\n");
+    folder_put("two.yaml", "m: {b: two, c: {x: two, y: two}}\n");
+    folder_put("x.yaml", "include: [sub/one.yaml, two.yaml]\nm: {c: {y: own}}\nl: [3]\n");
     ck_assert_int_eq(read_tree(&t, "x.yaml", &err), QG_OK);
     ck_assert_uint_eq(findings.n, 0);
     const qg_yaml *m = qg_yaml_get(t, "m");
@@ -187,14 +151,14 @@ START_TEST(a_file_may_be_included_twice_but_not_without_end)
     qg_err err = {0};
     char text[64];
 
-    put("leaf.yaml", "a: 1\n");
-    put("x.yaml", "include: [leaf.yaml, leaf.yaml]\n");
+    folder_put("leaf.yaml", "a: 1\n");
+    folder_put("x.yaml", "include: [leaf.yaml, leaf.yaml]\n");
     ck_assert_int_eq(read_tree(&t, "x.yaml", &err), QG_OK);
     ck_assert_uint_eq(findings.n, 0);
-    put("f0.yaml", "a: 1\n");
+    folder_put("f0.yaml", "a: 1\n");
     for (int i = 1; i < 12; i++) {
         snprintf(text, sizeof text, "include: [f%d.yaml, f%d.yaml]\n", i - 1, i - 1);
-        put(qg_arena_format(arena, "f%d.yaml", i), text);
+        folder_put(qg_arena_format(arena, "f%d.yaml", i), text);
     }
     ck_assert_int_eq(read_tree(&t, "f11.yaml", &err), QG_EFORMAT);
     ck_assert_uint_eq(findings.n, 1);
@@ -211,7 +175,7 @@ START_TEST(what_cannot_be_read_is_an_error_of_the_path)
     qg_err_clear(&err);
     ck_assert_int_eq(read_tree(&t, ".", &err), QG_EARG);
     qg_err_clear(&err);
-    ck_assert_int_eq(mkfifo(path_of("pipe"), 0600), 0);
+    ck_assert_int_eq(mkfifo(folder_path("pipe"), 0600), 0);
     ck_assert_int_eq(read_tree(&t, "pipe", &err), QG_EARG);
     ck_assert_uint_eq(findings.n, 0);
 }
@@ -237,7 +201,7 @@ START_TEST(size_is_bounded)
     qg_err err = {0};
     qg_buf keys;
 
-    put("x.yaml", repeated("a: ", "x", QG_YAML_MAX_BYTES, "\n"));
+    folder_put("x.yaml", repeated("a: ", "x", QG_YAML_MAX_BYTES, "\n"));
     ck_assert_int_eq(read_tree(&t, "x.yaml", &err), QG_EFORMAT);
     ck_assert(strstr(err.message, "is larger than the limit of 1048576 bytes") != NULL);
     ck_assert_str_eq(bad(repeated("a: [", "1,", 100001, "]\n"))->message, "more than 100000 nodes");
@@ -296,9 +260,10 @@ START_TEST(every_failed_allocation_is_reported)
     long n = 0;
     qg_status status;
 
-    put("leaf.yaml", "m: {b: 2}\n");
-    put("x.yaml", "include: leaf.yaml\nm: &m {a: '${QG_CHECK_UNSET:-1}'}\nl: [*m, {<<: *m}]\n");
-    char *path = path_of("x.yaml");
+    folder_put("leaf.yaml", "m: {b: 2}\n");
+    folder_put("x.yaml",
+               "include: leaf.yaml\nm: &m {a: '${QG_CHECK_UNSET:-1}'}\nl: [*m, {<<: *m}]\n");
+    char *path = folder_path("x.yaml");
     do {
         qg_arena *own = qg_arena_create();
         char hash[65];
@@ -321,7 +286,7 @@ Suite *yamltree_check(void)
     Suite *s = suite_create("yamltree_check");
     TCase *t = tcase_create("yamltree");
 
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, folder_begin, folder_end);
     tcase_add_test(t, nodes_know_their_place);
     tcase_add_test(t, null_is_plain_only);
     tcase_add_test(t, aliases_share_and_anchors_can_move_on);
