@@ -1,0 +1,16 @@
+# What bench says of itself and refuses; of its JSON what no clock and no kernel changes: samples, weights, KV cache.
+model=golden/models/tiny-llama
+try() {
+    quantgate bench "$@"
+    echo "exit $?: bench $*"
+}
+quantgate bench --help
+try
+try $model --batch 0
+try $model --batch 1,x
+try $model --batch 1, --repeat 0
+try $model --input-len 20 --output-len 5 --max-model-len 24
+try $model --input-len 1024 --output-len 1
+try "$T/nothing"
+quantgate bench $model --batch 1,3 --input-len 20 --output-len 3 --repeat 2 --warmup 0 --tier ref --threads 1 --json |
+    sed -E 's/\[[0-9.e+-]+,[0-9.e+-]+\]/[TWO]/g; s/(tok_s|workspace|peak)(":)[0-9.e+-]+/\1\2X/g'
