@@ -1,8 +1,9 @@
-/* exp, log, sin and cos in double with the same bits from every compiler and C library: plain IEEE
- * operations in a fixed order, to be compiled with -ffp-contract=off.
+/* exp, erfc, log, sin and cos in double with the same bits from every compiler and C library: plain
+ * IEEE operations in a fixed order, to be compiled with -ffp-contract=off.
  *
  * Reduction and constants as in fdlibm (Sun Microsystems 1993), then the Taylor series, long enough
- * that its remainder is under 2^-56; the results are within 2 ulp in the ranges named. libm differs
+ * that its remainder is under 2^-56; the results are within 2 ulp in the ranges named (erfc: as it
+ * says). libm differs
  * between versions and may not be used where results are promised bit for bit.
  */
 #ifndef QGK_FMATH_H
@@ -51,6 +52,28 @@ static inline double qgk_exp(double x)
     for (int i = 1; i < 14; i++)
         sum = sum * r + reciprocal_factorial[i];
     return sum * qgk_exp2i(n);
+}
+
+/* 1 - erf(x), within 2^-36 relative where it is over 2^-300, else within 2^-300. Up to 3 the series
+ * of erf whose terms are all positive, from there the continued fraction of Laplace. */
+static inline double qgk_erfc(double x)
+{
+    double z = x < 0 ? -x : x, tail = 0;
+
+    if (z != z || z > 15)
+        return z != z ? z : x < 0 ? 2 : 0;
+    if (z < 3) {
+        double term = z * 0x1.20dd750429b6dp0 * qgk_exp(-z * z), sum = 0; /* 2 / sqrt(pi) */
+        for (int i = 1; i < 60; i++) {
+            sum += term;
+            term *= 2 * z * z / (2 * i + 1);
+        }
+        return x < 0 ? 1 + sum : 1 - sum;
+    }
+    for (int i = 60; i > 0; i--)
+        tail = 0.5 * i / (z + tail);
+    tail = qgk_exp(-z * z) * 0x1.20dd750429b6dp-1 / (z + tail);
+    return x < 0 ? 2 - tail : tail;
 }
 
 /* ln x of a positive normal number. */

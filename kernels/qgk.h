@@ -82,6 +82,9 @@ typedef struct qgk_table {
     /* out [rows][cols] = table [vocabulary][cols] (qgk_half) at ids [rows] */
     void (*embed)(qgk_ctx *ctx, qgk_act *out, const qgk_half *table, const int32_t *ids, int rows,
                   int cols);
+    /* x [rows][cols] += table [.][cols] (qgk_half) at ids [rows]: learned positions */
+    void (*embed_add)(qgk_ctx *ctx, qgk_act *x, const qgk_half *table, const int32_t *ids, int rows,
+                      int cols);
     /* out [rows][cols] = x / sqrt(mean(x^2) + eps) * w [cols]   (Zhang and Sennrich 2019) */
     void (*rmsnorm)(qgk_ctx *ctx, qgk_act *out, const qgk_act *x, const float *w, int rows,
                     int cols, float eps);
@@ -90,6 +93,13 @@ typedef struct qgk_table {
     /* x += y, then out = rmsnorm(x): fused, by default the composition */
     void (*add_rmsnorm)(qgk_ctx *ctx, qgk_act *out, qgk_act *x, const qgk_act *y, const float *w,
                         int rows, int cols, float eps);
+    /* out [rows][cols] = (x - mean) / sqrt(mean((x - mean)^2) + eps) * w [cols] + b [cols]   (Ba et
+     * al. 2016); out may be x */
+    void (*layernorm)(qgk_ctx *ctx, qgk_act *out, const qgk_act *x, const float *w, const float *b,
+                      int rows, int cols, float eps);
+    /* x += y, then out = layernorm(x): fused, by default the composition; out may be x */
+    void (*add_layernorm)(qgk_ctx *ctx, qgk_act *out, qgk_act *x, const qgk_act *y, const float *w,
+                          const float *b, int rows, int cols, float eps);
     /* Rotates x [rows][stride] in place: `heads` heads of head_dim from the start of each row,
      * element i with i + head_dim/2 (the "rotate half" order of Hugging Face checkpoints; Su et al.
      * 2021). cos_sin [max_len][head_dim]: head_dim/2 cosines, then head_dim/2 sines, of each
@@ -107,6 +117,10 @@ typedef struct qgk_table {
                       const qgk_batch *batch, int n_heads, float scale, int window);
     /* out [rows][cols] = silu(gate) * up; gate_up [rows][2 * cols]: gate, then up (Shazeer 2020) */
     void (*swiglu)(qgk_ctx *ctx, qgk_act *out, const qgk_act *gate_up, int rows, int cols);
+    /* x [count] = max(x, 0) */
+    void (*relu)(qgk_ctx *ctx, qgk_act *x, size_t count);
+    /* x [count] *= (1 + erf(x / sqrt(2))) / 2   (Hendrycks and Gimpel 2016) */
+    void (*gelu)(qgk_ctx *ctx, qgk_act *x, size_t count);
     /* out [rows][cols] = x [.][cols] at index [rows] */
     void (*gather)(qgk_ctx *ctx, qgk_act *out, const qgk_act *x, const int32_t *index, int rows,
                    int cols);

@@ -29,6 +29,7 @@ static void fill_ref(qgk_table *t)
     t->scratch_bytes = scratch_ref;
     qgk_embed_ref(t);
     qgk_norm_ref(t);
+    qgk_layernorm_ref(t);
     qgk_rope_ref(t);
     qgk_attention_ref(t);
     qgk_activation_ref(t);
@@ -47,6 +48,7 @@ static void fill_avx2(qgk_table *t)
     t->scratch_bytes = scratch_avx2;
     qgk_embed_avx2(t);
     qgk_norm_avx2(t);
+    qgk_layernorm_avx2(t);
     qgk_rope_avx2(t);
     qgk_attention_avx2(t);
     qgk_activation_avx2(t);

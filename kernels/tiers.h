@@ -11,6 +11,7 @@
 
 void qgk_embed_ref(qgk_table *t);
 void qgk_norm_ref(qgk_table *t);
+void qgk_layernorm_ref(qgk_table *t);
 void qgk_rope_ref(qgk_table *t);
 void qgk_attention_ref(qgk_table *t);
 void qgk_activation_ref(qgk_table *t);
@@ -21,6 +22,7 @@ size_t qgk_f16_ref_scratch(const qgk_limits *limits);
 
 void qgk_embed_avx2(qgk_table *t);
 void qgk_norm_avx2(qgk_table *t);
+void qgk_layernorm_avx2(qgk_table *t);
 void qgk_rope_avx2(qgk_table *t);
 void qgk_attention_avx2(qgk_table *t);
 void qgk_activation_avx2(qgk_table *t);

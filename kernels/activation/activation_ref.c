@@ -1,4 +1,5 @@
-/* The gate of SwiGLU (Shazeer 2020): silu(gate) * up, silu(x) = x / (1 + e^-x), in double.
+/* The gate of SwiGLU (Shazeer 2020): silu(gate) * up, silu(x) = x / (1 + e^-x), in double; ReLU and
+ * GELU in place.
  */
 #include "kernels/fmath.h"
 #include "kernels/tiers.h"
@@ -21,7 +22,29 @@ static void swiglu(qgk_ctx *ctx, qgk_act *out, const qgk_act *gate_up, int rows,
     }
 }
 
+/* x [count]; NaN stays NaN */
+static void relu(qgk_ctx *ctx, qgk_act *x, size_t count)
+{
+    float *to = (float *)x;
+
+    (void)ctx;
+    for (size_t i = 0; i < count; i++)
+        to[i] = to[i] < 0 ? 0 : to[i];
+}
+
+/* x [count] */
+static void gelu(qgk_ctx *ctx, qgk_act *x, size_t count)
+{
+    float *to = (float *)x;
+
+#pragma omp parallel for num_threads(ctx->n_threads) if (count > 1024)
+    for (size_t i = 0; i < count; i++)
+        to[i] = (float)(0.5 * (double)to[i] * qgk_erfc(-(double)to[i] * 0x1.6a09e667f3bcdp-1));
+}
+
 void qgk_activation_ref(qgk_table *t)
 {
     t->swiglu = swiglu;
+    t->relu = relu;
+    t->gelu = gelu;
 }

@@ -1,4 +1,5 @@
-/* Embedding and gather: exact copies, every bit pattern of a finite half among them.
+/* Embedding and gather: exact copies, every bit pattern of a finite half among them. The sum with
+ * what is there rounds once, in every tier.
  */
 #include "kernels/kcheck.h"
 
@@ -19,6 +20,14 @@ static void call_embed(qgk_ctx *ctx, const void *p, int row0, int n_rows)
                       a->ids + row0, n_rows, a->cols);
 }
 
+static void call_embed_add(qgk_ctx *ctx, const void *p, int row0, int n_rows)
+{
+    const args *a = p;
+    size_t at = (size_t)row0 * (size_t)a->cols, count = (size_t)n_rows * (size_t)a->cols;
+    memcpy(a->out + at, a->x + at, count * sizeof(float));
+    ctx->table->embed_add(ctx, (qgk_act *)(a->out + at), a->table, a->ids + row0, n_rows, a->cols);
+}
+
 static void call_gather(qgk_ctx *ctx, const void *p, int row0, int n_rows)
 {
     const args *a = p;
@@ -35,27 +44,59 @@ static int32_t *random_ids(int rows, int below)
     return ids;
 }
 
-static void prove_embed(int rows, int cols, int vocabulary)
+static const qgk_half *random_table(int vocabulary, int cols)
 {
-    size_t count = (size_t)rows * (size_t)cols, size = (size_t)vocabulary * (size_t)cols;
+    size_t size = (size_t)vocabulary * (size_t)cols;
     qgk_half *table = (qgk_half *)kc_input((size + 1) * 2) + cols % 2;
-    double *truth = kc_doubles(count);
 
     for (size_t i = 0; i < size; i++) {
         table[i] = (qgk_half)kc_random(1 << 16);
         if ((table[i] & 0x7c00u) == 0x7c00u)
             table[i] ^= 0x4000u;
     }
-    args a = {.table = table,
+    return table;
+}
+
+static double value_at(const args *a, size_t i)
+{
+    size_t cols = (size_t)a->cols;
+
+    return kc_half_value(a->table[(size_t)a->ids[i / cols] * cols + i % cols]);
+}
+
+static void prove_embed(int rows, int cols, int vocabulary)
+{
+    size_t count = (size_t)rows * (size_t)cols;
+    double *truth = kc_doubles(count);
+    args a = {.table = random_table(vocabulary, cols),
               .ids = random_ids(rows, vocabulary),
               .out = kc_output(count * 4),
               .cols = cols};
+
     for (size_t i = 0; i < count; i++)
-        truth[i] =
-            kc_half_value(table[(size_t)a.ids[i / (size_t)cols] * (size_t)cols + i % (size_t)cols]);
+        truth[i] = value_at(&a, i);
     kc_proof p = {call_embed, &a, rows, cols, a.out, truth, NULL, 0};
     kc_prove(&p, "every half");
     kc_bench(&p, 6.0 * (double)count, 0);
+}
+
+static void prove_embed_add(int rows, int cols, int vocabulary)
+{
+    size_t count = (size_t)rows * (size_t)cols;
+    double *truth = kc_doubles(count);
+    float *x = kc_input(count * 4);
+    args a = {.table = random_table(vocabulary, cols),
+              .x = x,
+              .ids = random_ids(rows, vocabulary),
+              .out = kc_output(count * 4),
+              .cols = cols};
+
+    kc_fill(x, count, KC_NORMAL);
+    for (size_t i = 0; i < count; i++)
+        truth[i] = (double)(float)((double)x[i] + value_at(&a, i));
+    kc_proof p = {call_embed_add, &a, rows, cols, a.out, truth, NULL, 0};
+    kc_prove(&p, "every half");
+    kc_bench(&p, 10.0 * (double)count, (double)count);
 }
 
 static void prove_gather(int rows, int cols)
@@ -82,6 +123,8 @@ void embed_kcheck(void)
         const int *s = shapes[i];
         if (kc_enter(KC_SLOT(embed), "embed_%dx%d_v%d", s[0], s[1], s[2]))
             prove_embed(s[0], s[1], s[2]);
+        if (kc_enter(KC_SLOT(embed_add), "embed-add_%dx%d_v%d", s[0], s[1], s[2]))
+            prove_embed_add(s[0], s[1], s[2]);
         if (kc_enter(KC_SLOT(gather), "gather_%dx%d", s[0], s[1]))
             prove_gather(s[0], s[1]);
     }
