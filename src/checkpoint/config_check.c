@@ -510,24 +510,19 @@ START_TEST(files_that_cannot_be_read_are_named)
 }
 END_TEST
 
+static qg_status read_all(qg_arena *own)
+{
+    qg_model_config c;
+
+    return qg_config_read(&c, own, folder, NULL, &err);
+}
+
 START_TEST(every_failed_allocation_is_reported)
 {
     put_config("\"rope_theta\":10000.0,\"eos_token_id\":[1,2]");
     folder_put("generation_config.json", "{\"eos_token_id\":2}");
     folder_put("quantize_config.json", "{\"bits\":4}");
-    for (long n = 1;; n++) {
-        qg_model_config c;
-        qg_arena *own = qg_arena_create();
-        qg_err_clear(&err);
-        qg_arena_fail_after(n);
-        qg_status s = qg_config_read(&c, own, folder, NULL, &err);
-        bool unused = qg_arena_fail_after(0);
-        qg_arena_free(own);
-        ck_assert_msg(s == (unused ? QG_OK : QG_ENOMEM), "allocation %ld: %s: %s", n,
-                      qg_status_name(s), err.message);
-        if (unused)
-            break;
-    }
+    fail_each_allocation(read_all);
 }
 END_TEST
 

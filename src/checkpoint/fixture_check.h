@@ -30,4 +30,22 @@ static inline void assert_refusal(qg_status got, qg_status status, const char *w
     ck_assert_msg(!name || strstr(text, name), "'%s' does not name the file", text);
 }
 
+/* Calls with one allocation after the other failing, until none is left to fail: each time it had
+ * to return QG_ENOMEM. */
+static inline void fail_each_allocation(qg_status call(qg_arena *own))
+{
+    for (long n = 1;; n++) {
+        qg_arena *own = qg_arena_create();
+        qg_err_clear(&err);
+        qg_arena_fail_after(n);
+        qg_status s = call(own);
+        bool unused = qg_arena_fail_after(0);
+        qg_arena_free(own);
+        ck_assert_msg(s == (unused ? QG_OK : QG_ENOMEM), "allocation %ld: %s: %s", n,
+                      qg_status_name(s), err.message);
+        if (unused)
+            break;
+    }
+}
+
 #endif

@@ -232,22 +232,17 @@ START_TEST(a_file_without_permission_is_refused)
 }
 END_TEST
 
+static qg_status open_file(qg_arena *own)
+{
+    const qg_safetensors *st;
+
+    return qg_safetensors_open(&st, own, path, &err);
+}
+
 START_TEST(every_failed_allocation_is_reported)
 {
     put("{" T("a", "U8", "4", "0,4") "," T("b", "F16", "2", "4,8") "}", 8);
-    for (long n = 1;; n++) {
-        const qg_safetensors *st = NULL;
-        qg_arena *own = qg_arena_create();
-        qg_err_clear(&err);
-        qg_arena_fail_after(n);
-        qg_status s = qg_safetensors_open(&st, own, path, &err);
-        bool unused = qg_arena_fail_after(0);
-        qg_arena_free(own);
-        ck_assert_msg(s == (unused ? QG_OK : QG_ENOMEM), "allocation %ld: %s: %s", n,
-                      qg_status_name(s), err.message);
-        if (unused)
-            break;
-    }
+    fail_each_allocation(open_file);
 }
 END_TEST
 

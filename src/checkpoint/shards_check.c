@@ -219,26 +219,20 @@ START_TEST(the_hash_sees_weights_and_configs)
 }
 END_TEST
 
+static qg_status open_and_hash(qg_arena *own)
+{
+    const qg_checkpoint *c;
+    char hex[QG_HASH_HEX];
+
+    QG_PASS(qg_checkpoint_open(&c, own, folder, &err));
+    return qg_checkpoint_hash(c, hex, &err);
+}
+
 START_TEST(every_failed_allocation_is_reported)
 {
     put_two_shards();
     folder_put("config.json", "{}");
-    for (long n = 1;; n++) {
-        const qg_checkpoint *c = NULL;
-        char hex[QG_HASH_HEX];
-        qg_arena *own = qg_arena_create();
-        qg_err_clear(&err);
-        qg_arena_fail_after(n);
-        qg_status s = qg_checkpoint_open(&c, own, folder, &err);
-        if (s == QG_OK)
-            s = qg_checkpoint_hash(c, hex, &err);
-        bool unused = qg_arena_fail_after(0);
-        qg_arena_free(own);
-        ck_assert_msg(s == (unused ? QG_OK : QG_ENOMEM), "allocation %ld: %s: %s", n,
-                      qg_status_name(s), err.message);
-        if (unused)
-            break;
-    }
+    fail_each_allocation(open_and_hash);
 }
 END_TEST
 

@@ -1,23 +1,9 @@
 /* Unit tests of judge/budget: points against limits, and what is relative to the reference. */
 #include "judge/budget.h"
 
-#include "check_suites.h"
+#include "base/scratch_check.h"
 
 #include <math.h>
-
-static qg_arena *arena;
-static qg_err err;
-
-static void set_up(void)
-{
-    arena = qg_arena_create();
-    qg_err_clear(&err);
-}
-
-static void tear_down(void)
-{
-    qg_arena_free(arena);
-}
 
 typedef struct row {
     qg_metric metric;

@@ -2,24 +2,10 @@
  * whole vocabulary in double precision. */
 #include "judge/golden.h"
 
-#include "check_suites.h"
+#include "base/scratch_check.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-static qg_arena *arena;
-static qg_err err;
-
-static void set_up(void)
-{
-    arena = qg_arena_create();
-    qg_err_clear(&err);
-}
-
-static void tear_down(void)
-{
-    qg_arena_free(arena);
-}
 
 /* A golden of one prompt of two tokens and three greedy choices; fresh copies to be spoiled. */
 static qg_gold *make_gold(void)

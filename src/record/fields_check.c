@@ -1,7 +1,7 @@
 /* Unit tests of record/fields: a struct with a member of every kind, there and back. */
 #include "record/fields.h"
 
-#include "check_suites.h"
+#include "base/scratch_check.h"
 #include "record/record.h"
 
 #include <math.h>
@@ -29,20 +29,6 @@ static const qg_field thing_list[] = {
     QG_FIELD_NAMED(thing, STATE, "is", state),
 };
 static const qg_fields thing_fields = QG_FIELDS(thing_list, thing);
-
-static qg_arena *arena;
-static qg_err err;
-
-static void set_up(void)
-{
-    arena = qg_arena_create();
-    qg_err_clear(&err);
-}
-
-static void tear_down(void)
-{
-    qg_arena_free(arena);
-}
 
 static qg_status read(thing *out, const char *text)
 {

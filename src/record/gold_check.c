@@ -2,7 +2,7 @@
 #include "record/gold.h"
 
 #include "base/file.h"
-#include "check_suites.h"
+#include "base/scratch_check.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -33,20 +33,6 @@ static const char good[] = "quantgate-gold 1\n"                      /* 1 */
                            "greedy 7 - 12.500000\n"                  /* 19 */
                            "prompt p02 0 0\n"                        /* 20 */
                            "end\n";                                  /* 21 */
-
-static qg_arena *arena;
-static qg_err err;
-
-static void set_up(void)
-{
-    arena = qg_arena_create();
-    qg_err_clear(&err);
-}
-
-static void tear_down(void)
-{
-    qg_arena_free(arena);
-}
 
 START_TEST(every_field_is_read)
 {

@@ -3,24 +3,10 @@
 #include "record/record_json.h"
 
 #include "base/file.h"
-#include "check_suites.h"
+#include "base/scratch_check.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-static qg_arena *arena;
-static qg_err err;
-
-static void set_up(void)
-{
-    arena = qg_arena_create();
-    qg_err_clear(&err);
-}
-
-static void tear_down(void)
-{
-    qg_arena_free(arena);
-}
 
 static qg_str stored_run(void)
 {

@@ -1,23 +1,9 @@
 /* Unit tests of record/value: order statistics and sums against values worked out by hand. */
 #include "record/value.h"
 
-#include "check_suites.h"
+#include "base/scratch_check.h"
 
 #include <math.h>
-
-static qg_arena *arena;
-static qg_err err;
-
-static void set_up(void)
-{
-    arena = qg_arena_create();
-    qg_err_clear(&err);
-}
-
-static void tear_down(void)
-{
-    qg_arena_free(arena);
-}
 
 static qg_value value_of(const qg_measurement *m, qg_metric metric)
 {

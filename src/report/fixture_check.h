@@ -1,25 +1,9 @@
-/* What the tests of the sinks share: an arena, the error of the last call, and a run rendered as
- * text. Every test file that includes this has its own. */
+/* What the tests of the sinks share: base/scratch_check.h, and a run rendered as text. */
 #ifndef QG_REPORT_FIXTURE_CHECK_H
 #define QG_REPORT_FIXTURE_CHECK_H
 
+#include "base/scratch_check.h"
 #include "report/report.h"
-
-#include "check_suites.h"
-
-static qg_arena *arena;
-static qg_err err;
-
-static inline void set_up(void)
-{
-    arena = qg_arena_create();
-    qg_err_clear(&err);
-}
-
-static inline void tear_down(void)
-{
-    qg_arena_free(arena);
-}
 
 /* What the sink writes, which is valid UTF-8 whatever the run holds. */
 static inline const char *render_with(const qg_sink *sink, const qg_run *run,
