@@ -106,35 +106,41 @@ static const qgk_method *method_of(const qg_placer *p, const char *name, bool qu
     return qgk_method_find("fp16");
 }
 
-static qg_status set_shape(stored *s, int n, int k, const qgk_quant_config *c, qg_err *err)
+/* The usual sizes of groups that divide k, as text. */
+static const char *fitting_groups(char text[64], int k)
 {
-    int group = c->group_size < 0 ? k : c->group_size;
+    static const int usual[] = {256, 128, 96, 64, 32, 16};
+    size_t used = (size_t)snprintf(text, 64, "-1");
 
-    s->bits.shape = (qgk_shape){.n = n, .k = k};
-    s->bits.config = c;
-    if (s->method->format(c) == QGK_FORMAT_F16)
+    for (size_t i = 0; i < sizeof usual / sizeof *usual && used < 56; i++)
+        if (k % usual[i] == 0)
+            used += (size_t)snprintf(text + used, 64 - used, ", %d", usual[i]);
+    return text;
+}
+
+qg_status qg_storage_shape(qgk_shape *out, const qg_storage *storage, const char *name, int n,
+                           int k, qg_err *err)
+{
+    const qgk_quant_config *c = &storage->config;
+    int group = c->group_size < 0 ? k : c->group_size;
+    char fits[64];
+
+    *out = (qgk_shape){.n = n, .k = k};
+    if (storage->method->format(c) == QGK_FORMAT_F16)
         return QG_OK;
-    s->bits.shape.bits = c->bits;
-    s->bits.shape.group = group;
-    if (group < 1 || k % group != 0) {
-        char fits[64] = "";
-        static const int usual[] = {256, 128, 96, 64, 32, 16};
-        for (size_t i = 0, used = 0; i < sizeof usual / sizeof *usual && used < sizeof fits; i++)
-            if (k % usual[i] == 0)
-                used += (size_t)snprintf(fits + used, sizeof fits - used, "%s%d", used ? ", " : "",
-                                         usual[i]);
+    out->bits = c->bits;
+    out->group = group;
+    if (group < 1 || k % group != 0)
         return qg_fail(err, QG_EFORMAT,
-                       "'%s' has %d inputs, which groups of %d do not divide; of the usual sizes "
-                       "%s%s would",
-                       s->name, k, group, fits[0] ? fits : "none", fits[0] ? "" : ", -1");
-    }
-    for (const qgk_part *part = s->method->parts; part->suffix; part++)
+                       "'%s' has %d inputs, which groups of %d do not divide; these would: %s",
+                       name, k, group, fitting_groups(fits, k));
+    for (const qgk_part *part = storage->method->parts; part->suffix; part++)
         for (int d = 0; d < 2; d++)
             if ((part->shape[d] == QGK_DIM_K_WORDS && (int64_t)k * c->bits % 32 != 0) ||
                 (part->shape[d] == QGK_DIM_N_WORDS && (int64_t)n * c->bits % 32 != 0))
                 return qg_fail(err, QG_EFORMAT,
                                "'%s' is [%d, %d]: %d codes of %d bit do not fill words of 32 bit",
-                               s->name, n, k, part->shape[d] == QGK_DIM_K_WORDS ? k : n, c->bits);
+                               name, n, k, part->shape[d] == QGK_DIM_K_WORDS ? k : n, c->bits);
     return QG_OK;
 }
 
@@ -146,8 +152,9 @@ static qg_status find_stored(qg_placer *p, stored *s, const char *name, int n, i
     qgk_fault fault;
 
     *s = (stored){.name = name, .method = method_of(p, name, quantized)};
-    QG_PASS(
-        set_shape(s, n, k, s->method == p->storage->method ? &p->storage->config : &plain, err));
+    s->bits.config = s->method == p->storage->method ? &p->storage->config : &plain;
+    QG_PASS(qg_storage_shape(&s->bits.shape, &(qg_storage){s->method, *s->bits.config}, name, n, k,
+                             err));
     const qgk_part *parts = s->method->parts;
     for (int i = 0; parts[i].suffix; i++) {
         int64_t shape[2];

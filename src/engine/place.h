@@ -38,6 +38,11 @@ typedef struct qg_storage {
     qgk_quant_config config;
 } qg_storage;
 
+/* The shape of linear `name` [n][k] in that storage. QG_EFORMAT where the groups do not divide k,
+ * or codes do not fill words: says what would. */
+qg_status qg_storage_shape(qgk_shape *out, const qg_storage *storage, const char *name, int n,
+                           int k, qg_err *err);
+
 typedef struct qg_weight_sums {
     size_t mapped_bytes; /* used in place, beside what the slab holds */
     int64_t n_params;    /* numbers in the model: weights, biases, norms; scales do not count */

@@ -1,0 +1,26 @@
+/* Rounding to nearest: the floor that every other quantizer must beat.
+ *
+ * Scales come from the extremes of a group alone. Symmetric, b bits: scale = 2 max|w| / (2^b - 1),
+ * zero point 2^(b-1) (GPTQ's and compressed-tensors' observers). Asymmetric: scale = (max - min) /
+ * (2^b - 1) with min <= 0 <= max, zero point rint(-min / scale) (Jacob et al. 2018, section 3).
+ * Scales are rounded to what the disk will hold before codes are chosen, so that the codes fit the
+ * scales that are read back; ties go to even.
+ */
+#ifndef QG_QUANTIZE_RTN_H
+#define QG_QUANTIZE_RTN_H
+
+#include "kernels/qgk_types.h"
+
+typedef struct qg_rtn_grid {
+    int bits;
+    int symmetric;
+    double steps;     /* symmetric: 2 max|w| / scale; 0: 2^bits - 1. bitsandbytes: 254 */
+    int float_scales; /* the disk holds float32 scales, else float16 */
+} qg_rtn_grid;
+
+/* w [rows->n_rows][k], finite, columns in the canonical order, to codes, scales and zeros of
+ * `rows`, whose format, k and group are set: W8A8 (signed codes, symmetric), W8A16 or W4A16.
+ * n_threads as in OpenMP; the result does not depend on it. */
+void qg_rtn_quantize(qgk_canon *rows, const float *w, const qg_rtn_grid *grid, int n_threads);
+
+#endif
