@@ -3,22 +3,7 @@
  */
 #include "tokenizer/added.h"
 
-#include "check_suites.h"
-
-static qg_arena *arena;
-static qg_err err;
-
-static void setup(void)
-{
-    arena = qg_arena_create();
-    ck_assert_ptr_nonnull(arena);
-    qg_err_clear(&err);
-}
-
-static void teardown(void)
-{
-    qg_arena_free(arena);
-}
+#include "tokenizer/tokenizer_fixture.h"
 
 typedef struct flagged {
     const char *content;
@@ -47,8 +32,8 @@ static qg_status open_tokens(qg_added *a, const flagged *tokens, size_t n, const
                       flag(tokens[i].flags, "lstrip"), flag(tokens[i].flags, "rstrip"),
                       flag(tokens[i].flags, "normalized"), flag(tokens[i].flags, "special"));
     qg_buf_text(&b, n ? "]" : "null");
-    ck_assert_int_eq(qg_json_parse(&list, arena, qg_buf_view(&b), "added", &err), QG_OK);
-    ck_assert_int_eq(qg_json_parse(&node, arena, qg_str_from(normalizer), "norm", &err), QG_OK);
+    list = json_of_text(b.ptr);
+    node = json_of_text(normalizer);
     ck_assert_int_eq(qg_normalizer_open(&norm, arena, node, &err), QG_OK);
     return qg_added_open(a, arena, list, &empty, norm, &err);
 }
@@ -184,7 +169,7 @@ Suite *added_check(void)
     Suite *s = suite_create("added_check");
     TCase *t = tcase_create("added");
 
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, fixture_begin, fixture_end);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, leftmost_then_longest);
     tcase_add_test(t, strips_take_blanks_along);

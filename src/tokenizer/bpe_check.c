@@ -3,28 +3,11 @@
  */
 #include "tokenizer/model.h"
 
-#include "check_suites.h"
-
-static qg_arena *arena;
-static qg_err err;
-
-static void setup(void)
-{
-    arena = qg_arena_create();
-    ck_assert_ptr_nonnull(arena);
-    qg_err_clear(&err);
-}
-
-static void teardown(void)
-{
-    qg_arena_free(arena);
-}
+#include "tokenizer/tokenizer_fixture.h"
 
 static qg_status open_text(qg_model *m, const char *text)
 {
-    const qg_json *node;
-    qg_err_clear(&err);
-    ck_assert_int_eq(qg_json_parse(&node, arena, qg_str_from(text), "model", &err), QG_OK);
+    const qg_json *node = json_of_text(text);
     *m = (qg_model){.kind = &qg_model_bpe};
     return m->kind->open(m, arena, node, &err);
 }
@@ -239,8 +222,7 @@ START_TEST(bad_models_are_refused)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         qg_model m;
         ck_assert_int_eq(open_text(&m, cases[i].json), cases[i].status);
-        ck_assert_msg(strstr(err.message, cases[i].message) != NULL, "'%s' lacks '%s'", err.message,
-                      cases[i].message);
+        message_has(cases[i].message);
     }
 }
 END_TEST
@@ -250,7 +232,7 @@ Suite *bpe_check(void)
     Suite *s = suite_create("bpe_check");
     TCase *t = tcase_create("bpe");
 
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, fixture_begin, fixture_end);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, the_lowest_rank_merges_first);
     tcase_add_test(t, pieces_with_an_id_keep_it);

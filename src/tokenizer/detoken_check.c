@@ -5,29 +5,11 @@
 #include "tokenizer/detoken.h"
 
 #include "tokenizer/normalize.h"
-
-#include "check_suites.h"
-
-static qg_arena *arena;
-static qg_err err;
-
-static void setup(void)
-{
-    arena = qg_arena_create();
-    ck_assert_ptr_nonnull(arena);
-    qg_err_clear(&err);
-}
-
-static void teardown(void)
-{
-    qg_arena_free(arena);
-}
+#include "tokenizer/tokenizer_fixture.h"
 
 static qg_status open_text(const qg_decoder **d, const char *json)
 {
-    const qg_json *node;
-    qg_err_clear(&err);
-    ck_assert_int_eq(qg_json_parse(&node, arena, qg_str_from(json), "decoder", &err), QG_OK);
+    const qg_json *node = json_of_text(json);
     return qg_decoder_open(d, arena, node, &err);
 }
 
@@ -204,8 +186,7 @@ START_TEST(bad_decoders_are_refused)
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ck_assert_int_eq(open_text(&d, cases[i].json), cases[i].status);
-        ck_assert_msg(strstr(err.message, cases[i].message) != NULL, "'%s' lacks '%s'", err.message,
-                      cases[i].message);
+        message_has(cases[i].message);
     }
 }
 END_TEST
@@ -215,7 +196,7 @@ Suite *detoken_check(void)
     Suite *s = suite_create("detoken_check");
     TCase *t = tcase_create("detoken");
 
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, fixture_begin, fixture_end);
     tcase_add_test(t, byte_level_streams_characters);
     tcase_add_test(t, ill_formed_bytes_become_replacements);
     tcase_add_test(t, byte_fallback_waits_for_the_run);

@@ -4,28 +4,11 @@
  */
 #include "tokenizer/normalize.h"
 
-#include "check_suites.h"
-
-static qg_arena *arena;
-static qg_err err;
-
-static void setup(void)
-{
-    arena = qg_arena_create();
-    ck_assert_ptr_nonnull(arena);
-    qg_err_clear(&err);
-}
-
-static void teardown(void)
-{
-    qg_arena_free(arena);
-}
+#include "tokenizer/tokenizer_fixture.h"
 
 static qg_status open_text(const qg_normalizer **n, const char *json)
 {
-    const qg_json *node;
-    qg_err_clear(&err);
-    ck_assert_int_eq(qg_json_parse(&node, arena, qg_str_from(json), "normalizer", &err), QG_OK);
+    const qg_json *node = json_of_text(json);
     return qg_normalizer_open(n, arena, node, &err);
 }
 
@@ -148,8 +131,7 @@ START_TEST(bad_normalizers_are_refused)
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ck_assert_int_eq(open_text(&n, cases[i].json), cases[i].status);
-        ck_assert_msg(strstr(err.message, cases[i].message) != NULL, "'%s' lacks '%s'", err.message,
-                      cases[i].message);
+        message_has(cases[i].message);
     }
 
     qg_buf b;
@@ -213,7 +195,7 @@ Suite *normalize_check(void)
     Suite *s = suite_create("normalize_check");
     TCase *t = tcase_create("normalize");
 
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, fixture_begin, fixture_end);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, forms_of_annex_15);
     tcase_add_test(t, a_long_run_of_marks_is_sorted);

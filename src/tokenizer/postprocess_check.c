@@ -1,28 +1,11 @@
 /* Unit tests of tokenizer/postprocess: templates by hand; "_" is where the text goes. */
 #include "tokenizer/postprocess.h"
 
-#include "check_suites.h"
-
-static qg_arena *arena;
-static qg_err err;
-
-static void setup(void)
-{
-    arena = qg_arena_create();
-    ck_assert_ptr_nonnull(arena);
-    qg_err_clear(&err);
-}
-
-static void teardown(void)
-{
-    qg_arena_free(arena);
-}
+#include "tokenizer/tokenizer_fixture.h"
 
 static qg_status open_text(qg_template *t, const char *json, bool special)
 {
-    const qg_json *node;
-    qg_err_clear(&err);
-    ck_assert_int_eq(qg_json_parse(&node, arena, qg_str_from(json), "post", &err), QG_OK);
+    const qg_json *node = json_of_text(json);
     return qg_template_open(t, arena, node, special, &err);
 }
 
@@ -115,8 +98,7 @@ START_TEST(bad_processors_are_refused)
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ck_assert_int_eq(open_text(&t, cases[i].json, true), cases[i].status);
-        ck_assert_msg(strstr(err.message, cases[i].message) != NULL, "'%s' lacks '%s'", err.message,
-                      cases[i].message);
+        message_has(cases[i].message);
     }
 }
 END_TEST
@@ -126,7 +108,7 @@ Suite *postprocess_check(void)
     Suite *s = suite_create("postprocess_check");
     TCase *t = tcase_create("postprocess");
 
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, fixture_begin, fixture_end);
     tcase_add_test(t, single_processors);
     tcase_add_test(t, processors_in_sequence);
     tcase_add_test(t, the_text_goes_inside);

@@ -3,28 +3,11 @@
  */
 #include "tokenizer/pretoken.h"
 
-#include "check_suites.h"
-
-static qg_arena *arena;
-static qg_err err;
-
-static void setup(void)
-{
-    arena = qg_arena_create();
-    ck_assert_ptr_nonnull(arena);
-    qg_err_clear(&err);
-}
-
-static void teardown(void)
-{
-    qg_arena_free(arena);
-}
+#include "tokenizer/tokenizer_fixture.h"
 
 static qg_status open_text(const qg_pretokenizer **p, const char *json)
 {
-    const qg_json *node;
-    qg_err_clear(&err);
-    ck_assert_int_eq(qg_json_parse(&node, arena, qg_str_from(json), "pre", &err), QG_OK);
+    const qg_json *node = json_of_text(json);
     return qg_pretokenizer_open(p, arena, node, &err);
 }
 
@@ -132,8 +115,7 @@ START_TEST(bad_pre_tokenizers_are_refused)
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ck_assert_int_eq(open_text(&p, cases[i].json), cases[i].status);
-        ck_assert_msg(strstr(err.message, cases[i].message) != NULL, "'%s' lacks '%s'", err.message,
-                      cases[i].message);
+        message_has(cases[i].message);
     }
 }
 END_TEST
@@ -143,7 +125,7 @@ Suite *pretoken_check(void)
     Suite *s = suite_create("pretoken_check");
     TCase *t = tcase_create("pretoken");
 
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, fixture_begin, fixture_end);
     tcase_add_test(t, behaviours);
     tcase_add_test(t, other_pre_tokenizers);
     tcase_add_test(t, byte_level_spells_bytes);

@@ -3,22 +3,7 @@
  */
 #include "tokenizer/regex.h"
 
-#include "check_suites.h"
-
-static qg_arena *arena;
-static qg_err err;
-
-static void setup(void)
-{
-    arena = qg_arena_create();
-    ck_assert_ptr_nonnull(arena);
-    qg_err_clear(&err);
-}
-
-static void teardown(void)
-{
-    qg_arena_free(arena);
-}
+#include "tokenizer/tokenizer_fixture.h"
 
 /* Matches as "from-to from-to". */
 static const char *matches(const qg_regex *re, qg_str text)
@@ -182,14 +167,14 @@ START_TEST(patterns_are_read_from_json)
     const qg_json *node;
     const qg_regex *re;
 
-    ck_assert_int_eq(qg_json_parse(&node, arena, QG_STR("{\"String\":\"a.\"}"), "j", &err), QG_OK);
+    node = json_of_text("{\"String\":\"a.\"}");
     ck_assert_int_eq(qg_regex_read(&re, arena, node, "part", &err), QG_OK);
     ck_assert_str_eq(matches(re, QG_STR("aba.")), "2-4");
-    ck_assert_int_eq(qg_json_parse(&node, arena, QG_STR("{\"Regex\":\"a.\"}"), "j", &err), QG_OK);
+    node = json_of_text("{\"Regex\":\"a.\"}");
     ck_assert_int_eq(qg_regex_read(&re, arena, node, "part", &err), QG_OK);
     ck_assert_str_eq(matches(re, QG_STR("aba.")), "0-2 2-4");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        ck_assert_int_eq(qg_json_parse(&node, arena, qg_str_from(bad[i]), "j", &err), QG_OK);
+        node = json_of_text(bad[i]);
         ck_assert_int_eq(qg_regex_read(&re, arena, node, "part", &err), QG_EFORMAT);
         qg_err_clear(&err);
     }
@@ -202,7 +187,7 @@ Suite *regex_check(void)
     Suite *s = suite_create("regex_check");
     TCase *t = tcase_create("regex");
 
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, fixture_begin, fixture_end);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, patterns_match_as_in_ruby);
     tcase_add_test(t, what_may_mean_another_thing_is_refused);

@@ -2,29 +2,11 @@
 #include "tokenizer/vocab.h"
 
 #include "tokenizer/pieces.h"
-
-#include "check_suites.h"
-
-static qg_arena *arena;
-static qg_err err;
-
-static void setup(void)
-{
-    arena = qg_arena_create();
-    ck_assert_ptr_nonnull(arena);
-    qg_err_clear(&err);
-}
-
-static void teardown(void)
-{
-    qg_arena_free(arena);
-}
+#include "tokenizer/tokenizer_fixture.h"
 
 static qg_status read_text(qg_vocab *v, const char *text)
 {
-    const qg_json *node;
-    qg_err_clear(&err);
-    ck_assert_int_eq(qg_json_parse(&node, arena, qg_str_from(text), "vocab", &err), QG_OK);
+    const qg_json *node = json_of_text(text);
     return qg_vocab_read(v, arena, node, &err);
 }
 
@@ -100,8 +82,7 @@ START_TEST(bad_ids_are_refused)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         qg_vocab v;
         ck_assert_int_eq(read_text(&v, cases[i].json), QG_EFORMAT);
-        ck_assert_msg(strstr(err.message, cases[i].message) != NULL, "'%s' lacks '%s'", err.message,
-                      cases[i].message);
+        message_has(cases[i].message);
     }
 }
 END_TEST
@@ -111,7 +92,7 @@ Suite *vocab_check(void)
     Suite *s = suite_create("vocab_check");
     TCase *t = tcase_create("vocab");
 
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, fixture_begin, fixture_end);
     tcase_add_test(t, texts_and_ids_are_found);
     tcase_add_test(t, many_texts_are_found);
     tcase_add_test(t, an_empty_vocabulary_finds_nothing);
