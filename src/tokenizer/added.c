@@ -1,27 +1,14 @@
 /* Added tokens: see added.h.
  *
- * A trie over bytes per kind, children as linked siblings, with a table for the first byte so that
- * most positions of a text cost one look. Token lengths are bounded, so cutting is linear in the
- * text. What lstrip, rstrip and single_word do to neighbouring matches is upstream's
- * `AddedVocabulary::find_matches`, step by step.
+ * One trie per kind. Token lengths are bounded, so cutting is linear in the text. What lstrip,
+ * rstrip and single_word do to neighbouring matches is upstream's `AddedVocabulary::find_matches`,
+ * step by step.
  */
 #include "tokenizer/added.h"
 
 #include "tokenizer/part.h"
 
 #include <stdlib.h>
-
-typedef struct branch {
-    uint32_t child, sibling; /* 0: none */
-    uint32_t token;          /* index + 1, 0: none ends here */
-    unsigned char byte;
-} branch;
-
-struct qg_added_trie {
-    branch *at; /* entry 0 is not used */
-    uint32_t n;
-    uint32_t first[256];
-};
 
 /* -- reading ----------------------------------------------------------------------------------- */
 
@@ -85,50 +72,28 @@ static qg_status index_tokens(qg_added *a, qg_arena *arena, qg_err *err)
     return qg_vocab_open(&a->by_content, arena, entries, a->n, err);
 }
 
-static qg_status plant(qg_added_trie *trie, const qg_added *a, size_t which, qg_err *err)
-{
-    const qg_added_token *t = &a->token[which];
-    uint32_t *link = &trie->first[(unsigned char)t->form.ptr[0]], at = 0;
-
-    for (size_t i = 0; i < t->form.len; i++) {
-        unsigned char byte = (unsigned char)t->form.ptr[i];
-        while (*link && trie->at[*link].byte != byte)
-            link = &trie->at[*link].sibling;
-        if (!*link) {
-            *link = ++trie->n;
-            trie->at[*link].byte = byte;
-        }
-        at = *link;
-        link = &trie->at[at].child;
-    }
-    if (trie->at[at].token)
-        return qg_fail(err, QG_EFORMAT,
-                       "added tokens '" QG_STR_PRI "' and '" QG_STR_PRI "' are sought as one text",
-                       QG_STR_ARG(a->token[trie->at[at].token - 1].content),
-                       QG_STR_ARG(t->content));
-    trie->at[at].token = (uint32_t)which + 1;
-    return QG_OK;
-}
-
-static qg_status build(const qg_added_trie **out, qg_arena *arena, const qg_added *a,
-                       bool normalized, qg_err *err)
+static qg_status build(const qg_trie **out, qg_arena *arena, const qg_added *a, bool normalized,
+                       qg_err *err)
 {
     size_t bytes = 0;
+    qg_trie *trie;
 
     *out = NULL;
     for (size_t i = 0; i < a->n; i++)
         bytes += a->token[i].normalized == normalized ? a->token[i].form.len : 0;
     if (bytes == 0)
         return QG_OK;
-    if (bytes >= UINT32_MAX)
-        return qg_fail(err, QG_ENOSUP, "added tokens of %zu bytes are not supported", bytes);
-    qg_added_trie *trie = QG_NEW(arena, qg_added_trie);
-    QG_NEED(trie, err);
-    trie->at = QG_NEW_N(arena, branch, bytes + 1);
-    QG_NEED(trie->at, err);
-    for (size_t i = 0; i < a->n; i++)
-        if (a->token[i].normalized == normalized)
-            QG_PASS(plant(trie, a, i, err));
+    QG_PASS(qg_trie_open(&trie, arena, bytes, err));
+    for (size_t i = 0; i < a->n; i++) {
+        if (a->token[i].normalized != normalized)
+            continue;
+        int32_t same = qg_trie_put(trie, a->token[i].form, (int32_t)i);
+        if (same >= 0)
+            return qg_fail(err, QG_EFORMAT,
+                           "added tokens '" QG_STR_PRI "' and '" QG_STR_PRI
+                           "' are sought as one text",
+                           QG_STR_ARG(a->token[same].content), QG_STR_ARG(a->token[i].content));
+    }
     *out = trie;
     return QG_OK;
 }
@@ -136,9 +101,11 @@ static qg_status build(const qg_added_trie **out, qg_arena *arena, const qg_adde
 static qg_status set_form(qg_added_token *t, qg_arena *arena, const qg_normalizer *normalizer,
                           qg_err *err)
 {
-    t->form = t->content;
+    qg_piece form = {.text = t->content};
+
     if (t->normalized)
-        QG_PASS(qg_normalize(&t->form, arena, normalizer, t->content, err));
+        QG_PASS(qg_normalize(&form, arena, normalizer, err));
+    t->form = form.text;
     if (t->form.len == 0)
         return qg_fail(err, QG_EFORMAT, "added token '" QG_STR_PRI "' normalizes to nothing",
                        QG_STR_ARG(t->content));
@@ -176,8 +143,9 @@ qg_status qg_added_open(qg_added *a, qg_arena *arena, const qg_json *node, const
 
 typedef struct cutter {
     const qg_added *added;
-    const qg_added_trie *trie;
-    qg_str text;
+    const qg_trie *trie;
+    const qg_piece *piece;
+    qg_str text;    /* of the piece */
     size_t done;    /* text before this offset has been handed out */
     size_t run_end; /* where the blanks end that rstrip saw last */
 } cutter;
@@ -185,22 +153,16 @@ typedef struct cutter {
 /* The longest token at an offset; its index, or n where there is none. */
 static size_t longest(const cutter *c, size_t at, size_t *end)
 {
-    const qg_added_trie *trie = c->trie;
     size_t best = c->added->n;
 
-    for (uint32_t k = trie->first[(unsigned char)c->text.ptr[at]]; k;) {
-        if (trie->at[k].byte != (unsigned char)c->text.ptr[at]) {
-            k = trie->at[k].sibling;
-            continue;
-        }
-        at++;
-        if (trie->at[k].token) {
-            best = trie->at[k].token - 1;
+    for (uint32_t k = 0; at < c->text.len;) {
+        k = qg_trie_next(c->trie, k, (unsigned char)c->text.ptr[at++]);
+        if (k == 0)
+            break;
+        if (qg_trie_value(c->trie, k) >= 0) {
+            best = (size_t)qg_trie_value(c->trie, k);
             *end = at;
         }
-        if (at == c->text.len)
-            break;
-        k = trie->at[k].child;
     }
     return best;
 }
@@ -266,13 +228,13 @@ static void cut_text(qg_pieces *out, cutter *c)
         if (t->rstrip)
             to = blanks_behind(c, to);
         if (c->done < from)
-            qg_pieces_add(out, qg_str_sub(c->text, c->done, from - c->done), QG_ID_NONE);
+            qg_pieces_add_part(out, c->piece, c->done, from, QG_ID_NONE);
         if (from < to) /* else an earlier token's rstrip took all of it */
-            qg_pieces_add(out, qg_str_sub(c->text, from, to - from), t->id);
+            qg_pieces_add_part(out, c->piece, from, to, t->id);
         c->done = to;
     }
     if (c->done < c->text.len)
-        qg_pieces_add(out, qg_str_sub(c->text, c->done, c->text.len), QG_ID_NONE);
+        qg_pieces_add_part(out, c->piece, c->done, c->text.len, QG_ID_NONE);
 }
 
 qg_status qg_added_cut(qg_pieces *pieces, const qg_added *a, bool normalized, qg_err *err)
@@ -284,12 +246,13 @@ qg_status qg_added_cut(qg_pieces *pieces, const qg_added *a, bool normalized, qg
         return QG_OK;
     qg_pieces_begin(&out, pieces->arena);
     for (size_t i = 0; i < pieces->n; i++) {
-        c.text = pieces->at[i].text;
+        c.piece = &pieces->at[i];
+        c.text = c.piece->text;
         c.done = c.run_end = 0;
-        if (pieces->at[i].id == QG_ID_NONE)
+        if (c.piece->id == QG_ID_NONE)
             cut_text(&out, &c);
         else
-            qg_pieces_add(&out, c.text, pieces->at[i].id);
+            qg_pieces_add(&out, *c.piece);
     }
     QG_NEED(!out.failed && !pieces->failed, err);
     *pieces = out;

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "tokenizer/normalize.h"
 #include "tokenizer/pieces.h"
+#include "tokenizer/trie.h"
 #include "tokenizer/vocab.h"
 
 typedef struct qg_added_token {
@@ -19,13 +20,11 @@ typedef struct qg_added_token {
     bool single_word, lstrip, rstrip, normalized, special;
 } qg_added_token;
 
-typedef struct qg_added_trie qg_added_trie;
-
 typedef struct qg_added {
     qg_added_token *token; /* by rising id */
     size_t n;
-    qg_vocab by_content;               /* entry i is token i */
-    const qg_added_trie *raw, *normal; /* NULL where there is no such token */
+    qg_vocab by_content;         /* entry i is token i */
+    const qg_trie *raw, *normal; /* NULL where there is no such token */
 } qg_added;
 
 enum { QG_ADDED_MAX_BYTES = 1024 };

@@ -45,7 +45,7 @@ static const char *cut(const qg_added *a, bool normalized, const char *text)
     qg_buf b;
 
     qg_pieces_begin(&pieces, arena);
-    qg_pieces_add(&pieces, qg_str_from(text), QG_ID_NONE);
+    qg_pieces_add(&pieces, (qg_piece){.text = qg_str_from(text), .id = QG_ID_NONE});
     ck_assert_int_eq(qg_added_cut(&pieces, a, normalized, &err), QG_OK);
     qg_buf_init(&b, arena);
     for (size_t i = 0; i < pieces.n; i++) {
@@ -136,7 +136,7 @@ START_TEST(blanks_as_tokens_are_not_quadratic)
     memset(text, ' ', N / 2);
     ck_assert_int_eq(open_tokens(&a, blank, 2, "null"), QG_OK);
     qg_pieces_begin(&pieces, arena);
-    qg_pieces_add(&pieces, (qg_str){text, N}, QG_ID_NONE);
+    qg_pieces_add(&pieces, (qg_piece){.text = {text, N}, .id = QG_ID_NONE});
     ck_assert_int_eq(qg_added_cut(&pieces, &a, false, &err), QG_OK);
     ck_assert_uint_gt(pieces.n, N / 2);
 }

@@ -22,7 +22,8 @@ typedef struct bpe {
     int32_t unknown;    /* id, or QG_ID_NONE */
     bool lacks_unknown; /* one is declared that the vocabulary lacks: an error where it is needed */
     bool fuse_unknown, ignore_merges;
-    qg_str prefix, suffix; /* continuing_subword_prefix, end_of_word_suffix */
+    const int32_t *byte_id; /* of <0x00> to <0xFF>, or QG_ID_NONE; NULL: bytes do not fall back */
+    qg_str prefix, suffix;  /* continuing_subword_prefix, end_of_word_suffix */
 } bpe;
 
 typedef struct symbol {
@@ -151,7 +152,8 @@ static qg_status read_affix(qg_str *out, qg_arena *arena, const qg_json *node, c
     return QG_OK;
 }
 
-static qg_status read_options(bpe *b, const qg_vocab *v, const qg_json *node, qg_err *err)
+static qg_status read_options(bpe *b, qg_arena *arena, const qg_vocab *v, const qg_json *node,
+                              qg_err *err)
 {
     const char *part = "model 'BPE'";
     bool byte_fallback = false;
@@ -163,8 +165,10 @@ static qg_status read_options(bpe *b, const qg_vocab *v, const qg_json *node, qg
         return qg_fail(err, QG_ENOSUP, "'dropout' of %s is not supported: ids would be random",
                        part);
     QG_PASS(qg_part_bool_or(&byte_fallback, node, part, "byte_fallback", err));
-    if (byte_fallback)
-        return qg_fail(err, QG_ENOSUP, "'byte_fallback' of %s is not supported", part);
+    if (byte_fallback) {
+        b->byte_id = qg_vocab_bytes(v, arena);
+        QG_NEED(b->byte_id, err);
+    }
     QG_PASS(qg_part_bool_or(&b->fuse_unknown, node, part, "fuse_unk", err));
     QG_PASS(qg_part_bool_or(&b->ignore_merges, node, part, "ignore_merges", err));
     QG_PASS(qg_part_str_or(&unknown, node, part, "unk_token", err));
@@ -184,7 +188,7 @@ static qg_status bpe_open(qg_model *m, qg_arena *arena, const qg_json *node, qg_
     QG_PASS(qg_vocab_read(&m->vocab, arena, qg_json_get(node, "vocab"), err));
     QG_PASS(read_affix(&b->prefix, arena, node, "continuing_subword_prefix", err));
     QG_PASS(read_affix(&b->suffix, arena, node, "end_of_word_suffix", err));
-    QG_PASS(read_options(b, &m->vocab, node, err));
+    QG_PASS(read_options(b, arena, &m->vocab, node, err));
     m->state = b;
     return read_merges(b, arena, &m->vocab, node, err);
 }
@@ -268,40 +272,59 @@ static void add_symbol(work *w, int32_t id)
         w->symbol[at - 1].next = at;
 }
 
-/* The id of one character, with the affixes that its place in the word asks for. */
-static int32_t character(const qg_model *m, qg_str c, bool first, bool last)
+/* One character with the affixes that its place in the word asks for; `room` serves where there are
+ * any. */
+static qg_str with_affixes(const bpe *b, qg_str c, bool first, bool last,
+                           char room[2 * MAX_AFFIX_BYTES + 4])
 {
-    const bpe *b = m->state;
-    char text[2 * MAX_AFFIX_BYTES + 4];
     size_t n = 0;
 
     if ((first || b->prefix.len == 0) && (!last || b->suffix.len == 0))
-        return qg_vocab_find(&m->vocab, c);
+        return c;
     if (!first) {
-        memcpy(text, b->prefix.ptr, b->prefix.len);
+        memcpy(room, b->prefix.ptr, b->prefix.len);
         n = b->prefix.len;
     }
-    memcpy(text + n, c.ptr, c.len);
+    memcpy(room + n, c.ptr, c.len);
     n += c.len;
     if (last) {
-        memcpy(text + n, b->suffix.ptr, b->suffix.len);
+        memcpy(room + n, b->suffix.ptr, b->suffix.len);
         n += b->suffix.len;
     }
-    return qg_vocab_find(&m->vocab, (qg_str){text, n});
+    return (qg_str){room, n};
 }
 
-/* A character that the vocabulary lacks becomes the unknown token, or vanishes where there is none;
- * neighbours fuse into one where declared. False where the token is needed but not there. */
+/* A symbol for every byte, where the vocabulary has all of them. */
+static bool add_bytes(const bpe *b, work *w, qg_str text)
+{
+    if (!b->byte_id)
+        return false;
+    for (size_t i = 0; i < text.len; i++)
+        if (b->byte_id[(unsigned char)text.ptr[i]] == QG_ID_NONE)
+            return false;
+    for (size_t i = 0; i < text.len; i++)
+        add_symbol(w, b->byte_id[(unsigned char)text.ptr[i]]);
+    return true;
+}
+
+/* A character that the vocabulary lacks becomes its bytes where they fall back, else the unknown
+ * token, or vanishes where there is none; neighbours fuse into one where declared. An unknown token
+ * waits for the next known character, so bytes overtake it: upstream's order. False where the token
+ * is needed but not there. */
 static bool spell(const qg_model *m, work *w, qg_str word)
 {
     const bpe *b = m->state;
+    char room[2 * MAX_AFFIX_BYTES + 4];
     bool pending = false;
 
     w->n = 0;
-    for (size_t i = 0; i < word.len;) {
+    for (size_t i = 0, n; i < word.len; i += n) {
         uint32_t code;
-        size_t n = qg_utf8_decode(qg_str_sub(word, i, 4), &code);
-        int32_t id = character(m, qg_str_sub(word, i, n), i == 0, i + n == word.len);
+        n = qg_utf8_decode(qg_str_sub(word, i, 4), &code);
+        qg_str c = with_affixes(b, qg_str_sub(word, i, n), i == 0, i + n == word.len, room);
+        int32_t id = qg_vocab_find(&m->vocab, c);
+        if (id == QG_ID_NONE && add_bytes(b, w, c))
+            continue;
         if (pending && (id != QG_ID_NONE || !b->fuse_unknown)) {
             add_symbol(w, b->unknown);
             pending = false;
@@ -312,11 +335,16 @@ static bool spell(const qg_model *m, work *w, qg_str word)
             return false;
         else
             pending = b->unknown != QG_ID_NONE;
-        i += n;
     }
     if (pending)
         add_symbol(w, b->unknown);
     return true;
+}
+
+/* Most symbols that a word can start as; bytes that fall back bring their affixes along. */
+static size_t most_symbols(const bpe *b, qg_str word)
+{
+    return b->byte_id ? word.len * (1 + b->prefix.len) + b->suffix.len : word.len;
 }
 
 static bool reserve(work *w, qg_arena *arena, size_t n)
@@ -342,9 +370,10 @@ static qg_status encode_word(qg_idlist *out, const qg_model *m, work *w, qg_str 
         qg_idlist_add(out, whole);
         return QG_OK;
     }
-    if (word.len >= NONE)
+    size_t most = most_symbols(b, word);
+    if (most >= NONE)
         return qg_fail(err, QG_EARG, "a word of %zu bytes is too long", word.len);
-    QG_NEED(reserve(w, out->arena, word.len), err);
+    QG_NEED(reserve(w, out->arena, most), err);
     if (!spell(m, w, word))
         return qg_fail(err, QG_EFORMAT, "the text needs 'unk_token', which the vocabulary lacks");
     merge_all(b, w);

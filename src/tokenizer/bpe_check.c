@@ -17,7 +17,7 @@ static qg_status encode(qg_idlist *ids, const qg_model *m, qg_str word)
     qg_pieces pieces;
     qg_pieces_begin(&pieces, arena);
     qg_idlist_begin(ids, arena);
-    qg_pieces_add(&pieces, word, QG_ID_NONE);
+    qg_pieces_add(&pieces, (qg_piece){.text = word, .id = QG_ID_NONE});
     return m->kind->encode(ids, m, &pieces, &err);
 }
 
@@ -61,8 +61,8 @@ START_TEST(pieces_with_an_id_keep_it)
 
     ck_assert_int_eq(open_text(&m, "{" VOCAB ",\"merges\":[]}"), QG_OK);
     qg_pieces_begin(&pieces, arena);
-    qg_pieces_add(&pieces, QG_STR("a"), QG_ID_NONE);
-    qg_pieces_add(&pieces, QG_STR("b"), 99);
+    qg_pieces_add(&pieces, (qg_piece){.text = QG_STR("a"), .id = QG_ID_NONE});
+    qg_pieces_add(&pieces, (qg_piece){.text = QG_STR("b"), .id = 99});
     qg_idlist_begin(&ids, arena);
     ck_assert_int_eq(m.kind->encode(&ids, &m, &pieces, &err), QG_OK);
     ck_assert(ids.n == 2 && ids.id[0] == 0 && ids.id[1] == 99);
@@ -85,6 +85,34 @@ START_TEST(unknown_characters)
     ck_assert_str_eq(ids_of(&m, "ab"), "0 1");
     ck_assert_int_eq(encode(&ids, &m, QG_STR("ax")), QG_EFORMAT);
     ck_assert_ptr_nonnull(strstr(err.message, "unk_token"));
+}
+END_TEST
+
+#define BYTES                                                                                      \
+    "{\"vocab\":{\"?\":0,\"a\":1,\"<0xC3>\":2,\"<0xA9>\":3,\"<0x23>\":4,\"<0x62>\":5,\"<0xC3><"    \
+    "0xA9>"                                                                                        \
+    "\":6},\"byte_fallback\":true,"
+
+START_TEST(unknown_characters_fall_back_to_bytes)
+{
+    qg_model m;
+    qg_idlist ids;
+
+    need(open_text(&m, BYTES "\"merges\":[]}"), "opening");
+    ck_assert_str_eq(ids_of(&m, "a\xc3\xa9"), "1 2 3");
+    ck_assert_str_eq(ids_of(&m, "\xc3\xa9\xc3\xa9"), "2 3 2 3");
+    ck_assert_str_eq(ids_of(&m, "a\xc3\xbc"), "1"); /* a byte has no token, nor is there another */
+    need(open_text(&m, BYTES "\"merges\":[\"<0xC3> <0xA9>\"],\"unk_token\":\"?\"}"), "opening");
+    ck_assert_str_eq(ids_of(&m, "a\xc3\xa9"), "1 6");
+    /* an unknown character waits for the next known one: the bytes overtake it, as upstream */
+    ck_assert_str_eq(ids_of(&m, "\xc3\xbc\xc3\xa9"
+                                "a"),
+                     "6 0 1");
+    /* the affixes fall back as well; "##" and "b" */
+    need(open_text(&m, BYTES "\"merges\":[],\"continuing_subword_prefix\":\"##\"}"), "opening");
+    ck_assert_str_eq(ids_of(&m, "ab"), "1 4 4 5");
+    need(open_text(&m, BYTES "\"merges\":[],\"unk_token\":\"no\"}"), "opening");
+    ck_assert_int_eq(encode(&ids, &m, QG_STR("\xc3\xbc")), QG_EFORMAT);
 }
 END_TEST
 
@@ -217,7 +245,7 @@ START_TEST(bad_models_are_refused)
         {"{" VOCAB ",\"merges\":[],\"unk_token\":7}", "'unk_token'", QG_EFORMAT},
         {"{" VOCAB ",\"merges\":[],\"fuse_unk\":7}", "'fuse_unk'", QG_EFORMAT},
         {"{" VOCAB ",\"merges\":[],\"dropout\":0.1}", "'dropout'", QG_ENOSUP},
-        {"{" VOCAB ",\"merges\":[],\"byte_fallback\":true}", "'byte_fallback'", QG_ENOSUP},
+        {"{" VOCAB ",\"merges\":[],\"byte_fallback\":7}", "'byte_fallback'", QG_EFORMAT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         qg_model m;
@@ -237,6 +265,7 @@ Suite *bpe_check(void)
     tcase_add_test(t, the_lowest_rank_merges_first);
     tcase_add_test(t, pieces_with_an_id_keep_it);
     tcase_add_test(t, unknown_characters);
+    tcase_add_test(t, unknown_characters_fall_back_to_bytes);
     tcase_add_test(t, affixes_are_part_of_the_symbols);
     tcase_add_test(t, whole_words_go_before_merges_where_asked);
     tcase_add_test(t, the_heap_merges_as_the_definition);

@@ -7,6 +7,7 @@
  */
 #include "tokenizer/detoken.h"
 
+#include "tokenizer/metaspace.h"
 #include "tokenizer/normalize.h"
 #include "tokenizer/part.h"
 #include "tokenizer/regex.h"
@@ -19,6 +20,7 @@ typedef enum kind {
     REPLACE,
     STRIP,
     FUSE,
+    METASPACE,
     BLANKS, /* no decoder: a blank between tokens */
 } kind;
 
@@ -27,7 +29,8 @@ typedef struct filter {
     bool streams;            /* BYTE_LEVEL, FUSE: only joining follows */
     bool once;               /* STRIP: of the whole text, behind a Fuse */
     const qg_regex *pattern; /* REPLACE */
-    qg_str content;          /* REPLACE, STRIP */
+    qg_str content;          /* REPLACE, STRIP; METASPACE: what becomes a blank */
+    bool drops;              /* METASPACE: but vanishes in the first token */
     size_t start, stop;      /* STRIP: most characters to take off either end */
 } filter;
 
@@ -40,7 +43,7 @@ struct qg_decoder {
 /* What a filter remembers between tokens. */
 typedef struct memory {
     qg_buf held;
-    qg_buf ready; /* BYTE_LEVEL: characters made of what was held */
+    qg_buf ready; /* BYTE_LEVEL: characters made of what was held; METASPACE: the token */
     bool any;     /* a token came by */
     size_t left;  /* STRIP once: characters that may still go */
 } memory;
@@ -76,6 +79,17 @@ static qg_status read_strip(filter *f, const qg_json *node, qg_err *err)
     return qg_part_count(&f->stop, node, part, "stop", err);
 }
 
+static qg_status read_metaspace(filter *f, qg_arena *arena, const qg_json *node, qg_err *err)
+{
+    qg_metaspace m;
+
+    f->kind = METASPACE;
+    QG_PASS(qg_metaspace_read(&m, arena, node, "decoder 'Metaspace'", err));
+    f->content = m.replacement;
+    f->drops = m.scheme != QG_PREPEND_NEVER;
+    return QG_OK;
+}
+
 static qg_status load_filter(void *to, const qg_json *node, qg_str type, qg_err *err)
 {
     qg_decoder *d = to;
@@ -91,6 +105,8 @@ static qg_status load_filter(void *to, const qg_json *node, qg_str type, qg_err 
         QG_PASS(read_replace(&f, d->arena, node, err));
     else if (qg_str_is(type, "Strip"))
         QG_PASS(read_strip(&f, node, err));
+    else if (qg_str_is(type, "Metaspace"))
+        QG_PASS(read_metaspace(&f, d->arena, node, err));
     else
         return qg_part_refuse(type, "decoder", err);
     f.content.ptr = qg_arena_copy(d->arena, f.content.ptr, f.content.len);
@@ -184,6 +200,16 @@ static qg_str strip_stop(qg_str t, qg_str content, size_t most)
     while (most-- > 0 && qg_str_ends(t, content))
         t.len -= content.len;
     return t;
+}
+
+/* Every `mark` as `blank`. */
+static void with_blanks(qg_buf *out, qg_str token, qg_str mark, qg_str blank)
+{
+    for (size_t i = 0; i < token.len;) {
+        bool found = qg_str_starts(qg_str_sub(token, i, mark.len), mark);
+        qg_buf_str(out, found ? blank : qg_str_sub(token, i, 1));
+        i += found ? mark.len : 1;
+    }
 }
 
 /* Length of the first thing in `s`: a character (*valid), or a maximal ill-formed sequence that
@@ -287,6 +313,18 @@ static qg_status feed_strip(qg_decoding *d, size_t i, qg_str token, qg_err *err)
     return feed(d, i + 1, token, err);
 }
 
+static qg_status feed_metaspace(qg_decoding *d, size_t i, qg_str token, qg_err *err)
+{
+    const filter *f = &d->decoder->filter[i];
+    memory *m = &d->memory[i];
+
+    m->ready.len = 0;
+    with_blanks(&m->ready, token, f->content, f->drops && !m->any ? QG_STR("") : QG_STR(" "));
+    m->any = true;
+    QG_NEED(!m->ready.failed, err);
+    return feed(d, i + 1, qg_buf_view(&m->ready), err);
+}
+
 static qg_status feed(qg_decoding *d, size_t i, qg_str token, qg_err *err)
 {
     if (i == d->decoder->n) {
@@ -316,10 +354,12 @@ static qg_status feed(qg_decoding *d, size_t i, qg_str token, qg_err *err)
         QG_PASS(end_run(d, i, err));
         return feed(d, i + 1, token, err);
     case REPLACE:
-        QG_PASS(qg_regex_replace(&token, d->arena, f->pattern, token, f->content, err));
+        QG_PASS(qg_regex_replace(&token, NULL, d->arena, f->pattern, token, f->content, err));
         return feed(d, i + 1, token, err);
     case STRIP:
         return feed_strip(d, i, token, err);
+    case METASPACE:
+        return feed_metaspace(d, i, token, err);
     case BLANKS:
         if (m->any)
             qg_buf_char(d->text, ' ');
@@ -385,7 +425,13 @@ qg_status qg_decoder_bytes(qg_str *out, qg_arena *arena, const qg_decoder *d, qg
             return QG_OK;
         }
         if (f->kind == REPLACE)
-            QG_PASS(qg_regex_replace(&token, arena, f->pattern, token, f->content, err));
+            QG_PASS(qg_regex_replace(&token, NULL, arena, f->pattern, token, f->content, err));
+        if (f->kind == METASPACE) {
+            qg_buf_init(&b, arena);
+            with_blanks(&b, token, f->content, QG_STR(" "));
+            QG_NEED(!b.failed, err);
+            token = qg_buf_view(&b);
+        }
     }
     *out = token;
     return QG_OK;

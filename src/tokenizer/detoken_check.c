@@ -98,6 +98,19 @@ START_TEST(ill_formed_bytes_become_replacements)
 }
 END_TEST
 
+#define METASPACE(scheme)                                                                          \
+    "{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"" scheme "\"}"
+
+START_TEST(metaspace_drops_the_first_tokens_blanks)
+{
+    gives(METASPACE("always"), "_a_b/_c/d_", "ab/ c/d /");
+    gives(METASPACE("first"), "_/_/a", "/ /a/");
+    gives(METASPACE("never"), "_a/_b", " a/ b/");
+    gives(CHAIN(METASPACE("always") "," TYPE("Fuse") "," STRIP(" ", 1, 0)), "_a/_b", "a/ b/");
+    gives(CHAIN(TYPE("ByteFallback") "," METASPACE("always")), "<0x5F>/<0x61>/_b", "//a b/");
+}
+END_TEST
+
 START_TEST(byte_fallback_waits_for_the_run)
 {
     gives(TYPE("ByteFallback"), "a/<0xC3>/<0xA9>/b",
@@ -155,6 +168,7 @@ START_TEST(bytes_of_one_token)
         {CHAIN(REPLACE("_", " ") "," TYPE("ByteFallback") "," TYPE("Fuse") "," STRIP(" ", 1, 0)),
          "_a", " a"},
         {CHAIN(REPLACE("_", " ") "," TYPE("ByteFallback")), "<0xFF>", "\xff"},
+        {METASPACE("always"), "_a_", " a "},
         {"null", "a", "a"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -179,7 +193,7 @@ START_TEST(bad_decoders_are_refused)
         {"{\"type\":\"Strip\",\"content\":\"a\",\"start\":0.5,\"stop\":0}", "'start'", QG_EFORMAT},
         {"{\"type\":\"Replace\",\"content\":\"a\"}", "neither", QG_EFORMAT},
         {"{\"type\":\"Sequence\",\"decoders\":7}", "'decoders'", QG_EFORMAT},
-        {TYPE("Metaspace"), "decoder 'Metaspace' is not supported", QG_ENOSUP},
+        {TYPE("Metaspace"), "decoder 'Metaspace' lacks 'replacement'", QG_EFORMAT},
         {TYPE("BPEDecoder"), "decoder 'BPEDecoder' is not supported", QG_ENOSUP},
     };
     const qg_decoder *d;
@@ -199,6 +213,7 @@ Suite *detoken_check(void)
     tcase_add_checked_fixture(t, fixture_begin, fixture_end);
     tcase_add_test(t, byte_level_streams_characters);
     tcase_add_test(t, ill_formed_bytes_become_replacements);
+    tcase_add_test(t, metaspace_drops_the_first_tokens_blanks);
     tcase_add_test(t, byte_fallback_waits_for_the_run);
     tcase_add_test(t, filters_of_single_tokens);
     tcase_add_test(t, chains_hold_back_what_may_change);

@@ -25,6 +25,7 @@ struct qg_model {
     const void *state;
 };
 
-extern const qg_model_kind qg_model_bpe; /* bpe.c */
+extern const qg_model_kind qg_model_bpe;     /* bpe.c */
+extern const qg_model_kind qg_model_unigram; /* unigram.c */
 
 #endif

@@ -7,8 +7,8 @@
  */
 #include "tokenizer/normalize.h"
 
+#include "tokenizer/charsmap.h"
 #include "tokenizer/part.h"
-#include "tokenizer/pieces.h"
 #include "tokenizer/regex.h"
 
 #include <utf8proc.h>
@@ -103,6 +103,80 @@ bool qg_char_is_punctuation(uint32_t c)
     /* U+166D and U+111C9 were punctuation in the Unicode of upstream's table */
     return c == 0x166d || c == 0x111c9 ||
            (k >= UTF8PROC_CATEGORY_PC && k <= UTF8PROC_CATEGORY_PO && !WITHIN(c, no_punctuation));
+}
+
+/* -- grapheme clusters ------------------------------------------------------------------------- */
+
+/* U+11A3A is no prefix in upstream's table, measured like the ranges above. */
+static int break_class(uint32_t c)
+{
+    return c == 0x11a3a ? UTF8PROC_BOUNDCLASS_OTHER
+                        : utf8proc_get_property((utf8proc_int32_t)c)->boundclass;
+}
+
+static bool is_control(int k)
+{
+    return k == UTF8PROC_BOUNDCLASS_CR || k == UTF8PROC_BOUNDCLASS_LF ||
+           k == UTF8PROC_BOUNDCLASS_CONTROL;
+}
+
+/* GB6 to GB8 */
+static bool joins_hangul(int a, int b)
+{
+    bool v = b == UTF8PROC_BOUNDCLASS_V, t = b == UTF8PROC_BOUNDCLASS_T;
+
+    if (a == UTF8PROC_BOUNDCLASS_L)
+        return v || b == UTF8PROC_BOUNDCLASS_L || b == UTF8PROC_BOUNDCLASS_LV ||
+               b == UTF8PROC_BOUNDCLASS_LVT;
+    if (a == UTF8PROC_BOUNDCLASS_LV || a == UTF8PROC_BOUNDCLASS_V)
+        return v || t;
+    return (a == UTF8PROC_BOUNDCLASS_LVT || a == UTF8PROC_BOUNDCLASS_T) && t;
+}
+
+/* What the characters of a cluster so far leave behind for GB11 to GB13. */
+typedef struct cluster {
+    int last;        /* class of the last one */
+    bool pictograph; /* a pictograph, then only extensions */
+    bool joiner;     /* and a joiner at the end */
+    bool flag;       /* one regional indicator without a partner */
+} cluster;
+
+static void extend_cluster(cluster *s, int k)
+{
+    s->joiner = s->pictograph && k == UTF8PROC_BOUNDCLASS_ZWJ;
+    s->pictograph =
+        k == UTF8PROC_BOUNDCLASS_EXTENDED_PICTOGRAPHIC ||
+        (s->pictograph && (k == UTF8PROC_BOUNDCLASS_EXTEND || k == UTF8PROC_BOUNDCLASS_ZWJ));
+    s->flag = k == UTF8PROC_BOUNDCLASS_REGIONAL_INDICATOR && !s->flag;
+    s->last = k;
+}
+
+static bool joins_cluster(const cluster *s, int k)
+{
+    if (s->last == UTF8PROC_BOUNDCLASS_CR && k == UTF8PROC_BOUNDCLASS_LF)
+        return true;
+    if (is_control(s->last) || is_control(k))
+        return false;
+    return joins_hangul(s->last, k) || k == UTF8PROC_BOUNDCLASS_EXTEND ||
+           k == UTF8PROC_BOUNDCLASS_ZWJ || k == UTF8PROC_BOUNDCLASS_SPACINGMARK ||
+           s->last == UTF8PROC_BOUNDCLASS_PREPEND ||
+           (s->joiner && k == UTF8PROC_BOUNDCLASS_EXTENDED_PICTOGRAPHIC) ||
+           (s->flag && k == UTF8PROC_BOUNDCLASS_REGIONAL_INDICATOR);
+}
+
+size_t qg_char_cluster(qg_str text)
+{
+    cluster s = {0};
+    uint32_t c = 0;
+    size_t n = qg_utf8_decode(text, &c), more;
+
+    for (extend_cluster(&s, break_class(c)); n < text.len; n += more) {
+        more = qg_utf8_decode(qg_str_sub(text, n, 4), &c);
+        if (!joins_cluster(&s, break_class(c)))
+            break;
+        extend_cluster(&s, break_class(c));
+    }
+    return n;
 }
 
 uint32_t qg_byte_letter(unsigned char b)
@@ -280,12 +354,13 @@ static qg_status form(qg_str *text, qg_arena *arena, bool compat, bool composed,
 /* -- the declared chain ------------------------------------------------------------------------ */
 
 typedef struct step step;
-typedef qg_status step_run(const step *s, qg_str *text, qg_arena *arena, qg_err *err);
+typedef qg_status step_run(const step *s, qg_piece *p, qg_arena *arena, qg_err *err);
 struct step {
     step_run *run;
-    const qg_regex *pattern; /* Replace */
-    qg_str content;          /* Replace, Prepend */
-    bool left, right;        /* Strip */
+    const qg_regex *pattern;     /* Replace */
+    const qg_charsmap *charsmap; /* Precompiled */
+    qg_str content;              /* Replace, Prepend */
+    bool left, right;            /* Strip */
 };
 
 struct qg_normalizer {
@@ -294,82 +369,117 @@ struct qg_normalizer {
     size_t n;
 };
 
-static qg_status run_nfc(const step *s, qg_str *text, qg_arena *arena, qg_err *err)
+static qg_status run_nfc(const step *s, qg_piece *p, qg_arena *arena, qg_err *err)
 {
     (void)s;
-    return form(text, arena, false, true, err);
+    return form(&p->text, arena, false, true, err);
 }
 
-static qg_status run_nfd(const step *s, qg_str *text, qg_arena *arena, qg_err *err)
+static qg_status run_nfd(const step *s, qg_piece *p, qg_arena *arena, qg_err *err)
 {
     (void)s;
-    return form(text, arena, false, false, err);
+    return form(&p->text, arena, false, false, err);
 }
 
-static qg_status run_nfkc(const step *s, qg_str *text, qg_arena *arena, qg_err *err)
+static qg_status run_nfkc(const step *s, qg_piece *p, qg_arena *arena, qg_err *err)
 {
     (void)s;
-    return form(text, arena, true, true, err);
+    return form(&p->text, arena, true, true, err);
 }
 
-static qg_status run_nfkd(const step *s, qg_str *text, qg_arena *arena, qg_err *err)
+static qg_status run_nfkd(const step *s, qg_piece *p, qg_arena *arena, qg_err *err)
 {
     (void)s;
-    return form(text, arena, true, false, err);
+    return form(&p->text, arena, true, false, err);
 }
 
-static qg_status run_lowercase(const step *s, qg_str *text, qg_arena *arena, qg_err *err)
+static qg_status run_lowercase(const step *s, qg_piece *p, qg_arena *arena, qg_err *err)
 {
-    char *p = qg_arena_array(arena, text->len, 2); /* U+023A grows from 2 bytes to 3, U+0130 too */
+    qg_str text = p->text;
+    char *to = qg_arena_array(arena, text.len, 2); /* U+023A grows from 2 bytes to 3, U+0130 too */
     size_t n = 0;
 
     (void)s;
-    QG_NEED(p, err);
-    for (size_t i = 0; i < text->len;) {
+    QG_NEED(to, err);
+    for (size_t i = 0; i < text.len;) {
         uint32_t c = 0;
-        i += qg_utf8_decode(qg_str_sub(*text, i, 4), &c);
+        i += qg_utf8_decode(qg_str_sub(text, i, 4), &c);
         if (c == 0x130) { /* the one full mapping that is longer than its simple one */
-            n += qg_utf8_encode('i', p + n);
-            n += qg_utf8_encode(0x307, p + n);
+            n += qg_utf8_encode('i', to + n);
+            n += qg_utf8_encode(0x307, to + n);
         } else {
-            n += qg_utf8_encode((uint32_t)utf8proc_tolower((utf8proc_int32_t)c), p + n);
+            n += qg_utf8_encode((uint32_t)utf8proc_tolower((utf8proc_int32_t)c), to + n);
         }
     }
-    *text = (qg_str){p, n};
+    p->text = (qg_str){to, n};
     return QG_OK;
 }
 
-static qg_status run_accents(const step *s, qg_str *text, qg_arena *arena, qg_err *err)
+/* Drops or maps every character; 0xffffffff drops. What goes from the start takes `first` along. */
+#define DROP UINT32_MAX
+static qg_status map_characters(qg_piece *p, qg_arena *arena, uint32_t (*map)(uint32_t),
+                                qg_err *err)
 {
-    char *p = qg_arena_alloc(arena, text->len);
+    char *to = qg_arena_alloc(arena, p->text.len); /* no map here makes a character longer */
     size_t n = 0;
 
-    (void)s;
-    QG_NEED(p, err);
-    for (size_t i = 0; i < text->len;) {
+    QG_NEED(to, err);
+    for (size_t i = 0; i < p->text.len;) {
         uint32_t c = 0;
-        size_t len = qg_utf8_decode(qg_str_sub(*text, i, 4), &c);
-        /* U+1CF2 and U+1CF3 were marks in the Unicode of upstream's table */
-        bool drop = (is_mark(c) && !WITHIN(c, no_mark)) || c == 0x1cf2 || c == 0x1cf3;
-        if (!drop) {
-            memcpy(p + n, text->ptr + i, len);
-            n += len;
-        }
-        i += len;
+        i += qg_utf8_decode(qg_str_sub(p->text, i, 4), &c);
+        c = map(c);
+        if (c != DROP)
+            n += qg_utf8_encode(c, to + n);
+        else if (n == 0)
+            p->first = false;
     }
-    *text = (qg_str){p, n};
+    p->text = (qg_str){to, n};
     return QG_OK;
 }
 
-static qg_status run_strip(const step *s, qg_str *text, qg_arena *arena, qg_err *err)
+static uint32_t without_marks(uint32_t c)
 {
+    /* U+1CF2 and U+1CF3 were marks in the Unicode of upstream's table */
+    return (is_mark(c) && !WITHIN(c, no_mark)) || c == 0x1cf2 || c == 0x1cf3 ? DROP : c;
+}
+
+static qg_status run_accents(const step *s, qg_piece *p, qg_arena *arena, qg_err *err)
+{
+    (void)s;
+    return map_characters(p, arena, without_marks, err);
+}
+
+/* SentencePiece's rules for translation: control characters vanish, odd blanks become U+0020. */
+static uint32_t for_translation(uint32_t c)
+{
+    if ((c >= 0x01 && c <= 0x08) || c == 0x0b || (c >= 0x0e && c <= 0x1f) || c == 0x7f ||
+        c == 0x8f || c == 0x9f)
+        return DROP;
+    if (c == 0x09 || c == 0x0a || c == 0x0c || c == 0x0d || c == 0x1680 ||
+        (c >= 0x200b && c <= 0x200f) || c == 0x2028 || c == 0x2029 || c == 0x2581 || c == 0xfeff ||
+        c == 0xfffd)
+        return ' ';
+    return c;
+}
+
+static qg_status run_nmt(const step *s, qg_piece *p, qg_arena *arena, qg_err *err)
+{
+    (void)s;
+    return map_characters(p, arena, for_translation, err);
+}
+
+static qg_status run_strip(const step *s, qg_piece *p, qg_arena *arena, qg_err *err)
+{
+    qg_str *text = &p->text;
     uint32_t c = 0;
     size_t n;
 
     (void)arena;
     (void)err;
-    while (s->left && (n = qg_utf8_decode(*text, &c)) > 0 && qg_char_is_space(c))
+    while (s->left && (n = qg_utf8_decode(*text, &c)) > 0 && qg_char_is_space(c)) {
         *text = qg_str_sub(*text, n, text->len);
+        p->first = false;
+    }
     while (s->right && text->len > 0) {
         size_t at = text->len - 1;
         while (at > 0 && ((unsigned char)text->ptr[at] & 0xc0) == 0x80)
@@ -382,27 +492,41 @@ static qg_status run_strip(const step *s, qg_str *text, qg_arena *arena, qg_err 
     return QG_OK;
 }
 
-static qg_status run_replace(const step *s, qg_str *text, qg_arena *arena, qg_err *err)
+/* What replaces several characters stands where the last of them stood, upstream says; so a piece
+ * that begins with it is not what the text begins with. */
+static qg_status run_replace(const step *s, qg_piece *p, qg_arena *arena, qg_err *err)
 {
-    return qg_regex_replace(text, arena, s->pattern, *text, s->content, err);
-}
+    size_t taken = 0;
+    uint32_t c = 0;
+    size_t one = qg_utf8_decode(p->text, &c);
 
-static qg_status run_prepend(const step *s, qg_str *text, qg_arena *arena, qg_err *err)
-{
-    if (text->len == 0)
-        return QG_OK;
-    char *p = qg_arena_alloc(arena, s->content.len + text->len);
-    QG_NEED(p, err);
-    memcpy(p, s->content.ptr, s->content.len);
-    memcpy(p + s->content.len, text->ptr, text->len);
-    *text = (qg_str){p, s->content.len + text->len};
+    QG_PASS(qg_regex_replace(&p->text, &taken, arena, s->pattern, p->text, s->content, err));
+    if (taken > one || (taken == one && s->content.len == 0))
+        p->first = false;
     return QG_OK;
 }
 
-static qg_status run_byte_level(const step *s, qg_str *text, qg_arena *arena, qg_err *err)
+static qg_status run_prepend(const step *s, qg_piece *p, qg_arena *arena, qg_err *err)
+{
+    if (p->text.len == 0)
+        return QG_OK;
+    char *to = qg_arena_alloc(arena, s->content.len + p->text.len);
+    QG_NEED(to, err);
+    memcpy(to, s->content.ptr, s->content.len);
+    memcpy(to + s->content.len, p->text.ptr, p->text.len);
+    p->text = (qg_str){to, s->content.len + p->text.len};
+    return QG_OK;
+}
+
+static qg_status run_precompiled(const step *s, qg_piece *p, qg_arena *arena, qg_err *err)
+{
+    return qg_charsmap_run(&p->text, arena, s->charsmap, p->text, err);
+}
+
+static qg_status run_byte_level(const step *s, qg_piece *p, qg_arena *arena, qg_err *err)
 {
     (void)s;
-    return qg_byte_letters(text, arena, *text, err);
+    return qg_byte_letters(&p->text, arena, p->text, err);
 }
 
 static qg_status load_step(void *to, const qg_json *node, qg_str type, qg_err *err)
@@ -416,6 +540,7 @@ static qg_status load_step(void *to, const qg_json *node, qg_str type, qg_err *e
                  {"NFKD", run_nfkd},
                  {"Lowercase", run_lowercase},
                  {"StripAccents", run_accents},
+                 {"Nmt", run_nmt},
                  {"ByteLevel", run_byte_level}};
     qg_normalizer *n = to;
     step s = {0};
@@ -432,6 +557,12 @@ static qg_status load_step(void *to, const qg_json *node, qg_str type, qg_err *e
         QG_PASS(qg_regex_read(&s.pattern, n->arena, qg_json_get(node, "pattern"),
                               "normalizer 'Replace'", err));
         QG_PASS(qg_part_str(&s.content, node, "normalizer 'Replace'", "content", err));
+    } else if (qg_str_is(type, "Precompiled")) {
+        qg_str base64;
+        s.run = run_precompiled;
+        QG_PASS(
+            qg_part_str(&base64, node, "normalizer 'Precompiled'", "precompiled_charsmap", err));
+        QG_PASS(qg_charsmap_open(&s.charsmap, n->arena, base64, err));
     } else if (qg_str_is(type, "Prepend")) {
         s.run = run_prepend;
         QG_PASS(qg_part_str(&s.content, node, "normalizer 'Prepend'", "prepend", err));
@@ -457,11 +588,9 @@ qg_status qg_normalizer_open(const qg_normalizer **out, qg_arena *arena, const q
     return QG_OK;
 }
 
-qg_status qg_normalize(qg_str *out, qg_arena *arena, const qg_normalizer *n, qg_str text,
-                       qg_err *err)
+qg_status qg_normalize(qg_piece *piece, qg_arena *arena, const qg_normalizer *n, qg_err *err)
 {
     for (size_t i = 0; i < n->n; i++)
-        QG_PASS(n->steps[i].run(&n->steps[i], &text, arena, err));
-    *out = text;
+        QG_PASS(n->steps[i].run(&n->steps[i], piece, arena, err));
     return QG_OK;
 }

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "tokenizer/pieces.h"
 
 typedef struct qg_normalizer qg_normalizer;
 
@@ -18,10 +19,9 @@ typedef struct qg_normalizer qg_normalizer;
 qg_status qg_normalizer_open(const qg_normalizer **out, qg_arena *arena, const qg_json *node,
                              qg_err *err);
 
-/* Text (valid UTF-8) through the chain. *out is `text` itself where nothing changes, else new text
- * on the arena. */
-qg_status qg_normalize(qg_str *out, qg_arena *arena, const qg_normalizer *n, qg_str text,
-                       qg_err *err);
+/* A piece of text through the chain: new text on the arena where something changes; `first` goes
+ * where the chain takes away what the piece began with. */
+qg_status qg_normalize(qg_piece *piece, qg_arena *arena, const qg_normalizer *n, qg_err *err);
 
 /* U+0020 for 0x20 and so on: the letters that byte-level vocabularies spell bytes with (GPT-2's
  * bytes_to_unicode). */
@@ -34,5 +34,7 @@ bool qg_char_is_space(uint32_t code);       /* White_Space */
 bool qg_char_is_number(uint32_t code);      /* N */
 bool qg_char_is_word(uint32_t code);        /* \w of Rust's regex */
 bool qg_char_is_punctuation(uint32_t code); /* ASCII punctuation, and P as upstream knows it */
+/* Length of the grapheme cluster that text begins with (Unicode Standard Annex 29, extended). */
+size_t qg_char_cluster(qg_str text);
 
 #endif

@@ -15,11 +15,11 @@ static qg_status open_text(const qg_normalizer **n, const char *json)
 static qg_str run(const char *json, qg_str text)
 {
     const qg_normalizer *n;
-    qg_str out;
+    qg_piece piece = {.text = text};
 
     ck_assert_msg(open_text(&n, json) == QG_OK, "%s: %s", json, err.message);
-    ck_assert_int_eq(qg_normalize(&out, arena, n, text, &err), QG_OK);
-    return out;
+    ck_assert_int_eq(qg_normalize(&piece, arena, n, &err), QG_OK);
+    return piece.text;
 }
 
 static void gives(const char *json, const char *text, const char *want)
@@ -112,6 +112,90 @@ START_TEST(other_normalizers)
 }
 END_TEST
 
+START_TEST(rules_for_translation)
+{
+    gives(TYPE("Nmt"),
+          "a\x01\x0b\x1f\x7f"
+          "b",
+          "ab");
+    gives(TYPE("Nmt"),
+          "a\tb\nc\xe2\x80\x8b"
+          "d\xef\xbf\xbd"
+          "e",
+          "a b c d e");
+    gives(TYPE("Nmt"), "\xc2\x8f\xc2\x90\xe2\x96\x81", "\xc2\x90 ");
+}
+END_TEST
+
+/* What prepend_scheme "first" asks: a piece is no longer what the text begins with where the
+ * characters at its start went. */
+START_TEST(the_start_of_a_text_may_go)
+{
+#define BOTH       "{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":true}"
+#define BLANKS(to) "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" +\"},\"content\":\"" to "\"}"
+    static const struct {
+        const char *json, *text;
+        bool first;
+    } cases[] = {
+        {"null", " a", true},
+        {BOTH, "a ", true},
+        {BOTH, " a", false},
+        {TYPE("Nmt"), "a\x01", true},
+        {TYPE("Nmt"),
+         "\x01"
+         "a",
+         false},
+        {BLANKS("_"), "a  b", true},
+        {BLANKS("_"), " a", true},
+        {BLANKS("_"), "  a", false},
+        {BLANKS(""), " a", false},
+        {TYPE("NFKC"), "\xef\xac\x81", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const qg_normalizer *n;
+        qg_piece piece = {.text = qg_str_from(cases[i].text), .first = true};
+        need(open_text(&n, cases[i].json), cases[i].json);
+        need(qg_normalize(&piece, arena, n, &err), cases[i].json);
+        ck_assert_msg(piece.first == cases[i].first, "%s of '%s'", cases[i].json, cases[i].text);
+    }
+}
+END_TEST
+
+START_TEST(clusters_of_annex_29)
+{
+    static const struct {
+        const char *text;
+        size_t len;
+    } cases[] = {
+        {"ab", 1},
+        {"\r\n", 2},
+        {"\r\r", 1},
+        {"\n\xcc\x81", 1},
+        {"e\xcc\x81\xcc\x82"
+         "e",
+         5},
+        {"\xe0\xa4\xa8\xe0\xa4\xbf\xe0\xa4\xae", 6}, /* a vowel sign is a spacing mark */
+        {"\xd8\x80"
+         "a",
+         3},                                                     /* a number sign goes before */
+        {"\xe1\x84\x80\xe1\x85\xa1\xe1\x86\xa8\xe1\x84\x80", 9}, /* L V T, L */
+        {"\xea\xb0\x80\xe1\x86\xa8\xe1\x85\xa1", 6},             /* LV T, V */
+        {"\xf0\x9f\x87\xab\xf0\x9f\x87\xb7\xf0\x9f\x87\xaf\xf0\x9f\x87\xb5", 8}, /* two flags */
+        {"\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9"
+         "a",
+         11},
+        {"\xf0\x9f\x91\x8d\xf0\x9f\x8f\xbd\xe2\x80\x8d\xf0\x9f\x91\xa9", 15},
+        {"a\xe2\x80\x8d\xf0\x9f\x91\xa9", 4}, /* a joiner joins pictographs only */
+        {"\xf0\x9f\x91\xa8\xe2\x80\x8d"
+         "a",
+         7},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        ck_assert_msg(qg_char_cluster(qg_str_from(cases[i].text)) == cases[i].len, "case %zu: %zu",
+                      i, qg_char_cluster(qg_str_from(cases[i].text)));
+}
+END_TEST
+
 START_TEST(bad_normalizers_are_refused)
 {
     static const struct {
@@ -125,6 +209,8 @@ START_TEST(bad_normalizers_are_refused)
         {"{\"type\":\"Replace\",\"content\":\"\"}", "neither", QG_EFORMAT},
         {"{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"}}", "lacks 'content'", QG_EFORMAT},
         {"{\"type\":\"Sequence\",\"normalizers\":{}}", "'normalizers'", QG_EFORMAT},
+        {TYPE("Precompiled"), "lacks 'precompiled_charsmap'", QG_EFORMAT},
+        {"{\"type\":\"Precompiled\",\"precompiled_charsmap\":null}", "is null", QG_EFORMAT},
         {"{\"type\":\"NFX\"}", "normalizer 'NFX' is not supported", QG_ENOSUP},
     };
     const qg_normalizer *n;
@@ -201,6 +287,9 @@ Suite *normalize_check(void)
     tcase_add_test(t, a_long_run_of_marks_is_sorted);
     tcase_add_test(t, characters_newer_than_upstreams_tables);
     tcase_add_test(t, other_normalizers);
+    tcase_add_test(t, rules_for_translation);
+    tcase_add_test(t, the_start_of_a_text_may_go);
+    tcase_add_test(t, clusters_of_annex_29);
     tcase_add_test(t, bad_normalizers_are_refused);
     tcase_add_test(t, bytes_and_letters_are_one_to_one);
     tcase_add_test(t, classes_of_characters);

@@ -23,9 +23,9 @@ void qg_pieces_begin(qg_pieces *p, qg_arena *arena)
     *p = (qg_pieces){.arena = arena};
 }
 
-void qg_pieces_add(qg_pieces *p, qg_str text, int32_t id)
+void qg_pieces_add(qg_pieces *p, qg_piece piece)
 {
-    if (p->failed || text.len == 0)
+    if (p->failed || piece.text.len == 0)
         return;
     if (p->n == p->cap) {
         qg_piece *at = grown(p->arena, p->at, p->n, &p->cap, sizeof *at);
@@ -34,7 +34,14 @@ void qg_pieces_add(qg_pieces *p, qg_str text, int32_t id)
             return;
         p->at = at;
     }
-    p->at[p->n++] = (qg_piece){text, id};
+    p->at[p->n++] = piece;
+}
+
+void qg_pieces_add_part(qg_pieces *p, const qg_piece *whole, size_t from, size_t to, int32_t id)
+{
+    qg_pieces_add(p, (qg_piece){.text = qg_str_sub(whole->text, from, to - from),
+                                .id = id,
+                                .first = whole->first && from == 0});
 }
 
 void qg_idlist_begin(qg_idlist *l, qg_arena *arena)

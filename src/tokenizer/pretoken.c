@@ -7,6 +7,7 @@
  */
 #include "tokenizer/pretoken.h"
 
+#include "tokenizer/metaspace.h"
 #include "tokenizer/normalize.h"
 #include "tokenizer/part.h"
 #include "tokenizer/regex.h"
@@ -25,6 +26,7 @@ typedef enum behavior {
 
 typedef struct step {
     bool byte_level, prefix_space; /* ByteLevel; it may have no pattern */
+    const qg_metaspace *metaspace; /* Metaspace; likewise */
     const qg_regex *regex;         /* at most one of these three says what a match is */
     bool (*is)(uint32_t code);
     bool words; /* runs of word characters, and runs of what is neither word nor blank */
@@ -109,6 +111,17 @@ static qg_status read_delimiter(step *s, qg_arena *arena, const qg_json *node, q
     return qg_regex_literal(&s->regex, arena, text, err); /* REMOVED */
 }
 
+static qg_status read_metaspace(step *s, qg_arena *arena, const qg_json *node, qg_err *err)
+{
+    qg_metaspace *m = QG_NEW(arena, qg_metaspace);
+
+    QG_NEED(m, err);
+    s->metaspace = m;
+    s->behavior = MERGED_WITH_NEXT;
+    QG_PASS(qg_metaspace_read(m, arena, node, "pre_tokenizer 'Metaspace'", err));
+    return m->split ? qg_regex_literal(&s->regex, arena, m->replacement, err) : QG_OK;
+}
+
 static qg_status load_step(void *to, const qg_json *node, qg_str type, qg_err *err)
 {
     qg_pretokenizer *p = to;
@@ -124,6 +137,8 @@ static qg_status load_step(void *to, const qg_json *node, qg_str type, qg_err *e
         QG_PASS(read_punctuation(&s, node, err));
     else if (qg_str_is(type, "CharDelimiterSplit"))
         QG_PASS(read_delimiter(&s, p->arena, node, err));
+    else if (qg_str_is(type, "Metaspace"))
+        QG_PASS(read_metaspace(&s, p->arena, node, err));
     else if (qg_str_is(type, "WhitespaceSplit"))
         s = (step){.is = qg_char_is_space, .behavior = REMOVED};
     else if (qg_str_is(type, "Whitespace"))
@@ -270,8 +285,9 @@ static void behave(spans *l, behavior b)
 }
 
 static qg_status split_piece(qg_pieces *out, spans *l, const step *s, qg_regex_scan *scan,
-                             qg_str text, qg_err *err)
+                             const qg_piece *piece, qg_err *err)
 {
+    qg_str text = piece->text;
     bool fine = true;
 
     l->n = 0;
@@ -286,8 +302,7 @@ static qg_status split_piece(qg_pieces *out, spans *l, const step *s, qg_regex_s
         behave(l, s->behavior);
     for (size_t i = 0; i < l->n; i++)
         if (s->behavior != REMOVED || !l->at[i].match)
-            qg_pieces_add(out, qg_str_sub(text, l->at[i].from, l->at[i].to - l->at[i].from),
-                          QG_ID_NONE);
+            qg_pieces_add_part(out, piece, l->at[i].from, l->at[i].to, QG_ID_NONE);
     return QG_OK;
 }
 
@@ -303,6 +318,33 @@ static qg_status with_prefix_space(qg_str *text, qg_arena *arena, qg_err *err)
     return QG_OK;
 }
 
+/* Blanks become the replacement; one more in front where the scheme wants it and none is there. */
+static qg_status with_replacement(qg_piece *piece, qg_arena *arena, const qg_metaspace *m,
+                                  qg_err *err)
+{
+    qg_str text = piece->text;
+    char *p = qg_arena_array(arena, text.len + 1, m->replacement.len);
+    size_t n = 0;
+    bool prepend =
+        m->scheme == QG_PREPEND_ALWAYS || (m->scheme == QG_PREPEND_FIRST && piece->first);
+
+    QG_NEED(p, err);
+    if (prepend && text.ptr[0] != ' ' && !qg_str_starts(text, m->replacement)) {
+        memcpy(p, m->replacement.ptr, m->replacement.len);
+        n = m->replacement.len;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] != ' ') {
+            p[n++] = text.ptr[i];
+            continue;
+        }
+        memcpy(p + n, m->replacement.ptr, m->replacement.len);
+        n += m->replacement.len;
+    }
+    piece->text = (qg_str){p, n};
+    return QG_OK;
+}
+
 static qg_status run_step(qg_pieces *pieces, const step *s, qg_err *err)
 {
     qg_regex_scan *scan = NULL;
@@ -313,17 +355,19 @@ static qg_status run_step(qg_pieces *pieces, const step *s, qg_err *err)
         QG_PASS(qg_regex_scan_open(&scan, pieces->arena, s->regex, err));
     qg_pieces_begin(&out, pieces->arena);
     for (size_t i = 0; i < pieces->n; i++) {
-        qg_str text = pieces->at[i].text;
-        if (pieces->at[i].id != QG_ID_NONE) {
-            qg_pieces_add(&out, text, pieces->at[i].id);
+        qg_piece piece = pieces->at[i];
+        if (piece.id != QG_ID_NONE) {
+            qg_pieces_add(&out, piece);
             continue;
         }
         if (s->prefix_space)
-            QG_PASS(with_prefix_space(&text, pieces->arena, err));
+            QG_PASS(with_prefix_space(&piece.text, pieces->arena, err));
+        if (s->metaspace)
+            QG_PASS(with_replacement(&piece, pieces->arena, s->metaspace, err));
         if (s->regex || s->is || s->words)
-            QG_PASS(split_piece(&out, &l, s, scan, text, err));
+            QG_PASS(split_piece(&out, &l, s, scan, &piece, err));
         else
-            qg_pieces_add(&out, text, QG_ID_NONE);
+            qg_pieces_add(&out, piece);
     }
     for (size_t i = 0; s->byte_level && i < out.n; i++)
         if (out.at[i].id == QG_ID_NONE)

@@ -20,7 +20,7 @@ static void gives(const char *json, const char *text, const char *want)
 
     ck_assert_msg(open_text(&p, json) == QG_OK, "%s: %s", json, err.message);
     qg_pieces_begin(&pieces, arena);
-    qg_pieces_add(&pieces, qg_str_from(text), QG_ID_NONE);
+    qg_pieces_add(&pieces, (qg_piece){.text = qg_str_from(text), .id = QG_ID_NONE, .first = true});
     ck_assert_int_eq(qg_pretokenize(&pieces, p, &err), QG_OK);
     qg_buf_init(&b, arena);
     for (size_t i = 0; i < pieces.n; i++) {
@@ -81,6 +81,29 @@ START_TEST(byte_level_spells_bytes)
 }
 END_TEST
 
+#define METASPACE(more) "{\"type\":\"Metaspace\",\"replacement\":\"_\"" more "}"
+#define SCHEME(name)    ",\"prepend_scheme\":\"" name "\""
+
+START_TEST(metaspace_keeps_blanks)
+{
+    gives(METASPACE(""), "a b  c", "_a/_b/_/_c");
+    gives(METASPACE(SCHEME("always")), " a", "_a");
+    gives(METASPACE(SCHEME("always")), "_a", "_a");
+    gives(METASPACE(SCHEME("never")), "a b", "a/_b");
+    gives(METASPACE(SCHEME("never") ",\"add_prefix_space\":false"), "a", "a");
+    gives(METASPACE(SCHEME("first") ",\"split\":false"), "a b", "_a_b");
+    gives("{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"WhitespaceSplit\"}," METASPACE(
+              SCHEME("first")) "]}",
+          "a b", "_a/b");
+    gives("{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"WhitespaceSplit\"}," METASPACE(
+              SCHEME("first")) "]}",
+          " a b", "a/b");
+    gives("{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"WhitespaceSplit\"}," METASPACE(
+              "") "]}",
+          " a b", "_a/_b");
+}
+END_TEST
+
 START_TEST(added_tokens_are_left_alone)
 {
     const qg_pretokenizer *p;
@@ -88,8 +111,8 @@ START_TEST(added_tokens_are_left_alone)
 
     ck_assert_int_eq(open_text(&p, SPLIT("Removed", false)), QG_OK);
     qg_pieces_begin(&pieces, arena);
-    qg_pieces_add(&pieces, QG_STR("a-b"), 7);
-    qg_pieces_add(&pieces, QG_STR("a-b"), QG_ID_NONE);
+    qg_pieces_add(&pieces, (qg_piece){.text = QG_STR("a-b"), .id = 7});
+    qg_pieces_add(&pieces, (qg_piece){.text = QG_STR("a-b"), .id = QG_ID_NONE});
     ck_assert_int_eq(qg_pretokenize(&pieces, p, &err), QG_OK);
     ck_assert_uint_eq(pieces.n, 3);
     ck_assert(pieces.at[0].id == 7 && qg_str_is(pieces.at[0].text, "a-b"));
@@ -109,6 +132,11 @@ START_TEST(bad_pre_tokenizers_are_refused)
         {"{\"type\":\"Punctuation\",\"behavior\":\"x\"}", "unknown behavior 'x'", QG_EFORMAT},
         {"{\"type\":\"CharDelimiterSplit\",\"delimiter\":\"ab\"}", "one character", QG_EFORMAT},
         {"{\"type\":\"CharDelimiterSplit\",\"delimiter\":\"\"}", "one character", QG_EFORMAT},
+        {METASPACE(",\"add_prefix_space\":false"), "write 'never'", QG_EFORMAT},
+        {METASPACE(SCHEME("last")), "unknown prepend_scheme 'last'", QG_EFORMAT},
+        {METASPACE(",\"split\":1"), "'split' of pre_tokenizer 'Metaspace'", QG_EFORMAT},
+        {"{\"type\":\"Metaspace\",\"replacement\":\"\"}", "is not one character", QG_EFORMAT},
+        {"{\"type\":\"Metaspace\",\"replacement\":\"__\"}", "is not one character", QG_EFORMAT},
         {"{\"type\":\"BertPreTokenizer\"}", "'BertPreTokenizer' is not supported", QG_ENOSUP},
     };
     const qg_pretokenizer *p;
@@ -129,6 +157,7 @@ Suite *pretoken_check(void)
     tcase_add_test(t, behaviours);
     tcase_add_test(t, other_pre_tokenizers);
     tcase_add_test(t, byte_level_spells_bytes);
+    tcase_add_test(t, metaspace_keeps_blanks);
     tcase_add_test(t, added_tokens_are_left_alone);
     tcase_add_test(t, bad_pre_tokenizers_are_refused);
     suite_add_tcase(s, t);

@@ -212,14 +212,16 @@ qg_status qg_regex_scan_next(qg_regex_scan *s, bool *found, size_t *from, size_t
     return QG_OK;
 }
 
-qg_status qg_regex_replace(qg_str *out, qg_arena *arena, const qg_regex *re, qg_str text,
-                           qg_str content, qg_err *err)
+qg_status qg_regex_replace(qg_str *out, size_t *taken, qg_arena *arena, const qg_regex *re,
+                           qg_str text, qg_str content, qg_err *err)
 {
     qg_regex_scan *s;
     qg_buf b;
     size_t kept = 0, from = 0, to = 0;
     bool found = false;
 
+    if (taken)
+        *taken = 0;
     if (text.len == 0) {
         *out = text;
         return QG_OK;
@@ -231,6 +233,8 @@ qg_status qg_regex_replace(qg_str *out, qg_arena *arena, const qg_regex *re, qg_
         QG_PASS(qg_regex_scan_next(s, &found, &from, &to, err));
         if (!found)
             break;
+        if (taken && from == 0)
+            *taken = to;
         qg_buf_append(&b, text.ptr + kept, from - kept);
         qg_buf_str(&b, content);
         kept = to;

@@ -126,10 +126,11 @@ START_TEST(replacing_keeps_the_rest)
     qg_str out;
 
     ck_assert_int_eq(qg_regex_compile(&re, arena, QG_STR(" +"), &err), QG_OK);
-    ck_assert_int_eq(qg_regex_replace(&out, arena, re, QG_STR("  a b  "), QG_STR("__"), &err),
+    ck_assert_int_eq(qg_regex_replace(&out, NULL, arena, re, QG_STR("  a b  "), QG_STR("__"), &err),
                      QG_OK);
     ck_assert(qg_str_is(out, "__a__b__"));
-    ck_assert_int_eq(qg_regex_replace(&out, arena, re, QG_STR(""), QG_STR("__"), &err), QG_OK);
+    ck_assert_int_eq(qg_regex_replace(&out, NULL, arena, re, QG_STR(""), QG_STR("__"), &err),
+                     QG_OK);
     ck_assert(qg_str_is(out, ""));
 }
 END_TEST

@@ -18,7 +18,7 @@
 
 enum { MAX_FILE_BYTES = 256 * 1024 * 1024 };
 
-static const qg_model_kind *const model_kinds[] = {&qg_model_bpe};
+static const qg_model_kind *const model_kinds[] = {&qg_model_bpe, &qg_model_unigram};
 
 typedef struct token {
     int32_t id;
@@ -186,8 +186,8 @@ static qg_status normalize_pieces(qg_pieces *pieces, const qg_normalizer *n, qg_
     for (size_t i = 0; i < pieces->n; i++) {
         qg_piece p = pieces->at[i];
         if (p.id == QG_ID_NONE)
-            QG_PASS(qg_normalize(&p.text, pieces->arena, n, p.text, err));
-        qg_pieces_add(&out, p.text, p.id);
+            QG_PASS(qg_normalize(&p, pieces->arena, n, err));
+        qg_pieces_add(&out, p);
     }
     QG_NEED(!out.failed, err);
     *pieces = out;
@@ -202,7 +202,7 @@ static qg_status encode(qg_idlist *ids, const qg_tokenizer *t, qg_str text, unsi
 
     qg_pieces_begin(&pieces, ids->arena);
     qg_idlist_begin(&inner, ids->arena);
-    qg_pieces_add(&pieces, text, QG_ID_NONE);
+    qg_pieces_add(&pieces, (qg_piece){.text = text, .id = QG_ID_NONE, .first = true});
     QG_PASS(qg_added_cut(&pieces, &t->added, false, err));
     QG_PASS(normalize_pieces(&pieces, t->normalizer, err));
     QG_PASS(qg_added_cut(&pieces, &t->added, true, err));

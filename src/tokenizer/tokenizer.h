@@ -5,7 +5,7 @@
  * Hugging Face `tokenizers` library (0.2x), and so are the ids:
  *
  *     text -> added tokens cut out -> normalizer -> normalized added tokens cut out
- *          -> pre-tokenizer -> model (byte-level BPE) -> post-processor -> ids
+ *          -> pre-tokenizer -> model (BPE, Unigram) -> post-processor -> ids
  *     ids  -> tokens -> decoder -> text
  *
  * A part that this program does not know is refused by name when the tokenizer is opened

@@ -49,7 +49,7 @@ qg_status qg_vocab_open(qg_vocab *v, qg_arena *arena, qg_vocab_entry *entries, s
     QG_NEED(v->slot, err);
     for (size_t i = 0; i < n; i++) {
         size_t at = hash_of(entries[i].text) & v->mask;
-        while (v->slot[at])
+        while (v->slot[at] && !qg_str_eq(entries[v->slot[at] - 1].text, entries[i].text))
             at = (at + 1) & v->mask;
         v->slot[at] = (uint32_t)i + 1;
     }
@@ -114,4 +114,16 @@ size_t qg_vocab_index(const qg_vocab *v, int32_t id)
             hi = mid;
     }
     return lo < v->n && v->entry[lo].id == id ? lo : v->n;
+}
+
+const int32_t *qg_vocab_bytes(const qg_vocab *v, qg_arena *arena)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    int32_t *ids = QG_NEW_N(arena, int32_t, 256);
+
+    for (int i = 0; ids && i < 256; i++) {
+        char text[] = {'<', '0', 'x', digits[i / 16], digits[i % 16], '>'};
+        ids[i] = qg_vocab_find(v, (qg_str){text, sizeof text});
+    }
+    return ids;
 }

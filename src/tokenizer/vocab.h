@@ -25,8 +25,9 @@ typedef struct qg_vocab {
     size_t mask;    /* slots - 1, slots a power of two and at least twice n */
 } qg_vocab;
 
-/* From an array that the vocabulary takes over and sorts; texts must be distinct and outlive it.
- * QG_EFORMAT where an id is out of range or given twice. */
+/* From an array that the vocabulary takes over and sorts; texts must outlive it. A text that is
+ * there more than once is found by its highest id. QG_EFORMAT where an id is out of range or given
+ * twice. */
 qg_status qg_vocab_open(qg_vocab *v, qg_arena *arena, qg_vocab_entry *entries, size_t n,
                         qg_err *err);
 /* From a JSON object {"text": id, ...}; texts are copied to the arena. */
@@ -36,5 +37,8 @@ qg_status qg_vocab_read(qg_vocab *v, qg_arena *arena, const qg_json *object, qg_
 int32_t qg_vocab_find(const qg_vocab *v, qg_str text);
 /* The index of an id in `entry`, or n. */
 size_t qg_vocab_index(const qg_vocab *v, int32_t id);
+/* The ids of the 256 tokens <0x00> to <0xFF> that unknown characters fall back to; QG_ID_NONE where
+ * one is not there. On the arena; NULL when out of memory. */
+const int32_t *qg_vocab_bytes(const qg_vocab *v, qg_arena *arena);
 
 #endif
