@@ -21,6 +21,7 @@ import tempfile
 import tokenizers
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
+import spm_pipelines
 import unicode14
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -102,8 +103,8 @@ def template(first, last=None, ids=None):
         return {"Sequence": {"id": name, "type_id": kind}}
 
     def around(name, kind):
-        tail = [special(last, kind)] if last else []
-        return [special(first, kind), of(name, kind), *tail]
+        return ([special(first, kind)] if first else []) + [of(name, kind)] + \
+            ([special(last, kind)] if last else [])
 
     return {"type": "TemplateProcessing", "single": around("A", 0),
             "pair": around("A", 0) + around("B", 1),
@@ -225,7 +226,12 @@ def pre_tokenizer_variants():
 
 
 def variants():
-    """(name, tokenizer.json) of one changed piece each, over one small vocabulary."""
+    """(name, tokenizer.json, no config) of one changed piece each, over one small vocabulary."""
+    for name, data in changed_pieces():
+        yield name, data, None
+
+
+def changed_pieces():
     vocab, merges = train(340)
     vocab = {**vocab, "<s>": len(vocab), "</s>": len(vocab) + 1, "<unk>": len(vocab) + 2}
     flavours = {**{t: PLAIN_SPECIAL for t in ("<s>", "</s>", "<unk>")}, **FLAVOURS}
@@ -284,8 +290,10 @@ def answer(tok, text):
     ids = tok.encode(text).ids
     out = {"ids": ids}
     plain = tok.encode(text, add_special_tokens=False).ids
+    around = next((i for i in range(len(ids) - len(plain) + 1) if ids[i:i + len(plain)] == plain), 0)
+    assert ids[around:around + len(plain)] == plain
     if plain != ids:
-        out["plain"] = plain
+        out["cut"] = [around, len(plain)]
     return out | decoded(tok, plain, text)
 
 
@@ -319,12 +327,17 @@ def write_all(out):
     out.mkdir(parents=True, exist_ok=True)
     (out / "strings.jsonl").write_text(
         "".join(compact({"text": s}, True) + "\n" for s in strings), encoding="ascii")
-    for name, data, config in main_pipelines():
-        write_folder(out, name, copy.deepcopy(data), config, strings, N_DECODE)
-    for name, data in variants():
-        write_folder(out, name, copy.deepcopy(data), None, strings[:N_VARIANT], N_DECODE_VARIANT)
+    this = sys.modules[__name__]
+    for name, data, config in [*main_pipelines(), *variants(),
+                               *spm_pipelines.bpe_pipelines(this, training_text(), FLAVOURS),
+                               *spm_pipelines.unigram_pipelines(this, training_text(), FLAVOURS)]:
+        if config:
+            write_folder(out, name, copy.deepcopy(data), config, strings, N_DECODE)
+        else:
+            write_folder(out, name, copy.deepcopy(data), None, strings[:N_VARIANT], N_DECODE_VARIANT)
     (out / "VERSIONS").write_text(
-        f"tokenizers {tokenizers.__version__}\nunicode {unicode14.unicodedata.unidata_version}\n"
+        f"tokenizers {tokenizers.__version__}\n"
+        f"sentencepiece {spm_pipelines.sentencepiece.__version__}\nunicode {unicode14.unicodedata.unidata_version}\n"
         "command scripts/make-vectors/tokenizers_vectors.py\n", encoding="ascii")
 
 
