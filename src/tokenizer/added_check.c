@@ -3,7 +3,7 @@
  */
 #include "tokenizer/added.h"
 
-#include "tokenizer/tokenizer_fixture.h"
+#include "tokenizer/fixture_check.h"
 
 typedef struct flagged {
     const char *content;
@@ -169,7 +169,7 @@ Suite *added_check(void)
     Suite *s = suite_create("added_check");
     TCase *t = tcase_create("added");
 
-    tcase_add_checked_fixture(t, fixture_begin, fixture_end);
+    tcase_add_checked_fixture(t, setup, folder_end);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, leftmost_then_longest);
     tcase_add_test(t, strips_take_blanks_along);

@@ -3,7 +3,7 @@
  */
 #include "tokenizer/model.h"
 
-#include "tokenizer/tokenizer_fixture.h"
+#include "tokenizer/fixture_check.h"
 
 static qg_status open_text(qg_model *m, const char *text)
 {
@@ -260,7 +260,7 @@ Suite *bpe_check(void)
     Suite *s = suite_create("bpe_check");
     TCase *t = tcase_create("bpe");
 
-    tcase_add_checked_fixture(t, fixture_begin, fixture_end);
+    tcase_add_checked_fixture(t, setup, folder_end);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, the_lowest_rank_merges_first);
     tcase_add_test(t, pieces_with_an_id_keep_it);

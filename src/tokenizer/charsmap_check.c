@@ -3,7 +3,7 @@
  */
 #include "tokenizer/charsmap.h"
 
-#include "tokenizer/tokenizer_fixture.h"
+#include "tokenizer/fixture_check.h"
 
 enum { N_UNITS = 512 };
 
@@ -183,7 +183,7 @@ Suite *charsmap_check(void)
     Suite *s = suite_create("charsmap_check");
     TCase *t = tcase_create("charsmap");
 
-    tcase_add_checked_fixture(t, fixture_begin, fixture_end);
+    tcase_add_checked_fixture(t, setup, folder_end);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, clusters_are_looked_up_whole_or_by_character);
     tcase_add_test(t, corrupt_maps_are_refused);

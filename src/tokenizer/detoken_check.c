@@ -4,8 +4,8 @@
  */
 #include "tokenizer/detoken.h"
 
+#include "tokenizer/fixture_check.h"
 #include "tokenizer/normalize.h"
-#include "tokenizer/tokenizer_fixture.h"
 
 static qg_status open_text(const qg_decoder **d, const char *json)
 {
@@ -210,7 +210,7 @@ Suite *detoken_check(void)
     Suite *s = suite_create("detoken_check");
     TCase *t = tcase_create("detoken");
 
-    tcase_add_checked_fixture(t, fixture_begin, fixture_end);
+    tcase_add_checked_fixture(t, setup, folder_end);
     tcase_add_test(t, byte_level_streams_characters);
     tcase_add_test(t, ill_formed_bytes_become_replacements);
     tcase_add_test(t, metaspace_drops_the_first_tokens_blanks);

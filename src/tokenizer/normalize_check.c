@@ -4,7 +4,7 @@
  */
 #include "tokenizer/normalize.h"
 
-#include "tokenizer/tokenizer_fixture.h"
+#include "tokenizer/fixture_check.h"
 
 static qg_status open_text(const qg_normalizer **n, const char *json)
 {
@@ -281,7 +281,7 @@ Suite *normalize_check(void)
     Suite *s = suite_create("normalize_check");
     TCase *t = tcase_create("normalize");
 
-    tcase_add_checked_fixture(t, fixture_begin, fixture_end);
+    tcase_add_checked_fixture(t, setup, folder_end);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, forms_of_annex_15);
     tcase_add_test(t, a_long_run_of_marks_is_sorted);

@@ -1,7 +1,7 @@
 /* Unit tests of tokenizer/postprocess: templates by hand; "_" is where the text goes. */
 #include "tokenizer/postprocess.h"
 
-#include "tokenizer/tokenizer_fixture.h"
+#include "tokenizer/fixture_check.h"
 
 static qg_status open_text(qg_template *t, const char *json, bool special)
 {
@@ -108,7 +108,7 @@ Suite *postprocess_check(void)
     Suite *s = suite_create("postprocess_check");
     TCase *t = tcase_create("postprocess");
 
-    tcase_add_checked_fixture(t, fixture_begin, fixture_end);
+    tcase_add_checked_fixture(t, setup, folder_end);
     tcase_add_test(t, single_processors);
     tcase_add_test(t, processors_in_sequence);
     tcase_add_test(t, the_text_goes_inside);

@@ -3,7 +3,7 @@
  */
 #include "tokenizer/pretoken.h"
 
-#include "tokenizer/tokenizer_fixture.h"
+#include "tokenizer/fixture_check.h"
 
 static qg_status open_text(const qg_pretokenizer **p, const char *json)
 {
@@ -153,7 +153,7 @@ Suite *pretoken_check(void)
     Suite *s = suite_create("pretoken_check");
     TCase *t = tcase_create("pretoken");
 
-    tcase_add_checked_fixture(t, fixture_begin, fixture_end);
+    tcase_add_checked_fixture(t, setup, folder_end);
     tcase_add_test(t, behaviours);
     tcase_add_test(t, other_pre_tokenizers);
     tcase_add_test(t, byte_level_spells_bytes);

@@ -3,7 +3,7 @@
  */
 #include "tokenizer/regex.h"
 
-#include "tokenizer/tokenizer_fixture.h"
+#include "tokenizer/fixture_check.h"
 
 /* Matches as "from-to from-to". */
 static const char *matches(const qg_regex *re, qg_str text)
@@ -188,7 +188,7 @@ Suite *regex_check(void)
     Suite *s = suite_create("regex_check");
     TCase *t = tcase_create("regex");
 
-    tcase_add_checked_fixture(t, fixture_begin, fixture_end);
+    tcase_add_checked_fixture(t, setup, folder_end);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, patterns_match_as_in_ruby);
     tcase_add_test(t, what_may_mean_another_thing_is_refused);

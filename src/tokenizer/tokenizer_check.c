@@ -4,7 +4,7 @@
  */
 #include "tokenizer/tokenizer.h"
 
-#include "tokenizer/tokenizer_fixture.h"
+#include "tokenizer/fixture_check.h"
 
 #include <stdio.h>
 
@@ -49,23 +49,23 @@ static qg_ids cut_of(const qg_json *cut, qg_ids ids, qg_arena *a)
     return (qg_ids){ids.id + at.id[0], (size_t)at.id[1]};
 }
 
-static void same_ids(const char *folder, size_t line, const char *what, qg_ids got, qg_ids want)
+static void same_ids(const char *name, size_t line, const char *what, qg_ids got, qg_ids want)
 {
-    ck_assert_msg(got.n == want.n, "%s line %zu: %s has %zu ids, not %zu", folder, line, what,
-                  got.n, want.n);
+    ck_assert_msg(got.n == want.n, "%s line %zu: %s has %zu ids, not %zu", name, line, what, got.n,
+                  want.n);
     for (size_t i = 0; i < got.n; i++)
-        ck_assert_msg(got.id[i] == want.id[i], "%s line %zu: %s[%zu] is %d, not %d", folder, line,
+        ck_assert_msg(got.id[i] == want.id[i], "%s line %zu: %s[%zu] is %d, not %d", name, line,
                       what, i, got.id[i], want.id[i]);
 }
 
-static void same_text(const char *folder, size_t line, const char *what, qg_str got, qg_str want)
+static void same_text(const char *name, size_t line, const char *what, qg_str got, qg_str want)
 {
     ck_assert_msg(qg_str_eq(got, want), "%s line %zu: %s is '" QG_STR_PRI "', not '" QG_STR_PRI "'",
-                  folder, line, what, QG_STR_ARG(got), QG_STR_ARG(want));
+                  name, line, what, QG_STR_ARG(got), QG_STR_ARG(want));
 }
 
 /* Decodes at once and token by token; every piece must be whole characters. */
-static void check_decode(const char *folder, size_t line, const qg_tokenizer *t, qg_ids ids,
+static void check_decode(const char *name, size_t line, const qg_tokenizer *t, qg_ids ids,
                          unsigned flags, qg_str want, qg_arena *a)
 {
     qg_str text, piece;
@@ -73,7 +73,7 @@ static void check_decode(const char *folder, size_t line, const qg_tokenizer *t,
     qg_buf joined;
 
     need(qg_tokenizer_decode(&text, a, t, ids.id, ids.n, flags, &err), "decoding");
-    same_text(folder, line, flags ? "skipped" : "text", text, want);
+    same_text(name, line, flags ? "skipped" : "text", text, want);
 
     qg_buf_init(&joined, a);
     need(qg_detok_open(&d, a, t, flags, &err), "opening a stream");
@@ -81,15 +81,15 @@ static void check_decode(const char *folder, size_t line, const qg_tokenizer *t,
         need(i < ids.n ? qg_detok_push(d, ids.id[i], &piece, &err)
                        : qg_detok_finish(d, &piece, &err),
              "streaming");
-        ck_assert_msg(qg_utf8_valid(piece) == piece.len, "%s line %zu: a character is split",
-                      folder, line);
+        ck_assert_msg(qg_utf8_valid(piece) == piece.len, "%s line %zu: a character is split", name,
+                      line);
         qg_buf_str(&joined, piece);
     }
-    same_text(folder, line, "stream", qg_buf_view(&joined), want);
+    same_text(name, line, "stream", qg_buf_view(&joined), want);
 }
 
-static void check_line(const char *folder, size_t line, const qg_tokenizer *t,
-                       const qg_json *answer, qg_str text, qg_arena *a)
+static void check_line(const char *name, size_t line, const qg_tokenizer *t, const qg_json *answer,
+                       qg_str text, qg_arena *a)
 {
     const qg_json *drawn = qg_json_get(answer, "decode");
     qg_ids ids, with = ids_of(qg_json_get(answer, "ids"), a), plain = with;
@@ -98,15 +98,15 @@ static void check_line(const char *folder, size_t line, const qg_tokenizer *t,
         plain = ids_of(drawn, a);
     } else {
         plain = cut_of(qg_json_get(answer, "cut"), with, a);
-        need(qg_tokenizer_encode(&ids, a, t, text, 0, &err), folder);
-        same_ids(folder, line, "ids", ids, with);
-        need(qg_tokenizer_encode(&ids, a, t, text, QG_ENCODE_NO_SPECIAL, &err), folder);
-        same_ids(folder, line, "plain", ids, plain);
+        need(qg_tokenizer_encode(&ids, a, t, text, 0, &err), name);
+        same_ids(name, line, "ids", ids, with);
+        need(qg_tokenizer_encode(&ids, a, t, text, QG_ENCODE_NO_SPECIAL, &err), name);
+        same_ids(name, line, "plain", ids, plain);
     }
     qg_json_str(qg_json_get(answer, "text"), &text);
-    check_decode(folder, line, t, plain, 0, text, a);
+    check_decode(name, line, t, plain, 0, text, a);
     qg_json_str(qg_json_get(answer, "skipped"), &text);
-    check_decode(folder, line, t, plain, QG_DECODE_SKIP_SPECIAL, text, a);
+    check_decode(name, line, t, plain, QG_DECODE_SKIP_SPECIAL, text, a);
 }
 
 /* Lines that were compared. */
@@ -502,7 +502,7 @@ Suite *tokenizer_check(void)
     Suite *s = suite_create("tokenizer_check");
     TCase *t = tcase_create("tokenizer");
 
-    tcase_add_checked_fixture(t, fixture_begin, fixture_end);
+    tcase_add_checked_fixture(t, setup, folder_end);
     tcase_set_timeout(t, 120);
     tcase_add_test(t, every_vector_is_met);
     tcase_add_test(t, questions_about_tokens);

@@ -3,7 +3,7 @@
  */
 #include "tokenizer/model.h"
 
-#include "tokenizer/tokenizer_fixture.h"
+#include "tokenizer/fixture_check.h"
 
 #include <math.h>
 
@@ -217,7 +217,7 @@ Suite *unigram_check(void)
     Suite *s = suite_create("unigram_check");
     TCase *t = tcase_create("unigram");
 
-    tcase_add_checked_fixture(t, fixture_begin, fixture_end);
+    tcase_add_checked_fixture(t, setup, folder_end);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, the_best_sum_wins);
     tcase_add_test(t, of_equal_sums_the_first_found_stays);

@@ -1,8 +1,8 @@
 /* Unit tests of tokenizer/vocab: look-ups both ways, ids with holes, what is refused. */
 #include "tokenizer/vocab.h"
 
+#include "tokenizer/fixture_check.h"
 #include "tokenizer/pieces.h"
-#include "tokenizer/tokenizer_fixture.h"
 
 static qg_status read_text(qg_vocab *v, const char *text)
 {
@@ -92,7 +92,7 @@ Suite *vocab_check(void)
     Suite *s = suite_create("vocab_check");
     TCase *t = tcase_create("vocab");
 
-    tcase_add_checked_fixture(t, fixture_begin, fixture_end);
+    tcase_add_checked_fixture(t, setup, folder_end);
     tcase_add_test(t, texts_and_ids_are_found);
     tcase_add_test(t, many_texts_are_found);
     tcase_add_test(t, an_empty_vocabulary_finds_nothing);
