@@ -19,10 +19,19 @@ import numpy as np
 SEED = 20
 POSITIONS = 1024
 
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.json",
+    "merges.txt",
+)
+
 FAMILIES = {
     "llama": {
         "vocab": 2048,
         "specials": ["<|endoftext|>", "<|pad|>"],
+        "matched": ["<|endoftext|>", "<|pad|>"],
         "begin": "<|endoftext|>",
         "pad": "<|pad|>",
         "config": {
@@ -37,10 +46,12 @@ FAMILIES = {
             "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
         },
     },
-    # OPT reserves these four, in this order, and begins and ends with </s>.
+    # OPT has these four first, in this order, begins and ends with </s>, and matches two of them
+    # in a text: the others are only names of ids.
     "opt": {
         "vocab": 1536,
         "specials": ["<s>", "<pad>", "</s>", "<unk>"],
+        "matched": ["<pad>", "</s>"],
         "begin": "</s>",
         "pad": "<pad>",
         "config": {
@@ -85,30 +96,39 @@ def train_tokenizer(family, texts):
     tok.post_processor = processors.TemplateProcessing(
         single=f"{begin[0]} $A", pair=f"{begin[0]} $A {begin[0]}:1 $B:1", special_tokens=[begin]
     )
-    return tok
+    declared = json.loads(tok.to_str())
+    declared["added_tokens"] = [
+        t for t in declared["added_tokens"] if t["content"] in spec["matched"]
+    ]
+    return Tokenizer.from_str(json.dumps(declared))
 
 
 def save_tokenizer(family, tok, folder):
+    """tokenizer.json and what transformers reads beside it; for OPT also the two older files."""
     spec = FAMILIES[family]
     tok.save(os.path.join(folder, "tokenizer.json"))
+    kind = {"tokenizer_class": "PreTrainedTokenizerFast"}
+    if family == "opt":
+        tok.model.save(folder)
+        kind = {"tokenizer_class": "GPT2Tokenizer", "add_bos_token": True, "errors": "replace"}
     names = {
         "bos_token": spec["begin"],
         "eos_token": spec["begin"],
         "pad_token": spec["pad"],
-        "unk_token": "<unk>" if family == "opt" else spec["begin"],
+        "unk_token": spec["begin"],
     }
     write_json(folder, "special_tokens_map.json", names)
     write_json(
         folder,
         "tokenizer_config.json",
         {
-            "tokenizer_class": "PreTrainedTokenizerFast",
+            **kind,
             "add_prefix_space": False,
             "clean_up_tokenization_spaces": False,
             "model_max_length": POSITIONS,
             **names,
             "added_tokens_decoder": {
-                str(i): {
+                str(tok.token_to_id(s)): {
                     "content": s,
                     "lstrip": False,
                     "normalized": False,
@@ -116,7 +136,7 @@ def save_tokenizer(family, tok, folder):
                     "single_word": False,
                     "special": True,
                 }
-                for i, s in enumerate(spec["specials"])
+                for s in spec["matched"]
             },
         },
     )
@@ -244,8 +264,9 @@ def save(args, model, begin, pad):
         "generation_config.json",
         {"bos_token_id": begin, "eos_token_id": begin, "pad_token_id": pad},
     )
-    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
-        shutil.copy(os.path.join(args.work, name), args.out)
+    for name in TOKENIZER_FILES:
+        if os.path.exists(os.path.join(args.work, name)):
+            shutil.copy(os.path.join(args.work, name), args.out)
 
 
 def main():
