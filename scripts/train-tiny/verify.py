@@ -3,13 +3,17 @@
 
 Reads the folder as users do, with transformers in float32 on the float16 weights. Perplexity is per
 document: begin token, then every token of the document given those before it; documents never see
-each other. Exit code 1 where something is wrong.
+each other. Exit code 1 where something is wrong. `--damage` also tells what rounding does: weights
+of the projections (not of the head) to the nearest step, used in float32.
 """
 
 import argparse
+import copy
 import math
 import os
+import shutil
 import sys
+import tempfile
 
 import numpy as np
 import torch
@@ -17,6 +21,9 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from train import FAMILIES, documents
+
+# bits, group (None: the row), symmetric
+DAMAGES = [(8, None, True)] + [(4, g, s) for s in (True, False) for g in (32, 64, 128)]
 
 failures = 0
 
@@ -73,6 +80,40 @@ def check_tokenizer(tok, spec, texts):
     return ids
 
 
+def check_older_files(folder, tok, texts):
+    """vocab.json with merges.txt alone must give the ids of tokenizer.json."""
+    with tempfile.TemporaryDirectory() as older:
+        for name in os.listdir(folder):
+            if name != "tokenizer.json" and name.endswith((".json", ".txt")):
+                shutil.copy(os.path.join(folder, name), older)
+        other = AutoTokenizer.from_pretrained(older)
+    expect(
+        all(other(x)["input_ids"] == tok(x)["input_ids"] for x in texts),
+        "tokenizer: vocab.json with merges.txt gives the same ids",
+    )
+
+
+def check_relu(model, ids):
+    """Of a model with ReLU: how many units no token of the texts turns on."""
+    fired = {}
+
+    def count(name):
+        def hook(module, given, out):
+            on = (out > 0).flatten(0, -2).any(0)
+            fired[name] = fired.get(name, False) | on
+
+        return hook
+
+    layers = [(n, m) for n, m in model.named_modules() if n.endswith("fc1")]
+    hooks = [m.register_forward_hook(count(n)) for n, m in layers]
+    nll(model, ids)
+    for h in hooks:
+        h.remove()
+    dead = [int((~on).sum()) for on in fired.values()]
+    units = sum(len(on) for on in fired.values())
+    expect(sum(dead) < 0.03 * units, f"units of {units} that never fire, by layer: {dead}")
+
+
 def nll(model, ids):
     """Sum of negative log-probabilities of all tokens but the first, and their number."""
     total, n = 0.0, 0
@@ -91,6 +132,42 @@ def unigram_perplexity(tokens, vocab, ids):
     return math.exp(-np.mean([logp[t] for x in ids for t in x[1:]]))
 
 
+def rounded(weight, bits, group, symmetric):
+    """Round to nearest: a scale, and without symmetry a zero point, for each group of a row."""
+    w = weight.reshape(-1, group or weight.shape[1])
+    if symmetric:
+        step = w.abs().amax(1, keepdim=True) / (2 ** (bits - 1) - 1)
+        return (w / step).round().mul(step).reshape(weight.shape)
+    low, high = w.amin(1, keepdim=True).clamp(max=0), w.amax(1, keepdim=True).clamp(min=0)
+    step = (high - low) / (2**bits - 1)
+    zero = (-low / step).round()
+    code = ((w / step).round() + zero).clamp(0, 2**bits - 1)
+    return ((code - zero) * step).reshape(weight.shape)
+
+
+def damage(model, ids):
+    """Perplexity, divergence from the model, and how often the best token stays."""
+    with torch.no_grad():
+        truth = [model(torch.tensor([x])).logits[0, :-1].double().log_softmax(-1) for x in ids]
+        total, n = nll(model, ids)
+        for bits, group, symmetric in DAMAGES:
+            other = copy.deepcopy(model)
+            for name, m in other.named_modules():
+                if isinstance(m, torch.nn.Linear) and not name.endswith("lm_head"):
+                    m.weight.copy_(rounded(m.weight, bits, group, symmetric))
+            kl, same = 0.0, 0
+            for x, p in zip(ids, truth):
+                q = other(torch.tensor([x])).logits[0, :-1].double().log_softmax(-1)
+                kl += (p.exp() * (p - q)).sum().item()
+                same += (p.argmax(-1) == q.argmax(-1)).sum().item()
+            worse = math.exp((nll(other, ids)[0] - total) / n) - 1
+            print(
+                f"     {bits} bit, {f'groups of {group}' if group else 'rows'}, "
+                f"{'' if symmetric else 'a'}symmetric: perplexity {100 * worse:+.2f} %, "
+                f"KL {kl / n:.5f}, same-top {100 * same / n:.2f} %"
+            )
+
+
 def greedy_margins(model, ids, n):
     """The greedy continuation and the gap between the two best logits at each step."""
     ids, gaps = list(ids), []
@@ -107,21 +184,26 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder")
-    parser.add_argument("--family", choices=FAMILIES, default="llama")
     parser.add_argument("--validation", default="suites/data/validation.txt", metavar="FILE")
     parser.add_argument("--max-perplexity", type=float, default=1.6)
     parser.add_argument(
         "--tokens", metavar="FILE", help="training ids, to compare with a unigram model"
     )
     parser.add_argument("--prompts", metavar="FILE", help="print greedy continuations and margins")
+    parser.add_argument("--damage", action="store_true", help="print what rounding does")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    spec = FAMILIES[args.family]
     tok = AutoTokenizer.from_pretrained(args.folder)
     model = AutoModelForCausalLM.from_pretrained(args.folder, dtype=torch.float32)
+    family = model.config.model_type
+    spec = FAMILIES[family]
     check_shapes(model, spec)
     check_weights(args.folder)
-    ids = check_tokenizer(tok, spec, documents(args.validation))
+    texts = documents(args.validation)
+    ids = check_tokenizer(tok, spec, texts)
+    if family == "opt":
+        check_older_files(args.folder, tok, texts)
+        check_relu(model, ids)
     total, n = nll(model, ids)
     perplexity = math.exp(total / n)
     expect(
@@ -131,6 +213,8 @@ def main():
     )
     if args.tokens:
         print(f"     unigram perplexity {unigram_perplexity(args.tokens, spec['vocab'], ids):.2f}")
+    if args.damage:
+        damage(model, ids)
     if args.prompts:
         clear = 0
         with open(args.prompts, encoding="utf-8") as f:
