@@ -280,13 +280,18 @@ static void write_quoted(qg_buf *b, qg_str s)
     qg_buf_char(b, '"');
 }
 
-void qg_json_write_key(qg_json_writer *w, const char *key)
+void qg_json_write_key_str(qg_json_writer *w, qg_str key)
 {
     separate(w);
-    write_quoted(w->buf, qg_str_from(key));
+    write_quoted(w->buf, key);
     qg_buf_char(w->buf, ':');
     w->comma = false;
-    snprintf(w->key, sizeof w->key, "%s", key);
+    snprintf(w->key, sizeof w->key, QG_STR_PRI, QG_STR_ARG(key));
+}
+
+void qg_json_write_key(qg_json_writer *w, const char *key)
+{
+    qg_json_write_key_str(w, qg_str_from(key));
 }
 
 void qg_json_write_str(qg_json_writer *w, qg_str s)
@@ -350,6 +355,61 @@ void qg_json_write_null(qg_json_writer *w)
 {
     separate(w);
     qg_buf_text(w->buf, "null");
+}
+
+static void write_object(qg_json_writer *w, const qg_json *object)
+{
+    qg_json_write_object(w);
+    for (qg_json_iter it = {0}; qg_json_next(object, &it);) {
+        qg_json_write_key_str(w, it.key);
+        qg_json_write_node(w, it.value);
+    }
+    qg_json_write_close(w);
+}
+
+static void write_array(qg_json_writer *w, const qg_json *array)
+{
+    qg_json_write_array(w);
+    for (size_t i = 0; i < qg_json_len(array); i++)
+        qg_json_write_node(w, qg_json_at(array, i));
+    qg_json_write_end_array(w);
+}
+
+void qg_json_write_node(qg_json_writer *w, const qg_json *node)
+{
+    int64_t integer = 0;
+    double real = 0;
+    bool truth = false;
+    qg_str text = {0};
+
+    switch (qg_json_type_of(node)) {
+    case QG_JSON_NONE:
+    case QG_JSON_NULL:
+        qg_json_write_null(w);
+        break;
+    case QG_JSON_BOOL:
+        qg_json_bool(node, &truth);
+        qg_json_write_bool(w, truth);
+        break;
+    case QG_JSON_INT:
+        qg_json_int(node, &integer);
+        qg_json_write_int(w, integer);
+        break;
+    case QG_JSON_REAL:
+        qg_json_real(node, &real);
+        qg_json_write_real(w, real);
+        break;
+    case QG_JSON_STRING:
+        qg_json_str(node, &text);
+        qg_json_write_str(w, text);
+        break;
+    case QG_JSON_ARRAY:
+        write_array(w, node);
+        break;
+    case QG_JSON_OBJECT:
+        write_object(w, node);
+        break;
+    }
 }
 
 void qg_json_put_text(qg_json_writer *w, const char *key, const char *s)

@@ -72,6 +72,8 @@ void qg_json_write_close(qg_json_writer *w);  /* } */
 void qg_json_write_array(qg_json_writer *w);  /* [ */
 void qg_json_write_end_array(qg_json_writer *w);
 void qg_json_write_key(qg_json_writer *w, const char *key);
+void qg_json_write_key_str(qg_json_writer *w, qg_str key);
+void qg_json_write_node(qg_json_writer *w, const qg_json *node); /* with all in it; NULL: null */
 void qg_json_write_str(qg_json_writer *w, qg_str s);
 void qg_json_write_text(qg_json_writer *w, const char *s); /* NULL writes null */
 void qg_json_write_int(qg_json_writer *w, int64_t v);
