@@ -15,8 +15,8 @@
 #ifdef __x86_64__
 #include <cpuid.h>
 
-/* The registers that the system saves: bit 1 xmm, bit 2 upper ymm. Only where cpuid says OSXSAVE.
- */
+/* The registers that the system saves: bit 1 xmm, bit 2 upper ymm, bits 5 to 7 masks and zmm. Only
+ * where cpuid says OSXSAVE. */
 static unsigned saved_registers(void)
 {
     unsigned low, high;
@@ -26,8 +26,9 @@ static unsigned saved_registers(void)
 
 static unsigned ask_cpu(void)
 {
-    unsigned a, b, c, d, b7, c7, d7;
+    unsigned a, b, c, d, b7, c7, d7, features = QGK_CPU_AVX2;
     const unsigned avx_family = bit_FMA | bit_OSXSAVE | bit_AVX | bit_F16C;
+    const unsigned avx512_family = bit_AVX512F | bit_AVX512BW | bit_AVX512VL | bit_AVX512DQ;
 
     if (!__get_cpuid(1, &a, &b, &c, &d) || (c & avx_family) != avx_family)
         return 0;
@@ -35,7 +36,12 @@ static unsigned ask_cpu(void)
         return 0;
     if (!__get_cpuid_count(7, 0, &a, &b7, &c7, &d7) || !(b7 & bit_AVX2))
         return 0;
-    return QGK_CPU_AVX2;
+    if ((saved_registers() & 0xe6) == 0xe6 && (b7 & avx512_family) == avx512_family) {
+        features |= QGK_CPU_AVX512;
+        if (c7 & bit_AVX512VNNI)
+            features |= QGK_CPU_AVX512_VNNI;
+    }
+    return features;
 }
 #else
 static unsigned ask_cpu(void)
@@ -62,7 +68,8 @@ unsigned qgk_features_parse(const char *tier)
     } tiers[] = {
         {"ref", 0},
         {"avx2", QGK_CPU_AVX2},
-        {"auto", QGK_CPU_AVX2},
+        {"avx512", QGK_CPU_AVX2 | QGK_CPU_AVX512 | QGK_CPU_AVX512_VNNI},
+        {"auto", UINT_MAX >> 1},
     };
 
     for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++)

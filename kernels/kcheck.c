@@ -31,10 +31,15 @@ enum {
     MAX_SAMPLES = 31
 };
 
+/* What a tier may use, and without which of it there is no such tier. */
 static const struct {
     const char *name;
-    unsigned features;
-} tiers[] = {{"ref", 0}, {"avx2", QGK_CPU_AVX2}};
+    unsigned features, needs;
+} tiers[] = {
+    {"ref", 0, 0},
+    {"avx2", QGK_CPU_AVX2, QGK_CPU_AVX2},
+    {"avx512", QGK_CPU_AVX2 | QGK_CPU_AVX512 | QGK_CPU_AVX512_VNNI, QGK_CPU_AVX512},
+};
 
 const char *const kc_faults[] = {"value",   "nan",    "repeat", "rows",
                                  "threads", "canary", "input",  NULL};
@@ -560,7 +565,7 @@ kc_counts kc_run(const kc_options *options)
         qgk_table_init(&kc.table[t], tiers[t].features);
         if (options->tier && strcmp(options->tier, tiers[t].name) != 0)
             continue;
-        if (tiers[t].features & ~qgk_cpu_features()) {
+        if (tiers[t].needs & ~qgk_cpu_features()) {
             if (!options->fault)
                 printf("skipped: tier %s, this CPU lacks it\n", tiers[t].name);
             continue;

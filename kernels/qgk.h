@@ -136,11 +136,14 @@ static inline qgk_act *qgk_act_at(const qgk_table *t, qgk_act *a, size_t element
 
 /* CPU features that tiers need, each bit a rung of the ladder. */
 enum {
-    QGK_CPU_AVX2 = 1 << 0, /* AVX2, FMA and F16C */
+    QGK_CPU_AVX2 = 1 << 0,        /* AVX2, FMA and F16C               */
+    QGK_CPU_AVX512 = 1 << 1,      /* AVX-512 F, BW, VL and DQ         */
+    QGK_CPU_AVX512_VNNI = 1 << 2, /* its products of 8-bit integers   */
 };
 /* Of this machine, asked once; the operating system must save the registers too. */
 unsigned qgk_cpu_features(void);
-/* What the tier called "ref", "avx2" or "auto" (all tiers) needs; UINT_MAX: unknown name. */
+/* What the tier called "ref", "avx2", "avx512" or "auto" (all tiers) may use; UINT_MAX: unknown
+ * name. */
 unsigned qgk_features_parse(const char *tier);
 /* Fills every slot; features that this CPU lacks are ignored, so that no table can crash it. */
 void qgk_table_init(qgk_table *table, unsigned features);

@@ -1,7 +1,8 @@
-/* Helpers of the AVX2 tier: loads with tails, lane sums, exp. For *_avx2.c alone.
+/* Helpers of the AVX2 and AVX-512 tiers: loads with tails, lane sums, exp. For their files alone.
  *
  * Lanes are always summed by the same tree, ((0+1)+(2+3))+((4+5)+(6+7)), whether one vector or four
- * at once: that is what keeps an output's bits apart from the tile that it was computed in.
+ * at once: that is what keeps an output's bits apart from the tile that it was computed in. Of 16
+ * lanes the upper 8 are added to the lower 8 first.
  */
 #ifndef QGK_SIMD_H
 #define QGK_SIMD_H
@@ -75,6 +76,26 @@ static inline __m256 qgk_exp8(__m256 x)
         _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
     y = _mm256_and_ps(_mm256_mul_ps(y, _mm256_castsi256_ps(exponent)), keep);
     return _mm256_blendv_ps(y, _mm256_set1_ps(__builtin_inff()), over);
+}
+
+#endif
+#ifdef __AVX512F__
+
+/* Ones for the first n of 16 lanes, n >= 0. */
+static inline __mmask16 qgk_first_of16(int n)
+{
+    return (__mmask16)(n < 16 ? (1 << n) - 1 : 0xffff);
+}
+
+static inline __m256 qgk_halve16(__m512 a)
+{
+    return _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+}
+
+/* {sum of a, sum of b, sum of c, sum of d} */
+static inline __m128 qgk_sum4x16(__m512 a, __m512 b, __m512 c, __m512 d)
+{
+    return qgk_sum4x8(qgk_halve16(a), qgk_halve16(b), qgk_halve16(c), qgk_halve16(d));
 }
 
 #endif

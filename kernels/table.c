@@ -56,6 +56,12 @@ static void fill_avx2(qgk_table *t)
     qgk_f16_avx2(t);
 }
 
+static void fill_avx512(qgk_table *t)
+{
+    t->tier = "avx512";
+    qgk_f16_avx512(t);
+}
+
 void qgk_table_init(qgk_table *table, unsigned features)
 {
     features &= qgk_cpu_features();
@@ -64,4 +70,7 @@ void qgk_table_init(qgk_table *table, unsigned features)
     if (!(features & QGK_CPU_AVX2))
         return;
     fill_avx2(table);
+    if (!(features & QGK_CPU_AVX512))
+        return;
+    fill_avx512(table);
 }

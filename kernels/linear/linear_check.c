@@ -117,7 +117,10 @@ START_TEST(tiers_are_named)
 {
     ck_assert_uint_eq(qgk_features_parse("ref"), 0);
     ck_assert_uint_eq(qgk_features_parse("avx2"), QGK_CPU_AVX2);
-    ck_assert_uint_eq(qgk_features_parse("auto") & QGK_CPU_AVX2, QGK_CPU_AVX2);
+    ck_assert_uint_eq(qgk_features_parse("avx512"),
+                      QGK_CPU_AVX2 | QGK_CPU_AVX512 | QGK_CPU_AVX512_VNNI);
+    ck_assert_uint_eq(qgk_features_parse("auto") & qgk_cpu_features(), qgk_cpu_features());
+    ck_assert_uint_ne(qgk_features_parse("auto"), UINT_MAX);
     ck_assert_uint_eq(qgk_features_parse("AVX2"), UINT_MAX);
     ck_assert_uint_eq(qgk_features_parse(""), UINT_MAX);
     ck_assert_uint_ne(qgk_cpu_features(), UINT_MAX);
@@ -127,7 +130,8 @@ END_TEST
 /* Walks the slots as pointers: a table is numbers, then function pointers. */
 START_TEST(no_slot_is_left_empty)
 {
-    static const unsigned features[] = {0, QGK_CPU_AVX2, UINT_MAX - 1};
+    static const unsigned features[] = {0, QGK_CPU_AVX2, QGK_CPU_AVX512,
+                                        QGK_CPU_AVX2 | QGK_CPU_AVX512, UINT_MAX - 1};
 
     for (size_t i = 0; i < sizeof features / sizeof *features; i++) {
         qgk_table t;
@@ -144,7 +148,10 @@ START_TEST(no_slot_is_left_empty)
             ck_assert(t.linear[f].pack != NULL);
             ck_assert(t.linear[f].packed_bytes != NULL);
         }
-        ck_assert_str_eq(t.tier, features[i] & qgk_cpu_features() & QGK_CPU_AVX2 ? "avx2" : "ref");
+        unsigned used = features[i] & qgk_cpu_features();
+        ck_assert_str_eq(t.tier, !(used & QGK_CPU_AVX2)     ? "ref"
+                                 : !(used & QGK_CPU_AVX512) ? "avx2"
+                                                            : "avx512");
     }
 }
 END_TEST

@@ -15,7 +15,7 @@
 
 typedef struct qg_backend_options {
     const char *device; /* "cpu", "cuda" or "auto" (the best that works) */
-    const char *tier;   /* "auto", or the highest tier that may run: "ref", "avx2" */
+    const char *tier;   /* "auto", or the highest tier that may run: "ref", "avx2", "avx512" */
     int n_threads;      /* 0: all that this process may use */
 } qg_backend_options;
 
