@@ -4,7 +4,7 @@
 
 #include "build_info.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { BITS_4 = 1, BITS_8 = 2 };
@@ -288,6 +288,81 @@ qg_status qg_form_write(const qg_form *f, qg_safetensors_writer *w, const qgk_ca
     for (int i = 0; m->parts[i].suffix; i++)
         if (part[i])
             QG_PASS(qg_safetensors_write_data(w, part[i], n_bytes[i], err));
+    qg_arena_rewind(arena, mark);
+    return QG_OK;
+}
+
+/* ---- rounding ---- */
+
+static void add_error(qg_form_error *error, const qgk_canon *rows, const float *w)
+{
+    int groups = rows->k / rows->group;
+    bool is_signed = rows->format == QGK_FORMAT_W8A8;
+
+    for (size_t r = 0; r < (size_t)rows->n_rows; r++)
+        for (size_t i = 0; i < (size_t)rows->k; i++) {
+            size_t at = r * (size_t)rows->k + i;
+            size_t group = r * (size_t)groups + i / (size_t)rows->group;
+            int code = is_signed ? ((const int8_t *)rows->codes)[at]
+                                 : ((const uint8_t *)rows->codes)[at] - rows->zeros[group];
+            double d = (double)w[at] - (double)rows->scales[group] * code;
+            error->of_error += d * d;
+            error->of_weights += (double)w[at] * (double)w[at];
+        }
+}
+
+typedef struct column {
+    double norm;
+    int32_t at;
+} column;
+
+static int by_norm(const void *a, const void *b)
+{
+    const column *x = a, *y = b;
+    return x->norm != y->norm ? (x->norm < y->norm) - (x->norm > y->norm)
+                              : (x->at > y->at) - (x->at < y->at);
+}
+
+/* Ties to the lower column. */
+static qg_status order_columns(int32_t **out, float *w, int n, int n_columns, qg_arena *arena,
+                               qg_err *err)
+{
+    size_t k = (size_t)n_columns;
+    column *columns = QG_NEW_N(arena, column, k);
+    float *row = QG_NEW_N(arena, float, k);
+
+    *out = QG_NEW_N(arena, int32_t, k);
+    QG_NEED(columns && row && *out, err);
+    for (size_t i = 0; i < k; i++)
+        columns[i] = (column){0, (int32_t)i};
+    for (size_t r = 0; r < (size_t)n; r++)
+        for (size_t i = 0; i < k; i++)
+            columns[i].norm += (double)w[r * k + i] * (double)w[r * k + i];
+    qsort(columns, k, sizeof *columns, by_norm);
+    for (size_t i = 0; i < k; i++)
+        (*out)[i] = columns[i].at;
+    for (size_t r = 0; r < (size_t)n; r++) {
+        memcpy(row, w + r * k, k * sizeof *row);
+        for (size_t i = 0; i < k; i++)
+            w[r * k + i] = row[(*out)[i]];
+    }
+    return QG_OK;
+}
+
+qg_status qg_form_write_floats(const qg_form *f, qg_safetensors_writer *w, float *weights, int n,
+                               int k, int n_threads, qg_arena *arena, qg_form_error *error,
+                               qg_err *err)
+{
+    qg_arena_mark mark = qg_arena_here(arena);
+    int32_t *order = NULL;
+    qgk_canon rows;
+
+    if (f->storage.config.act_order)
+        QG_PASS(order_columns(&order, weights, n, k, arena, err));
+    QG_PASS(qg_form_canon(f, &rows, arena, n, k, err));
+    qg_rtn_quantize(&rows, weights, &f->grid, n_threads);
+    add_error(error, &rows, weights);
+    QG_PASS(qg_form_write(f, w, &rows, order, arena, err));
     qg_arena_rewind(arena, mark);
     return QG_OK;
 }

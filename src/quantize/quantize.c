@@ -25,7 +25,7 @@ typedef struct job {
     size_t n_items;
     qg_tensor_spec *specs; /* [n_specs] to write */
     size_t n_specs;
-    double error, size; /* sums of squares */
+    qg_form_error error;
     int n_threads;
 } job;
 
@@ -149,78 +149,16 @@ static qg_status read_floats(float *to, const qg_tensor *t, int n_threads, qg_er
     return QG_OK;
 }
 
-static void add_error(job *j, const qgk_canon *rows, const float *w)
-{
-    int groups = rows->k / rows->group;
-    bool is_signed = rows->format == QGK_FORMAT_W8A8;
-
-    for (size_t r = 0; r < (size_t)rows->n_rows; r++)
-        for (size_t i = 0; i < (size_t)rows->k; i++) {
-            size_t at = r * (size_t)rows->k + i;
-            size_t group = r * (size_t)groups + i / (size_t)rows->group;
-            int code = is_signed ? ((const int8_t *)rows->codes)[at]
-                                 : ((const uint8_t *)rows->codes)[at] - rows->zeros[group];
-            double d = (double)w[at] - (double)rows->scales[group] * code;
-            j->error += d * d;
-            j->size += (double)w[at] * (double)w[at];
-        }
-}
-
-/* Columns in the order that the form asks for. RTN knows no activations: where an order is wanted
- * it is that of the columns' norms, largest first, ties to the lower column. */
-typedef struct column {
-    double norm;
-    int32_t at;
-} column;
-
-static int by_norm(const void *a, const void *b)
-{
-    const column *x = a, *y = b;
-    return x->norm != y->norm ? (x->norm < y->norm) - (x->norm > y->norm)
-                              : (x->at > y->at) - (x->at < y->at);
-}
-
-static qg_status order_columns(int32_t **out, float *w, const qg_item *item, qg_arena *arena,
-                               qg_err *err)
-{
-    size_t k = (size_t)item->k;
-    column *columns = QG_NEW_N(arena, column, k);
-    float *row = QG_NEW_N(arena, float, k);
-
-    *out = QG_NEW_N(arena, int32_t, k);
-    QG_NEED(columns && row && *out, err);
-    for (size_t i = 0; i < k; i++)
-        columns[i] = (column){0, (int32_t)i};
-    for (size_t r = 0; r < (size_t)item->n; r++)
-        for (size_t i = 0; i < k; i++)
-            columns[i].norm += (double)w[r * k + i] * (double)w[r * k + i];
-    qsort(columns, k, sizeof *columns, by_norm);
-    for (size_t i = 0; i < k; i++)
-        (*out)[i] = columns[i].at;
-    for (size_t r = 0; r < (size_t)item->n; r++) {
-        memcpy(row, w + r * k, k * sizeof *row);
-        for (size_t i = 0; i < k; i++)
-            w[r * k + i] = row[(*out)[i]];
-    }
-    return QG_OK;
-}
-
 static qg_status write_linear(job *j, qg_safetensors_writer *w, const qg_item *item,
                               const qg_tensor *t, qg_err *err)
 {
     qg_arena_mark mark = qg_arena_here(j->arena);
     float *weights = QG_NEW_N(j->arena, float, (size_t)t->n_elements);
-    int32_t *order = NULL;
-    qgk_canon rows;
 
     QG_NEED(weights, err);
     QG_PASS(read_floats(weights, t, j->n_threads, err));
-    if (j->form.storage.config.act_order)
-        QG_PASS(order_columns(&order, weights, item, j->arena, err));
-    QG_PASS(qg_form_canon(&j->form, &rows, j->arena, item->n, item->k, err));
-    qg_rtn_quantize(&rows, weights, &j->form.grid, j->n_threads);
-    add_error(j, &rows, weights);
-    QG_PASS(qg_form_write(&j->form, w, &rows, order, j->arena, err));
+    QG_PASS(qg_form_write_floats(&j->form, w, weights, item->n, item->k, j->n_threads, j->arena,
+                                 &j->error, err));
     qg_arena_rewind(j->arena, mark);
     return QG_OK;
 }
@@ -310,7 +248,8 @@ static qg_status run(job *j, const char *folder, qg_err *err)
     QG_PASS(copy_others(j, qg_dir_out_path(out), err));
     QG_PASS(write_tensors(j, tensors, err));
     QG_PASS(qg_dir_out_commit(out, err));
-    j->result->relative_error = j->size > 0 ? sqrt(j->error / j->size) : 0;
+    j->result->relative_error =
+        j->error.of_weights > 0 ? sqrt(j->error.of_error / j->error.of_weights) : 0;
     return QG_OK;
 }
 

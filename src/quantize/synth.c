@@ -1,8 +1,9 @@
 /* Synthetic models: see synth.h.
  *
  * The options become the text of a config.json, which checkpoint/config parses and checks like any
- * other; tensors are listed from the result, so shapes, bounds and file cannot disagree. Weights
- * stream through one chunk: integer noise, scaled to float32, rounded to the dtype.
+ * other; tensors are those of the engine's inventory, so shapes, bounds and file cannot disagree.
+ * Weights stream through one chunk: integer noise, scaled to float32, rounded to the dtype; a
+ * quantized linear passes as a whole, rounded to the codes of its form.
  * Invariant: a weight depends on the seed, its tensor's place in the list and its own index alone,
  * in integer arithmetic, so neither shards nor chunks nor the C library change a bit.
  */
@@ -13,15 +14,28 @@
 #include "base/random.h"
 #include "checkpoint/config.h"
 #include "checkpoint/safetensors.h"
+#include "engine/inventory.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { N_SPECIALS = 2, N_BYTES = 256, MIN_VOCAB = N_SPECIALS + N_BYTES, CHUNK = 1 << 16 };
 enum { BOS_ID = 0, EOS_ID = 1 };
 static const double LOGIT_DEVIATION = 2.5;
-static const char *const families[] = {"llama", NULL};
+
+/* What a config.json says of its family. */
+static const struct family {
+    const char *name, *architecture;
+    bool is_opt;
+} families[] = {
+    {"llama", "LlamaForCausalLM", false},
+    {"mistral", "MistralForCausalLM", false},
+    {"qwen2", "Qwen2ForCausalLM", false},
+    {"opt", "OPTForCausalLM", true},
+};
+enum { N_FAMILIES = sizeof families / sizeof *families };
 
 static const struct preset {
     const char *name;
@@ -33,21 +47,32 @@ static const struct preset {
     {"llama2-7b", 4096, 32, 32, 32, 11008, 32000, 4096, false},
 };
 
-typedef enum kind { EMBEDDING, ATTENTION, MLP, NORM, HEAD } kind;
-
+/* One entry of the plain model: a weight or a bias. */
 typedef struct tensor {
-    qg_tensor_spec spec;
-    kind kind;
-    bool ones; /* a norm; else random with `deviation` */
+    const qg_item *item;
+    qg_tensor_spec plain;
+    const qg_tensor_spec *specs; /* [n_specs] what is written: itself, or the parts of a form */
+    size_t n_specs, n_bytes;
+    bool ones, quantized; /* ones: a norm; else random with `deviation` */
     double deviation;
 } tensor;
 
 typedef struct model {
     qg_str config_text;
     qg_model_config config;
+    qg_form form; /* where is_quantized */
+    bool is_quantized;
     size_t n_tensors, n_bytes;
     tensor *tensors;
 } model;
+
+static const struct family *find_family(const char *name)
+{
+    for (int i = 0; i < N_FAMILIES; i++)
+        if (strcmp(families[i].name, name ? name : "llama") == 0)
+            return &families[i];
+    return NULL;
+}
 
 static const struct preset *find_preset(const char *name)
 {
@@ -85,125 +110,143 @@ static void write_rope(qg_json_writer *w, const qg_synth_options *o, int max_pos
     qg_json_write_close(w);
 }
 
+/* Keys of Llama and its kin. */
+static void write_llama(qg_json_writer *w, const qg_synth_options *o, const struct preset *p)
+{
+    qg_json_put_int(w, "num_key_value_heads", given_or(o->n_kv_heads, p->n_kv_heads));
+    if (o->head_dim)
+        qg_json_put_int(w, "head_dim", o->head_dim);
+    qg_json_put_int(w, "intermediate_size", given_or(o->intermediate_size, p->intermediate_size));
+    qg_json_put_text(w, "hidden_act", "silu");
+    qg_json_put_real(w, "rms_norm_eps", 1e-5);
+    write_rope(w, o, given_or(o->max_positions, p->max_positions));
+    qg_json_put_bool(w, "attention_bias", o->attention_bias);
+    qg_json_put_bool(w, "mlp_bias", o->mlp_bias);
+}
+
+static void write_opt(qg_json_writer *w, const qg_synth_options *o, const struct preset *p)
+{
+    qg_json_put_int(w, "ffn_dim", given_or(o->intermediate_size, p->intermediate_size));
+    qg_json_put_int(w, "word_embed_proj_dim", given_or(o->hidden_size, p->hidden_size));
+    qg_json_put_bool(w, "do_layer_norm_before", true);
+    qg_json_put_text(w, "activation_function", "relu");
+    qg_json_put_bool(w, "enable_bias", true);
+    qg_json_put_bool(w, "layer_norm_elementwise_affine", true);
+}
+
 static qg_status write_config(qg_buf *b, const qg_synth_options *o, const struct preset *p,
-                              qg_err *err)
+                              const struct family *f, const model *m, qg_err *err)
 {
     qg_json_writer w;
-    int max_positions = given_or(o->max_positions, p->max_positions);
 
     qg_json_write_begin(&w, b);
     qg_json_write_object(&w);
     qg_json_write_key(&w, "architectures");
     qg_json_write_array(&w);
-    qg_json_write_text(&w, "LlamaForCausalLM");
+    qg_json_write_text(&w, f->architecture);
     qg_json_write_end_array(&w);
-    qg_json_put_text(&w, "model_type", o->family ? o->family : families[0]);
+    qg_json_put_text(&w, "model_type", f->name);
     qg_json_put_int(&w, "vocab_size", given_or(o->vocab_size, p->vocab_size));
     qg_json_put_int(&w, "hidden_size", given_or(o->hidden_size, p->hidden_size));
     qg_json_put_int(&w, "num_hidden_layers", given_or(o->n_layers, p->n_layers));
     qg_json_put_int(&w, "num_attention_heads", given_or(o->n_heads, p->n_heads));
-    qg_json_put_int(&w, "num_key_value_heads", given_or(o->n_kv_heads, p->n_kv_heads));
-    if (o->head_dim)
-        qg_json_put_int(&w, "head_dim", o->head_dim);
-    qg_json_put_int(&w, "intermediate_size", given_or(o->intermediate_size, p->intermediate_size));
-    qg_json_put_int(&w, "max_position_embeddings", max_positions);
-    qg_json_put_text(&w, "hidden_act", "silu");
-    qg_json_put_real(&w, "rms_norm_eps", 1e-5);
-    write_rope(&w, o, max_positions);
-    qg_json_put_bool(&w, "attention_bias", o->attention_bias);
-    qg_json_put_bool(&w, "mlp_bias", o->mlp_bias);
-    qg_json_put_bool(&w, "tie_word_embeddings", o->tied ? o->tied > 0 : p->tied);
+    qg_json_put_int(&w, "max_position_embeddings", given_or(o->max_positions, p->max_positions));
+    if (f->is_opt)
+        write_opt(&w, o, p);
+    else
+        write_llama(&w, o, p);
+    qg_json_put_bool(&w, "tie_word_embeddings", o->tied ? o->tied > 0 : p->tied || f->is_opt);
     qg_json_put_int(&w, "bos_token_id", BOS_ID);
     qg_json_put_int(&w, "eos_token_id", EOS_ID);
     qg_json_put_text(&w, "torch_dtype", o->dtype ? o->dtype : "float16");
+    if (m->is_quantized) {
+        qg_json_write_key(&w, "quantization_config");
+        qg_form_write_config(&m->form, &w);
+    }
     qg_json_write_close(&w);
     return qg_json_write_end(&w, err);
 }
 
-static tensor *add_tensor(model *m, kind k, const char *name, int rows, int columns)
+/* The tensor ITEM.SUFFIX; the weights of linears and tables have columns, vectors have none. */
+static qg_status add_tensor(model *m, qg_arena *arena, const qg_item *item, const char *suffix,
+                            int columns, qg_err *err)
 {
     tensor *t = &m->tensors[m->n_tensors++];
+    const char *name = qg_arena_format(arena, "%s.%s", item->name, suffix);
+    size_t n;
 
-    *t = (tensor){.kind = k, .deviation = columns ? 1 / sqrt(columns) : 0};
-    t->spec = (qg_tensor_spec){name, m->config.dtype, columns ? 2 : 1, {rows, columns}};
-    return t;
+    QG_NEED(name, err);
+    *t = (tensor){.item = item,
+                  .plain = {name, m->config.dtype, columns ? 2 : 1, {item->n, columns}},
+                  .n_specs = 1};
+    t->quantized = m->is_quantized && columns && qg_item_is_quantizable(item);
+    t->specs = &t->plain;
+    if (t->quantized) {
+        qg_tensor_spec *specs = QG_NEW_N(arena, qg_tensor_spec, QGK_MAX_PARTS);
+        QG_NEED(specs, err);
+        t->specs = specs;
+        QG_PASS(
+            qg_form_specs(&m->form, specs, &t->n_specs, arena, item->name, item->n, item->k, err));
+    }
+    for (size_t i = 0; i < t->n_specs; i++) {
+        qg_tensor_spec_bytes(&t->specs[i], &n); /* within config.h's bounds: no overflow */
+        t->n_bytes += n;
+    }
+    m->n_bytes += t->n_bytes;
+    return QG_OK;
 }
 
-/* A linear [outputs, inputs] of layer i with its bias, called "model.layers.<i>.<name>". */
-static void add_linear(model *m, qg_arena *arena, kind k, int layer, const char *name, int outputs,
-                       int inputs, bool bias)
+static qg_status add_item(model *m, qg_arena *arena, const qg_item *item, qg_err *err)
 {
-    add_tensor(m, k, qg_arena_format(arena, "model.layers.%d.%s.weight", layer, name), outputs,
-               inputs);
-    if (bias)
-        add_tensor(m, k, qg_arena_format(arena, "model.layers.%d.%s.bias", layer, name), outputs, 0)
-            ->deviation = 0.02;
-}
+    double head = LOGIT_DEVIATION / sqrt(m->config.hidden_size);
+    bool ends = item->kind == QG_ITEM_EMBED || item->kind == QG_ITEM_HEAD;
 
-static void add_norm(model *m, const char *name)
-{
-    add_tensor(m, NORM, name, m->config.hidden_size, 0)->ones = true;
-}
-
-static void add_layer(model *m, qg_arena *arena, int i)
-{
-    const qg_model_config *c = &m->config;
-    int hidden = c->hidden_size, q = c->n_heads * c->head_dim, kv = c->n_kv_heads * c->head_dim;
-    bool bias = c->attention_bias;
-
-    add_norm(m, qg_arena_format(arena, "model.layers.%d.input_layernorm.weight", i));
-    add_linear(m, arena, ATTENTION, i, "self_attn.q_proj", q, hidden, bias);
-    add_linear(m, arena, ATTENTION, i, "self_attn.k_proj", kv, hidden, bias);
-    add_linear(m, arena, ATTENTION, i, "self_attn.v_proj", kv, hidden, bias);
-    add_linear(m, arena, ATTENTION, i, "self_attn.o_proj", hidden, q, bias);
-    add_norm(m, qg_arena_format(arena, "model.layers.%d.post_attention_layernorm.weight", i));
-    add_linear(m, arena, MLP, i, "mlp.gate_proj", c->intermediate_size, hidden, c->mlp_bias);
-    add_linear(m, arena, MLP, i, "mlp.up_proj", c->intermediate_size, hidden, c->mlp_bias);
-    add_linear(m, arena, MLP, i, "mlp.down_proj", hidden, c->intermediate_size, c->mlp_bias);
+    QG_PASS(add_tensor(m, arena, item, "weight", item->k, err));
+    tensor *t = &m->tensors[m->n_tensors - 1];
+    t->ones = qg_item_is_norm(item);
+    if (!t->ones)
+        t->deviation = ends ? head : item->kind == QG_ITEM_POSITIONS ? 0.02 : 1 / sqrt(item->k);
+    if (!item->bias)
+        return QG_OK;
+    QG_PASS(add_tensor(m, arena, item, "bias", 0, err));
+    m->tensors[m->n_tensors - 1].deviation = 0.02;
+    return QG_OK;
 }
 
 static qg_status list_tensors(model *m, qg_arena *arena, qg_err *err)
 {
-    const qg_model_config *c = &m->config;
-    enum { MAX_PER_LAYER = 16, OUTSIDE_LAYERS = 3 };
-    double head = LOGIT_DEVIATION / sqrt(c->hidden_size);
+    qg_inventory all;
 
-    m->tensors = QG_NEW_N(arena, tensor, (size_t)c->n_layers * MAX_PER_LAYER + OUTSIDE_LAYERS);
+    QG_PASS(qg_inventory_make(&all, arena, qg_family_find(m->config.model_type), &m->config, err));
+    m->tensors = QG_NEW_N(arena, tensor, 2 * all.n_items);
     QG_NEED(m->tensors, err);
-    add_tensor(m, EMBEDDING, "model.embed_tokens.weight", c->vocab_size, c->hidden_size)
-        ->deviation = head;
-    for (int i = 0; i < c->n_layers; i++)
-        add_layer(m, arena, i);
-    add_norm(m, "model.norm.weight");
-    if (!c->tie_word_embeddings)
-        add_tensor(m, HEAD, "lm_head.weight", c->vocab_size, c->hidden_size)->deviation = head;
-    for (size_t i = 0; i < m->n_tensors; i++) {
-        size_t n;
-        QG_NEED(m->tensors[i].spec.name, err);
-        qg_tensor_spec_bytes(&m->tensors[i].spec, &n); /* within config.h's bounds: no overflow */
-        m->n_bytes += n;
-    }
+    for (size_t i = 0; i < all.n_items; i++)
+        QG_PASS(add_item(m, arena, &all.items[i], err));
     return QG_OK;
 }
 
 static qg_status make_model(model *m, qg_arena *arena, const qg_synth_options *o, qg_err *err)
 {
     const struct preset *p = find_preset(o->preset);
+    const struct family *f = find_family(o->family);
     const qg_json *root;
     qg_buf b;
 
-    *m = (model){0};
+    *m = (model){.is_quantized = o->recipe != NULL};
     if (!p)
         return qg_fail(err, QG_EARG, "preset '%s' is unknown: tiny, 1.1b, llama2-7b are there",
                        o->preset);
+    if (!f)
+        return qg_fail(err, QG_ENOSUP,
+                       "family '%s' is not supported, only llama, mistral, qwen2, opt", o->family);
+    if (o->recipe)
+        QG_PASS(qg_form_choose(&m->form, o->recipe, err));
     qg_buf_init(&b, arena);
-    QG_PASS(write_config(&b, o, p, err));
+    QG_PASS(write_config(&b, o, p, f, m, err));
     m->config_text = qg_buf_view(&b);
     QG_PASS(qg_json_parse(&root, arena, m->config_text, "config.json", err));
-    QG_TRY(qg_config_parse(&m->config, root, families, err), err, "the shape asked for");
-    if (m->config.rope.type == QG_ROPE_OTHER)
-        return qg_fail(err, QG_ENOSUP, "rope scaling '%s' is not supported, only linear, llama3",
-                       m->config.rope.name);
+    QG_TRY(qg_config_parse(&m->config, root, qg_family_names(), err), err, "the shape asked for");
+    QG_PASS(qg_family_check(qg_family_find(f->name), &m->config, err));
     if (m->config.vocab_size < MIN_VOCAB)
         return qg_fail(err, QG_EARG, "'vocab_size' is %d, at least %d was expected",
                        m->config.vocab_size, MIN_VOCAB);
@@ -242,43 +285,73 @@ static void store(unsigned char *to, qgk_dtype dtype, const float *values, size_
     }
 }
 
-static qg_status write_tensor(qg_safetensors_writer *w, const tensor *t, uint64_t stream,
-                              chunk *buffer, qg_err *err)
+static qg_status write_plain(qg_safetensors_writer *w, const tensor *t, uint64_t stream,
+                             chunk *buffer, qg_err *err)
 {
-    size_t width = qgk_dtype_bytes(t->spec.dtype), n_bytes;
+    size_t width = qgk_dtype_bytes(t->plain.dtype);
     float deviation = (float)t->deviation;
 
-    qg_tensor_spec_bytes(&t->spec, &n_bytes);
-    for (size_t at = 0, total = n_bytes / width; at < total;) {
+    for (size_t at = 0, total = t->n_bytes / width; at < total;) {
         size_t n = total - at < CHUNK ? total - at : CHUNK;
         for (size_t i = 0; i < n; i++)
             buffer->values[i] = t->ones ? 1 : noise(stream, at + i) * deviation;
-        store(buffer->bits, t->spec.dtype, buffer->values, n);
+        store(buffer->bits, t->plain.dtype, buffer->values, n);
         QG_PASS(qg_safetensors_write_data(w, buffer->bits, n * width, err));
         at += n;
     }
     return QG_OK;
 }
 
-/* Tensors first .. end - 1 as one file. */
+/* The weights that a plain model would hold in float32, rounded to the form's codes. */
+static qg_status write_quantized(qg_safetensors_writer *w, const model *m, const tensor *t,
+                                 uint64_t stream, qg_arena *arena, qg_err *err)
+{
+    qg_arena_mark mark = qg_arena_here(arena);
+    size_t n = (size_t)t->item->n * (size_t)t->item->k;
+    float *weights = QG_NEW_N(arena, float, n);
+    qg_form_error error = {0};
+
+    QG_NEED(weights, err);
+#pragma omp parallel for
+    for (size_t i = 0; i < n; i++)
+        weights[i] = noise(stream, i) * (float)t->deviation;
+    QG_PASS(qg_form_write_floats(&m->form, w, weights, t->item->n, t->item->k,
+                                 omp_get_max_threads(), arena, &error, err));
+    qg_arena_rewind(arena, mark);
+    return QG_OK;
+}
+
+/* Entries first .. end - 1 as one file. */
+static qg_status write_entries(const model *m, size_t first, size_t end, uint64_t seed,
+                               const char *path, qg_arena *arena, qg_err *err)
+{
+    qg_safetensors_writer *w;
+    chunk *buffer = QG_NEW(arena, chunk);
+    qg_tensor_spec *specs = QG_NEW_N(arena, qg_tensor_spec, (end - first) * QGK_MAX_PARTS);
+    size_t n_specs = 0;
+
+    QG_NEED(buffer && specs, err);
+    for (size_t i = first; i < end; n_specs += m->tensors[i++].n_specs)
+        memcpy(specs + n_specs, m->tensors[i].specs, m->tensors[i].n_specs * sizeof *specs);
+    QG_PASS(qg_safetensors_write_begin(&w, arena, path, specs, n_specs, err));
+    for (size_t i = first; i < end; i++) {
+        const tensor *t = &m->tensors[i];
+        uint64_t stream = qg_random_mix(qg_random_mix(seed) + i);
+        if (t->quantized)
+            QG_PASS(write_quantized(w, m, t, stream, arena, err));
+        else
+            QG_PASS(write_plain(w, t, stream, buffer, err));
+    }
+    return qg_safetensors_write_end(w, err);
+}
+
 static qg_status write_shard(const model *m, size_t first, size_t end, uint64_t seed,
                              const char *path, qg_err *err)
 {
     qg_arena *arena = qg_arena_create();
-    qg_safetensors_writer *w;
-    QG_NEED(arena, err);
-    chunk *buffer = QG_NEW(arena, chunk);
-    qg_tensor_spec *specs = QG_NEW_N(arena, qg_tensor_spec, end - first);
-    qg_status s;
 
-    for (size_t i = first; specs && i < end; i++)
-        specs[i - first] = m->tensors[i].spec;
-    s = buffer && specs ? qg_safetensors_write_begin(&w, arena, path, specs, end - first, err)
-                        : qg_fail(err, QG_ENOMEM, "out of memory");
-    for (size_t i = first; s == QG_OK && i < end; i++)
-        s = write_tensor(w, &m->tensors[i], qg_random_mix(qg_random_mix(seed) + i), buffer, err);
-    if (s == QG_OK)
-        s = qg_safetensors_write_end(w, err);
+    QG_NEED(arena, err);
+    qg_status s = write_entries(m, first, end, seed, path, arena, err);
     qg_arena_free(arena);
     return s;
 }
@@ -315,11 +388,10 @@ static qg_status write_shards(const model *m, const qg_synth_options *o, qg_aren
         QG_NEED(name, err);
         size_t end = first, last = m->n_tensors - (n_shards - k - 1);
         double until = (double)m->n_bytes * (double)(k + 1) / (double)n_shards;
-        for (size_t n; end < last && (end == first || k + 1 == n_shards || n_written < until);
-             end++) {
-            qg_tensor_spec_bytes(&m->tensors[end].spec, &n);
-            n_written += (double)n;
-            qg_json_put_text(&w, m->tensors[end].spec.name, name);
+        for (; end < last && (end == first || k + 1 == n_shards || n_written < until); end++) {
+            n_written += (double)m->tensors[end].n_bytes;
+            for (size_t i = 0; i < m->tensors[end].n_specs; i++)
+                qg_json_put_text(&w, m->tensors[end].specs[i].name, name);
         }
         const char *path = qg_path_join(arena, folder, name);
         QG_NEED(path, err);
@@ -444,28 +516,32 @@ qg_status qg_synth_write(const qg_synth_options *options, const char *folder, qg
     return s;
 }
 
+static int64_t *bytes_of(qg_synth_size *size, const qg_item *item)
+{
+    if (item->kind == QG_ITEM_HEAD)
+        return &size->head_bytes;
+    if (qg_item_is_norm(item))
+        return &size->norm_bytes;
+    if (item->layer < 0)
+        return &size->embedding_bytes;
+    return item->kind <= QG_ITEM_O ? &size->attention_bytes : &size->mlp_bytes;
+}
+
 qg_status qg_synth_plan(qg_synth_size *out, const qg_synth_options *options, qg_err *err)
 {
     qg_arena *arena = qg_arena_create();
     model m;
 
     QG_NEED(arena, err);
-    qg_status s = make_model(&m, arena, options, err);
     *out = (qg_synth_size){0};
+    qg_status s = make_model(&m, arena, options, err);
     for (size_t i = 0; s == QG_OK && i < m.n_tensors; i++) {
-        int64_t *const by_kind[] = {
-            [EMBEDDING] = &out->embedding_bytes,
-            [ATTENTION] = &out->attention_bytes,
-            [MLP] = &out->mlp_bytes,
-            [NORM] = &out->norm_bytes,
-            [HEAD] = &out->head_bytes,
-        };
-        size_t n;
-        qg_tensor_spec_bytes(&m.tensors[i].spec, &n);
-        *by_kind[m.tensors[i].kind] += (int64_t)n;
-        out->total_bytes += (int64_t)n;
-        out->n_params += (int64_t)(n / qgk_dtype_bytes(m.tensors[i].spec.dtype));
-        out->n_tensors++;
+        const tensor *t = &m.tensors[i];
+        *bytes_of(out, t->item) += (int64_t)t->n_bytes;
+        out->total_bytes += (int64_t)t->n_bytes;
+        out->n_params +=
+            (int64_t)t->plain.shape[0] * (t->plain.n_dims == 2 ? t->plain.shape[1] : 1);
+        out->n_tensors += (int)t->n_specs;
     }
     qg_arena_free(arena);
     return s;

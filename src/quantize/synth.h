@@ -11,13 +11,14 @@
 #define QG_QUANTIZE_SYNTH_H
 
 #include "base/err.h"
+#include "quantize/form.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 /* 0 or NULL: the preset's. What makes no sense together is refused as in a config.json. */
 typedef struct qg_synth_options {
-    const char *family; /* "llama" */
+    const char *family; /* "llama", "mistral", "qwen2", "opt"; NULL: llama */
     const char
         *preset; /* "tiny" (2 layers, odd sizes), "1.1b" (TinyLlama), "llama2-7b"; NULL: tiny */
     int hidden_size, n_layers, n_heads, n_kv_heads, head_dim, intermediate_size;
@@ -30,6 +31,7 @@ typedef struct qg_synth_options {
     const char *rope_scaling; /* "linear", "llama3"; NULL: none */
     double rope_factor;       /* 0: 4 */
     int n_shards;             /* 0: one file without an index */
+    const qg_recipe *recipe;  /* how the layers' linears are quantized; NULL: they are not */
     uint64_t seed;
 } qg_synth_options;
 

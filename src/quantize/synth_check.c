@@ -215,7 +215,7 @@ static const struct {
     const char *words;
 } bad[] = {
     {{.preset = "7b"}, QG_EARG, "preset '7b' is unknown"},
-    {{.family = "opt"}, QG_ENOSUP, "model type 'opt' is not supported, only llama"},
+    {{.family = "gpt2"}, QG_ENOSUP, "family 'gpt2' is not supported, only llama"},
     {{.dtype = "int8"}, QG_ENOSUP, "dtype 'int8'"},
     {{.vocab_size = 257}, QG_EARG, "'vocab_size' is 257, at least 258"},
     {{.vocab_size = -1}, QG_EFORMAT, "'vocab_size' is -1"},
