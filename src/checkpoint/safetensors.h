@@ -27,7 +27,7 @@ typedef struct qg_tensor {
     int n_dims; /* 0: a scalar */
     int64_t shape[QG_TENSOR_MAX_DIMS];
     int64_t n_elements; /* product of shape; 0 for an empty tensor, 1 for a scalar */
-    const void *data;   /* row-major, little-endian, never NULL */
+    const void *data;   /* row-major, little-endian; NULL only in what is imagined, see shards.h */
     size_t n_bytes;
     bool aligned; /* data is aligned to its element: may be used in place, else copy it */
 } qg_tensor;

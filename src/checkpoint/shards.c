@@ -265,6 +265,34 @@ qg_status qg_checkpoint_open(const qg_checkpoint **out, qg_arena *arena, const c
     return QG_OK;
 }
 
+qg_status qg_checkpoint_imagine(const qg_checkpoint **out, qg_arena *arena,
+                                const qg_tensor_spec *specs, size_t n_specs, qg_err *err)
+{
+    qg_checkpoint *c = QG_NEW(arena, qg_checkpoint);
+    qg_tensor *tensors = QG_NEW_N(arena, qg_tensor, n_specs);
+
+    QG_NEED(c && tensors, err);
+    *c = (qg_checkpoint){.folder = "", .n_entries = n_specs};
+    c->entries = QG_NEW_N(arena, entry, n_specs);
+    QG_NEED(c->entries, err);
+    for (size_t i = 0; i < n_specs; i++) {
+        qg_tensor *t = &tensors[i];
+        *t = (qg_tensor){.name = specs[i].name,
+                         .dtype = specs[i].dtype,
+                         .n_dims = specs[i].n_dims,
+                         .aligned = true};
+        memcpy(t->shape, specs[i].shape, sizeof t->shape);
+        if (!qg_tensor_spec_bytes(&specs[i], &t->n_bytes))
+            return qg_fail(err, QG_EARG, "tensor '%s' has an impossible shape", t->name);
+        t->n_elements = (int64_t)(t->n_bytes / qgk_dtype_bytes(t->dtype));
+        c->n_bytes += t->n_bytes;
+        c->entries[i] = (entry){.name = t->name, .tensor = t};
+    }
+    qsort(c->entries, n_specs, sizeof *c->entries, by_name);
+    *out = c;
+    return QG_OK;
+}
+
 const char *qg_checkpoint_folder(const qg_checkpoint *c)
 {
     return c->folder;

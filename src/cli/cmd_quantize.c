@@ -2,15 +2,16 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "base/units.h"
-#include "cli/cli.h"
+#include "cli/recipe.h"
 #include "quantize/quantize.h"
 
 #include <stdio.h>
 
 typedef struct quantize_options {
-    const char *out, *method, *format, *activations;
-    int64_t bits, group_size, threads;
-    bool sym, asym, act_order, json;
+    qg_cli_recipe recipe;
+    const char *out, *method;
+    int64_t threads;
+    bool json;
 } quantize_options;
 
 static const quantize_options defaults = {.method = "rtn"};
@@ -18,19 +19,6 @@ static const qg_option options[] = {
     QG_TEXT("out", quantize_options, out, "DIR", "the folder to make; it must not exist"),
     QG_TEXT("method", quantize_options, method, "rtn",
             "how codes are chosen: rtn rounds to the nearest (rtn)"),
-    QG_TEXT(
-        "format", quantize_options, format, "NAME",
-        "how they are stored: gptq, gptq_v2, awq, compressed-tensors, bitsandbytes (4 bit: gptq, "
-        "8 bit: compressed-tensors)"),
-    QG_INT("bits", quantize_options, bits, "N", 4, 8, "of a weight: 4 or 8 (4)"),
-    QG_INT("group-size", quantize_options, group_size, "N", -1, 1 << 20,
-           "inputs that share a scale, -1: all (128; W8A8, bitsandbytes -1)"),
-    QG_FLAG("sym", quantize_options, sym, "zero points in the middle (the default but for awq)"),
-    QG_FLAG("asym", quantize_options, asym, "a zero point a group"),
-    QG_FLAG("act-order", quantize_options, act_order,
-            "groups in an order of their own, g_idx (gptq)"),
-    QG_TEXT("activations", quantize_options, activations, "float|int8",
-            "with 8 bit: int8 makes W8A8 (float)"),
     QG_INT("threads", quantize_options, threads, "N", 0, 4096, "CPU threads, 0: all (0)"),
     QG_FLAG("json", quantize_options, json, "what was made as one JSON object"),
     {0},
@@ -84,22 +72,15 @@ static qg_status write_result(const quantize_options *o, const qg_quantize_resul
 static qg_status quantize(qg_cli *cli, qg_err *err)
 {
     const quantize_options *o = cli->options;
-    qg_quantize_options q = {.recipe = {.format = o->format,
-                                        .bits = (int)o->bits,
-                                        .group_size = (int)o->group_size,
-                                        .symmetric = o->sym ? 1 : -(int)o->asym,
-                                        .act_order = o->act_order,
-                                        .activations = o->activations},
-                             .n_threads = (int)o->threads,
-                             .on_progress = show};
+    qg_quantize_options q = {.n_threads = (int)o->threads, .on_progress = show};
     qg_quantize_result r;
     shower s;
     qg_buf out;
+    bool given;
 
     if (!o->out)
         return qg_fail(err, QG_EARG, "give '--out DIR', the folder to make");
-    if (o->sym && o->asym)
-        return qg_fail(err, QG_EARG, "'--sym' and '--asym' exclude each other");
+    QG_PASS(qg_cli_recipe_read(&q.recipe, &given, &o->recipe, err));
     q.user = &s;
     qg_progress_begin(&s.bar, stderr, "quantizing");
     qg_status status = qg_quantize_folder(&r, cli->args[0], o->out, &q, err);
@@ -121,6 +102,7 @@ const qg_command qg_cmd_quantize = {
     .min_args = 1,
     .max_args = 1,
     .options = options,
+    .shared = qg_cli_recipe_options,
     .defaults = &defaults,
     .options_size = sizeof(quantize_options),
     .run = quantize,

@@ -1,10 +1,11 @@
 /* `quantgate synth --out DIR`: writes a seeded random model of any shape, see quantize/synth.h. */
 #include "base/json.h"
 #include "base/units.h"
-#include "cli/cli.h"
+#include "cli/recipe.h"
 #include "quantize/synth.h"
 
 typedef struct synth_options {
+    qg_cli_recipe recipe;
     const char *out, *family, *preset, *dtype, *rope_scaling;
     int64_t hidden_size, n_layers, n_heads, n_kv_heads, head_dim, intermediate_size, vocab_size;
     int64_t max_positions, n_shards, seed;
@@ -15,7 +16,7 @@ typedef struct synth_options {
 #define SIZE(name, field, help) QG_INT(name, synth_options, field, "N", 1, INT32_MAX, help)
 static const qg_option options[] = {
     QG_TEXT("out", synth_options, out, "DIR", "the folder to make; it must not exist"),
-    QG_TEXT("family", synth_options, family, "NAME", "llama (llama)"),
+    QG_TEXT("family", synth_options, family, "NAME", "llama, mistral, qwen2 or opt (llama)"),
     QG_TEXT("preset", synth_options, preset, "NAME", "tiny, 1.1b or llama2-7b (tiny)"),
     QG_TEXT("dtype", synth_options, dtype, "float16|bfloat16|float32", "of the weights (float16)"),
     SIZE("hidden-size", hidden_size, "instead of the preset's; so the others:"),
@@ -83,6 +84,8 @@ static qg_status write_json(const synth_options *o, const qg_synth_size *size, q
     qg_json_put_int(&w, "norm", size->norm_bytes);
     qg_json_put_int(&w, "head", size->head_bytes);
     qg_json_put_int(&w, "total", size->total_bytes);
+    qg_json_put_int(&w, "loaded", size->loaded_bytes);
+    qg_json_put_int(&w, "loaded_fp16", size->loaded_fp16_bytes);
     qg_json_write_close(&w);
     qg_json_write_close(&w);
     QG_PASS(qg_json_write_end(&w, err));
@@ -90,18 +93,34 @@ static qg_status write_json(const synth_options *o, const qg_synth_size *size, q
     return QG_OK;
 }
 
+static void write_text(const synth_options *o, const qg_synth_size *size, qg_buf *out)
+{
+    char stored[QG_UNIT_TEXT], loaded[QG_UNIT_TEXT], fp16[QG_UNIT_TEXT];
+
+    qg_unit_print(stored, QG_UNIT_BYTES, (double)size->total_bytes);
+    qg_unit_print(loaded, QG_UNIT_BYTES, (double)size->loaded_bytes);
+    qg_unit_print(fp16, QG_UNIT_BYTES, (double)size->loaded_fp16_bytes);
+    qg_buf_format(out, "%s: %lld parameters in %d tensors, %s\n", o->out ? o->out : "dry run",
+                  (long long)size->n_params, size->n_tensors, stored);
+    qg_buf_format(out, "weights when loaded: %s, %.4fx of float16's %s\n", loaded,
+                  (double)size->loaded_bytes / (double)size->loaded_fp16_bytes, fp16);
+}
+
 static qg_status synth(qg_cli *cli, qg_err *err)
 {
     const synth_options *o = cli->options;
-    const qg_synth_options model = synth_of(o);
+    qg_synth_options model = synth_of(o);
     qg_synth_size size;
-    char text[QG_UNIT_TEXT];
+    qg_recipe recipe;
     qg_buf out;
+    bool quantized;
 
     if (o->tied && o->untied)
         return qg_fail(err, QG_EARG, "'--tied' and '--untied' exclude each other");
     if (!o->out == !o->dry_run)
         return qg_fail(err, QG_EARG, "give either --out DIR or --dry-run");
+    QG_PASS(qg_cli_recipe_read(&recipe, &quantized, &o->recipe, err));
+    model.recipe = quantized ? &recipe : NULL;
     QG_PASS(qg_synth_plan(&size, &model, err));
     if (o->out)
         QG_PASS(qg_synth_write(&model, o->out, err));
@@ -109,9 +128,7 @@ static qg_status synth(qg_cli *cli, qg_err *err)
     if (o->json)
         QG_PASS(write_json(o, &size, &out, err));
     else
-        qg_buf_format(&out, "%s: %lld parameters in %d tensors, %s\n", o->out ? o->out : "dry run",
-                      (long long)size.n_params, size.n_tensors,
-                      qg_unit_print(text, QG_UNIT_BYTES, (double)size.total_bytes));
+        write_text(o, &size, &out);
     QG_NEED(!out.failed, err);
     return qg_cli_write(qg_buf_view(&out), err);
 }
@@ -126,6 +143,7 @@ const qg_command qg_cmd_synth = {
     .min_args = 0,
     .max_args = 0,
     .options = options,
+    .shared = qg_cli_recipe_options,
     .options_size = sizeof(synth_options),
     .run = synth,
 };

@@ -50,7 +50,8 @@ static qg_status choose_storage(qg_engine *e, const qg_engine_options *o, qg_err
     qg_storage *storage = &e->source.storage;
     qg_quantization q;
 
-    QG_PASS(qg_quantization_read(&q, &e->config, e->checkpoint, err));
+    /* a checkpoint that is only imagined has no folder, and no zero points to look at */
+    QG_PASS(qg_quantization_read(&q, &e->config, e->folder ? e->checkpoint : NULL, err));
     if (declared && strcmp(declared, "int8") == 0 && !q.declared && qgk_method_find("int8"))
         return choose_int8(storage, o->activations);
     *storage = (qg_storage){qgk_method_find(q.method), q.config};
@@ -80,25 +81,32 @@ static qg_status check_dtype(const char *dtype, qg_err *err)
     return qg_fail(err, QG_ENOSUP, "dtype '%s' is not supported, only float16 and auto", dtype);
 }
 
+/* What config.json and checkpoint, which are there, make of the engine. */
+static qg_status read_model(qg_engine *e, qg_arena *arena, const qg_engine_options *options,
+                            qg_err *err)
+{
+    size_t n_layers = (size_t)e->config.n_layers;
+
+    QG_PASS(check_dtype(options->dtype, err));
+    e->source.config = &e->config;
+    e->source.checkpoint = e->checkpoint;
+    e->source.family = qg_family_find(e->config.model_type);
+    QG_PASS(qg_family_check(e->source.family, &e->config, err));
+    QG_PASS(choose_storage(e, options, err));
+    e->weights.layers = QG_NEW_N(arena, qg_layer, n_layers);
+    e->kv.layer = QG_NEW_N(arena, qgk_kv, n_layers);
+    QG_NEED(e->weights.layers && e->kv.layer, err);
+    return QG_OK;
+}
+
 static qg_status read_folder(qg_engine *e, qg_arena *arena, const char *folder,
                              const qg_engine_options *options, qg_err *err)
 {
-    size_t n_layers;
-
-    QG_PASS(check_dtype(options->dtype, err));
     QG_PASS(qg_config_read(&e->config, arena, folder, qg_family_names(), err));
-    n_layers = (size_t)e->config.n_layers;
-    e->source.config = &e->config;
-    e->source.family = qg_family_find(e->config.model_type);
-    QG_PASS(qg_family_check(e->source.family, &e->config, err));
     QG_PASS(qg_checkpoint_open(&e->checkpoint, arena, folder, err));
-    QG_PASS(choose_storage(e, options, err));
-    e->source.checkpoint = e->checkpoint;
     e->folder = qg_arena_copy(arena, folder, strlen(folder) + 1);
-    e->weights.layers = QG_NEW_N(arena, qg_layer, n_layers);
-    e->kv.layer = QG_NEW_N(arena, qgk_kv, n_layers);
-    QG_NEED(e->folder && e->weights.layers && e->kv.layer, err);
-    return QG_OK;
+    QG_NEED(e->folder, err);
+    return read_model(e, arena, options, err);
 }
 
 /* Ids that the tokenizer can give must have a row in the embedding. */
@@ -284,10 +292,20 @@ qg_status qg_engine_open(qg_engine **out, qg_arena *arena, const char *folder,
     return QG_OK;
 }
 
+/* Adds up what the engine, of which the model has been read, would take. */
+static qg_status plan_alone(qg_ledger *out, qg_engine *e, qg_arena *arena,
+                            const qg_engine_options *options, qg_err *err)
+{
+    qg_slab slabs[QG_N_PURPOSES] = {0};
+
+    QG_PASS(choose_sizes(e, options, err));
+    QG_PASS(open_backend(e, arena, options, err));
+    return plan(out, e, slabs, arena, err);
+}
+
 qg_status qg_engine_plan_memory(qg_ledger *out, const char *folder,
                                 const qg_engine_options *options, qg_err *err)
 {
-    qg_slab slabs[QG_N_PURPOSES] = {0};
     qg_arena *arena = qg_arena_create();
     qg_engine *e = arena ? QG_NEW(arena, qg_engine) : NULL;
     qg_status status = e ? QG_OK : qg_fail(err, QG_ENOMEM, "out of memory");
@@ -295,13 +313,28 @@ qg_status qg_engine_plan_memory(qg_ledger *out, const char *folder,
     if (!status)
         status = read_folder(e, arena, folder, options, err);
     if (!status)
-        status = choose_sizes(e, options, err);
-    if (!status)
-        status = open_backend(e, arena, options, err);
-    if (!status)
-        status = plan(out, e, slabs, arena, err);
+        status = plan_alone(out, e, arena, options, err);
     if (status)
         qg_note(err, "planning the memory of model '%s'", folder);
+    qg_arena_free(arena);
+    return status;
+}
+
+qg_status qg_engine_plan_shape(qg_ledger *out, const qg_model_config *config,
+                               const qg_checkpoint *shapes, const qg_engine_options *options,
+                               qg_err *err)
+{
+    qg_arena *arena = qg_arena_create();
+    qg_engine *e = arena ? QG_NEW(arena, qg_engine) : NULL;
+    qg_status status = e ? QG_OK : qg_fail(err, QG_ENOMEM, "out of memory");
+
+    if (!status) {
+        e->config = *config;
+        e->checkpoint = shapes;
+        status = read_model(e, arena, options, err);
+    }
+    if (!status)
+        status = plan_alone(out, e, arena, options, err);
     qg_arena_free(arena);
     return status;
 }

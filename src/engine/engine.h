@@ -57,5 +57,12 @@ qg_status qg_engine_hash_folder(char hex[65], const char *folder, qg_err *err);
 /* Bytes that opening would take, from config.json and the headers of the tensors alone. */
 qg_status qg_engine_plan_memory(qg_ledger *out, const char *folder,
                                 const qg_engine_options *options, qg_err *err);
+/* The same for a model that is only imagined: a parsed configuration and a checkpoint of shapes
+ * (qg_checkpoint_imagine). */
+struct qg_model_config;
+struct qg_checkpoint;
+qg_status qg_engine_plan_shape(qg_ledger *out, const struct qg_model_config *config,
+                               const struct qg_checkpoint *shapes, const qg_engine_options *options,
+                               qg_err *err);
 
 #endif

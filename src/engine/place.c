@@ -169,7 +169,8 @@ static qg_status find_stored(qg_placer *p, stored *s, const char *name, int n, i
         s->bits.dtype[i] = s->tensor[i]->dtype;
     }
     p->sums.n_params += (int64_t)n * k;
-    if (is_planning(p) && s->method->check && !s->method->check(&fault, &s->bits))
+    if (is_planning(p) && s->bits.part[0] && s->method->check &&
+        !s->method->check(&fault, &s->bits))
         return qg_fail(err, QG_EFORMAT, "tensor '%s' %s; %s", s->tensor[fault.part]->name,
                        fault.what, fault.fix);
     return QG_OK;
@@ -183,7 +184,8 @@ static qg_status find_order(qg_placer *p, stored *s, qg_err *err)
         return QG_OK;
     order = QG_NEW_N(p->arena, int32_t, (size_t)s->bits.shape.k);
     QG_NEED(order, err);
-    if (s->method->order(order, &s->bits))
+    bool imagined = !s->bits.part[0]; /* there is only what the configuration says */
+    if (imagined ? s->bits.config->act_order : s->method->order(order, &s->bits))
         s->order = order;
     return QG_OK;
 }

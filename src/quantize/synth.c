@@ -14,6 +14,8 @@
 #include "base/random.h"
 #include "checkpoint/config.h"
 #include "checkpoint/safetensors.h"
+#include "checkpoint/shards.h"
+#include "engine/engine.h"
 #include "engine/inventory.h"
 
 #include <math.h>
@@ -527,15 +529,33 @@ static int64_t *bytes_of(qg_synth_size *size, const qg_item *item)
     return item->kind <= QG_ITEM_O ? &size->attention_bytes : &size->mlp_bytes;
 }
 
-qg_status qg_synth_plan(qg_synth_size *out, const qg_synth_options *options, qg_err *err)
+/* What the engine would hold of the weights. */
+static qg_status plan_loaded(int64_t *out, qg_arena *arena, const qg_synth_options *o, qg_err *err)
 {
-    qg_arena *arena = qg_arena_create();
+    const qg_checkpoint *shapes;
+    qg_ledger ledger;
+    size_t n_specs = 0;
     model m;
 
-    QG_NEED(arena, err);
-    *out = (qg_synth_size){0};
-    qg_status s = make_model(&m, arena, options, err);
-    for (size_t i = 0; s == QG_OK && i < m.n_tensors; i++) {
+    QG_PASS(make_model(&m, arena, o, err));
+    qg_tensor_spec *specs = QG_NEW_N(arena, qg_tensor_spec, m.n_tensors * QGK_MAX_PARTS);
+    QG_NEED(specs, err);
+    for (size_t i = 0; i < m.n_tensors; n_specs += m.tensors[i++].n_specs)
+        memcpy(specs + n_specs, m.tensors[i].specs, m.tensors[i].n_specs * sizeof *specs);
+    QG_PASS(qg_checkpoint_imagine(&shapes, arena, specs, n_specs, err));
+    QG_PASS(qg_engine_plan_shape(&ledger, &m.config, shapes, &(qg_engine_options){.device = "cpu"},
+                                 err));
+    *out = ledger.bytes[QG_PURPOSE_WEIGHTS];
+    return QG_OK;
+}
+
+static qg_status plan(qg_synth_size *out, qg_arena *arena, const qg_synth_options *o, qg_err *err)
+{
+    qg_synth_options fp16 = *o;
+    model m;
+
+    QG_PASS(make_model(&m, arena, o, err));
+    for (size_t i = 0; i < m.n_tensors; i++) {
         const tensor *t = &m.tensors[i];
         *bytes_of(out, t->item) += (int64_t)t->n_bytes;
         out->total_bytes += (int64_t)t->n_bytes;
@@ -543,6 +563,19 @@ qg_status qg_synth_plan(qg_synth_size *out, const qg_synth_options *options, qg_
             (int64_t)t->plain.shape[0] * (t->plain.n_dims == 2 ? t->plain.shape[1] : 1);
         out->n_tensors += (int)t->n_specs;
     }
+    fp16.recipe = NULL;
+    fp16.dtype = "float16";
+    QG_PASS(plan_loaded(&out->loaded_bytes, arena, o, err));
+    return plan_loaded(&out->loaded_fp16_bytes, arena, &fp16, err);
+}
+
+qg_status qg_synth_plan(qg_synth_size *out, const qg_synth_options *options, qg_err *err)
+{
+    qg_arena *arena = qg_arena_create();
+
+    QG_NEED(arena, err);
+    *out = (qg_synth_size){0};
+    qg_status s = plan(out, arena, options, err);
     qg_arena_free(arena);
     return s;
 }

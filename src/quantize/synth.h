@@ -40,6 +40,9 @@ typedef struct qg_synth_size {
     int64_t n_params;
     int n_tensors;
     int64_t embedding_bytes, attention_bytes, mlp_bytes, norm_bytes, head_bytes, total_bytes;
+    /* Of the weights in the engine's memory, as the best CPU tier packs them, and of the same model
+     * in float16. */
+    int64_t loaded_bytes, loaded_fp16_bytes;
 } qg_synth_size;
 
 /* The dry run: checks the options and adds up, writes nothing. */

@@ -1,0 +1,20 @@
+/* The options that say how weights are quantized: of `quantize` and `synth`. */
+#ifndef QG_CLI_RECIPE_H
+#define QG_CLI_RECIPE_H
+
+#include "cli/cli.h"
+#include "quantize/form.h"
+
+/* The first member of a command's options struct; the table is its `shared`. */
+typedef struct qg_cli_recipe {
+    const char *format, *activations;
+    int64_t bits, group_size;
+    bool sym, asym, act_order;
+} qg_cli_recipe;
+extern const qg_option qg_cli_recipe_options[];
+
+/* QG_EARG where options exclude each other. *given: any of them was given. */
+qg_status qg_cli_recipe_read(qg_recipe *out, bool *given, const qg_cli_recipe *options,
+                             qg_err *err);
+
+#endif
