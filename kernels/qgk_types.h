@@ -119,6 +119,30 @@ static inline float qgk_float_at(const void *data, qgk_dtype d, size_t i)
                           : qgk_float_from_bf16((qgk_bf16)bits);
 }
 
+/* The inverse: rounds to nearest, ties to even. */
+static inline void qgk_float_put(void *data, qgk_dtype d, size_t i, float f)
+{
+    uint32_t bits = d == QGK_F32   ? qgk_bits_from_float(f)
+                    : d == QGK_F16 ? qgk_half_from_float(f)
+                                   : qgk_bf16_from_float(f);
+    size_t width = d == QGK_F32 ? 4 : 2;
+
+    memcpy((char *)data + i * width, &bits, width);
+}
+
+/* Element i of a tensor of I32, likewise; as bits, or as a number by a cast. */
+static inline uint32_t qgk_word_at(const void *data, size_t i)
+{
+    uint32_t bits;
+    memcpy(&bits, (const char *)data + i * sizeof bits, sizeof bits);
+    return bits;
+}
+
+static inline void qgk_word_put(void *data, size_t i, uint32_t bits)
+{
+    memcpy((char *)data + i * sizeof bits, &bits, sizeof bits);
+}
+
 /* A linear's weight has N outputs and K inputs: y[N] = W[N][K] x[K]. `group` inputs share a scale
  * (K: all of them) and divide K; a code has `bits`. Both are 0 where there are no codes (F16). */
 typedef struct qgk_shape {

@@ -1,15 +1,351 @@
-/* Dialects of quantization, see quantization.h. */
+/* Dialects of quantization, see quantization.h. One function a dialect, over small readers that
+ * leave their defaults alone where a key is absent or null. Invariant: what comes back is either a
+ * configuration that was understood as a whole, or an error that names the key: nothing that would
+ * change the numbers is skipped.
+ */
 #include "checkpoint/quantization.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_GROUP = 1 << 20, DEFAULT_GROUP = 128 /* transformers' */ };
+
+/* ---- readers ---- */
+
+typedef struct dialect {
+    const qg_json *node;
+    const char *source; /* the file, for messages */
+} dialect;
+
+static qg_status fail_type(const dialect *d, const char *key, const qg_json *value,
+                           const char *expected, qg_err *err)
+{
+    return qg_fail(err, QG_EFORMAT, "'%s' of the quantization (%s) is %s, expected %s", key,
+                   d->source, qg_json_type_name(value), expected);
+}
+
+static qg_status get_int(const dialect *d, int *out, const char *key, int min, int max, qg_err *err)
+{
+    const qg_json *value = qg_json_get(d->node, key);
+    int64_t v;
+
+    if (qg_json_is_null(value))
+        return QG_OK;
+    if (!qg_json_int(value, &v))
+        return fail_type(d, key, value, "an integer", err);
+    if (v < min || v > max)
+        return qg_fail(err, QG_EFORMAT, "'%s' of the quantization (%s) is %lld, expected %d to %d",
+                       key, d->source, (long long)v, min, max);
+    *out = (int)v;
+    return QG_OK;
+}
+
+static qg_status get_bool(const dialect *d, bool *out, const char *key, qg_err *err)
+{
+    const qg_json *value = qg_json_get(d->node, key);
+
+    if (qg_json_is_null(value) || qg_json_bool(value, out))
+        return QG_OK;
+    return fail_type(d, key, value, "true or false", err);
+}
+
+static qg_status get_text(const dialect *d, qg_str *out, const char *key, qg_err *err)
+{
+    const qg_json *value = qg_json_get(d->node, key);
+
+    if (qg_json_is_null(value) || qg_json_str(value, out))
+        return QG_OK;
+    return fail_type(d, key, value, "a string", err);
+}
+
+/* A list or an object, NULL where it is absent, null or empty. */
+static qg_status get_many(const dialect *d, const qg_json **out, const char *key, qg_json_type type,
+                          qg_err *err)
+{
+    const qg_json *value = qg_json_get(d->node, key);
+
+    *out = NULL;
+    if (qg_json_is_null(value))
+        return QG_OK;
+    if (qg_json_type_of(value) != type)
+        return fail_type(d, key, value, type == QG_JSON_ARRAY ? "a list" : "an object", err);
+    if (qg_json_len(value))
+        *out = value;
+    return QG_OK;
+}
+
+/* A feature of the dialect that no method here runs. */
+static qg_status fail_feature(const dialect *d, const char *key, qg_str value, const char *only,
+                              qg_err *err)
+{
+    return qg_fail(err, QG_ENOSUP,
+                   "'%s' of the quantization (%s) is '" QG_STR_PRI "', which is not supported, "
+                   "only %s",
+                   key, d->source, QG_STR_ARG(value), only);
+}
+
+static qg_status check_group(const dialect *d, int group, qg_err *err)
+{
+    if (group == -1 || group > 0)
+        return QG_OK;
+    return qg_fail(err, QG_EFORMAT,
+                   "'group_size' of the quantization (%s) is %d, expected -1 or a count of inputs",
+                   d->source, group);
+}
+
+/* ---- GPTQ ---- */
+
+typedef enum version { UNKNOWN, V1, V2 } version;
+
+/* What the zero points of a folder look like: all of them as symmetric ones of one version, or
+ * otherwise. They are a thousandth of the weights, and the first other word ends the search. */
+static version look_at_zeros(const qg_checkpoint *checkpoint, int bits)
+{
+    uint32_t v1 = bits == 8 ? 0x7f7f7f7fu : 0x77777777u, v2 = bits == 8 ? 0x80808080u : 0x88888888u;
+    bool only_v1 = true, only_v2 = true, any = false;
+
+    for (size_t i = 0; checkpoint && i < qg_checkpoint_count(checkpoint); i++) {
+        const qg_tensor *t = qg_checkpoint_at(checkpoint, i);
+        if (t->dtype != QGK_I32 || !qg_str_ends(qg_str_from(t->name), QG_STR(".qzeros")))
+            continue;
+        for (int64_t at = 0; at < t->n_elements && (only_v1 || only_v2); at++) {
+            uint32_t word = qgk_word_at(t->data, (size_t)at);
+            only_v1 = only_v1 && word == v1;
+            only_v2 = only_v2 && word == v2;
+            any = true;
+        }
+    }
+    return !any ? UNKNOWN : only_v1 ? V1 : only_v2 ? V2 : UNKNOWN;
+}
+
+static qg_status choose_version(qg_quantization *out, const dialect *d, qg_str format,
+                                const qg_checkpoint *checkpoint, qg_err *err)
+{
+    version found = look_at_zeros(checkpoint, out->config.bits);
+    bool is_v1 = qg_str_is(format, "gptq"), is_v2 = qg_str_is(format, "gptq_v2");
+
+    if (format.len && !is_v1 && !is_v2)
+        return fail_feature(d, "checkpoint_format", format, "gptq and gptq_v2", err);
+    if (format.len && found != UNKNOWN && (found == V1) != is_v1)
+        return qg_fail(err, QG_EFORMAT,
+                       "found the zero points of format %s, declared is 'checkpoint_format' "
+                       "\"" QG_STR_PRI "\"; write \"checkpoint_format\": \"%s\" in %s",
+                       found == V1 ? "v1" : "v2", QG_STR_ARG(format),
+                       found == V1 ? "gptq" : "gptq_v2", d->source);
+    out->config.zeros_less_one = format.len ? is_v1 : found != V2;
+    if (!format.len)
+        out->guess = found == V1   ? "GPTQ without 'checkpoint_format': read as format v1, because "
+                                     "every zero point is stored as one less than the middle"
+                     : found == V2 ? "GPTQ without 'checkpoint_format': read as format v2, because "
+                                     "every zero point is stored as the middle"
+                                   : "GPTQ without 'checkpoint_format': read as format v1, as "
+                                     "AutoGPTQ wrote it; the zero points do not tell";
+    return QG_OK;
+}
+
+/* Rules by module: those that leave it out are fine, those that change settings must not. */
+static qg_status read_dynamic(qg_quantization *out, const dialect *d, qg_err *err)
+{
+    const qg_json *rules;
+
+    QG_PASS(get_many(d, &rules, "dynamic", QG_JSON_OBJECT, err));
+    for (qg_json_iter it = {0}; qg_json_next(rules, &it);) {
+        dialect rule = {it.value, d->source};
+        int bits = out->config.bits, group = out->config.group_size;
+        if (qg_str_starts(it.key, QG_STR("-:")))
+            continue;
+        if (qg_json_type_of(it.value) == QG_JSON_OBJECT) {
+            QG_PASS(get_int(&rule, &bits, "bits", 1, 32, err));
+            QG_PASS(get_int(&rule, &group, "group_size", -1, MAX_GROUP, err));
+        }
+        if (bits != out->config.bits || group != out->config.group_size)
+            return qg_fail(err, QG_ENOSUP,
+                           "'dynamic' of the quantization (%s) gives '" QG_STR_PRI "' settings of "
+                           "its own, which is not supported",
+                           d->source, QG_STR_ARG(it.key));
+    }
+    out->skipped = rules;
+    return QG_OK;
+}
+
+static qg_status read_gptq(qg_quantization *out, const dialect *d, const qg_checkpoint *checkpoint,
+                           qg_err *err)
+{
+    qgk_quant_config *c = &out->config;
+    qg_str format = {0}, packed = QG_STR("int32");
+    bool sym = true, desc_act = false, head = false, marlin = false;
+
+    c->group_size = DEFAULT_GROUP;
+    QG_PASS(get_int(d, &c->bits, "bits", 1, 32, err));
+    QG_PASS(get_int(d, &c->group_size, "group_size", -1, MAX_GROUP, err));
+    QG_PASS(get_bool(d, &sym, "sym", err));
+    QG_PASS(get_bool(d, &desc_act, "desc_act", err));
+    QG_PASS(get_bool(d, &head, "lm_head", err));
+    QG_PASS(get_bool(d, &marlin, "is_marlin_format", err));
+    QG_PASS(get_text(d, &packed, "pack_dtype", err));
+    QG_PASS(get_text(d, &format, "format", err)); /* GPTQModel's new name for the next */
+    QG_PASS(get_text(d, &format, "checkpoint_format", err));
+    if (!c->bits)
+        return qg_fail(err, QG_EFORMAT, "the GPTQ quantization (%s) has no 'bits'", d->source);
+    if (c->bits != 4 && c->bits != 8)
+        return qg_fail(err, QG_ENOSUP, "GPTQ with %d bits (%s) is not supported, only 4 and 8",
+                       c->bits, d->source);
+    if (marlin)
+        return fail_feature(d, "checkpoint_format", QG_STR("marlin"), "gptq and gptq_v2", err);
+    if (!qg_str_is(packed, "int32"))
+        return fail_feature(d, "pack_dtype", packed, "int32", err);
+    if (head)
+        return fail_feature(d, "lm_head", QG_STR("true"), "a head that is left unquantized", err);
+    QG_PASS(check_group(d, c->group_size, err));
+    c->symmetric = sym;
+    c->act_order = desc_act;
+    QG_PASS(read_dynamic(out, d, err));
+    out->method = "gptq";
+    return choose_version(out, d, format, checkpoint, err);
+}
+
+/* ---- AWQ ---- */
+
+static bool is_gemm(qg_str layout)
+{
+    return qg_str_is(layout, "gemm") || qg_str_is(layout, "GEMM");
+}
+
+static qg_status read_awq(qg_quantization *out, const dialect *d, qg_err *err)
+{
+    qgk_quant_config *c = &out->config;
+    qg_str layout = QG_STR("gemm");
+    bool zero_point = true;
+
+    *c = (qgk_quant_config){.bits = 4, .group_size = DEFAULT_GROUP};
+    QG_PASS(get_int(d, &c->bits, "w_bit", 1, 32, err)); /* AutoAWQ's own file */
+    QG_PASS(get_int(d, &c->bits, "bits", 1, 32, err));
+    QG_PASS(get_int(d, &c->group_size, "q_group_size", -1, MAX_GROUP, err));
+    QG_PASS(get_int(d, &c->group_size, "group_size", -1, MAX_GROUP, err));
+    QG_PASS(get_bool(d, &zero_point, "zero_point", err));
+    QG_PASS(get_text(d, &layout, "checkpoint_format", err)); /* GPTQModel's name for the next */
+    QG_PASS(get_text(d, &layout, "version", err));
+    QG_PASS(get_many(d, &out->skipped, "modules_to_not_convert", QG_JSON_ARRAY, err));
+    if (c->bits != 4)
+        return qg_fail(err, QG_ENOSUP, "AWQ with %d bits (%s) is not supported, only 4", c->bits,
+                       d->source);
+    if (!is_gemm(layout))
+        return fail_feature(d, "version", layout, "GEMM", err);
+    if (!zero_point)
+        return fail_feature(d, "zero_point", QG_STR("false"), "true", err);
+    QG_PASS(check_group(d, c->group_size, err));
+    out->method = "awq";
+    return QG_OK;
+}
+
+/* ---- modules that are left out ---- */
+
+/* A regular expression of plain characters, dots, ".*" and ".+" as a glob that matches from the
+ * start, as Python's re.match; false: it has more than that. */
+static bool glob_of(char *glob, size_t size, qg_str pattern)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < pattern.len; i++) {
+        char c = pattern.ptr[i], next = i + 1 < pattern.len ? pattern.ptr[i + 1] : '\0';
+        if (n + 3 >= size)
+            return false;
+        if (c == '.' && (next == '*' || next == '+')) {
+            if (next == '+')
+                glob[n++] = '?';
+            glob[n++] = '*';
+            i++;
+        } else if (c == '.') {
+            glob[n++] = '?';
+        } else if (c == '\\' && next == '.') {
+            glob[n++] = '.';
+            i++;
+        } else if (c == '$' && i + 1 == pattern.len) {
+            glob[n] = '\0';
+            return true;
+        } else if (c != '^' && strchr("\\*+?[]{}()|$", c)) {
+            return false;
+        } else if (c != '^' || i > 0) {
+            glob[n++] = c;
+        }
+    }
+    glob[n++] = '*';
+    glob[n] = '\0';
+    return true;
+}
+
+static bool matches_regex(qg_str pattern, qg_str name)
+{
+    char glob[256];
+
+    return glob_of(glob, sizeof glob, pattern) && qg_str_glob(qg_str_from(glob), name);
+}
+
+/* Whether `part` is the name or a run of whole components of it, as "mlp" of "layers.0.mlp.up". */
+static bool has_component(qg_str name, qg_str part)
+{
+    for (size_t at = 0; part.len && at + part.len <= name.len; at++)
+        if ((at == 0 || name.ptr[at - 1] == '.') &&
+            (at + part.len == name.len || name.ptr[at + part.len] == '.') &&
+            memcmp(name.ptr + at, part.ptr, part.len) == 0)
+            return true;
+    return false;
+}
+
+static qg_str after(qg_str s, size_t n)
+{
+    return qg_str_sub(s, n, s.len);
+}
+
+bool qg_quantization_skips(const qg_quantization *q, const char *name)
+{
+    qg_str module = qg_str_from(name), item;
+
+    if (qg_json_type_of(q->skipped) == QG_JSON_OBJECT) { /* GPTQModel's rules: the first one wins */
+        for (qg_json_iter it = {0}; qg_json_next(q->skipped, &it);) {
+            bool leaves_out = qg_str_starts(it.key, QG_STR("-:"));
+            bool is_marked = leaves_out || qg_str_starts(it.key, QG_STR("+:"));
+            if (matches_regex(is_marked ? after(it.key, 2) : it.key, module))
+                return leaves_out;
+        }
+        return false;
+    }
+    for (size_t i = 0; i < qg_json_len(q->skipped); i++) {
+        if (!qg_json_str(qg_json_at(q->skipped, i), &item))
+            continue;
+        if (qg_str_starts(item, QG_STR("re:")) ? matches_regex(after(item, 3), module)
+                                               : has_component(module, item))
+            return true;
+    }
+    return false;
+}
+
+/* ---- the door ---- */
 
 qg_status qg_quantization_read(qg_quantization *out, const qg_model_config *config,
                                const qg_checkpoint *checkpoint, qg_err *err)
 {
     const qg_quantization_config *q = &config->quantization;
+    const dialect d = {q->node, q->source};
+    const char *declared = q->method;
 
-    (void)checkpoint;
     *out = (qg_quantization){.method = "fp16"};
     if (!q->present)
         return QG_OK;
-    return qg_fail(err, QG_ENOSUP, "quantization method '%s' (%s) is not supported",
-                   q->method ? q->method : "unnamed", q->source);
+    if (!declared) /* the tools' own files of old did not say */
+        declared = strcmp(q->source, "quantize_config.json") == 0 ? "gptq"
+                   : strcmp(q->source, "quant_config.json") == 0  ? "awq"
+                                                                  : NULL;
+    if (!declared)
+        return qg_fail(err, QG_EFORMAT, "quantization_config (%s) has no 'quant_method'",
+                       q->source);
+    out->declared = declared;
+    if (strcmp(declared, "gptq") == 0)
+        return read_gptq(out, &d, checkpoint, err);
+    if (strcmp(declared, "awq") == 0)
+        return read_awq(out, &d, err);
+    return qg_fail(err, QG_ENOSUP,
+                   "quantization method '%s' (%s) is not supported, only gptq, awq, "
+                   "compressed-tensors and bitsandbytes",
+                   declared, q->source);
 }

@@ -27,4 +27,9 @@ typedef struct qg_quantization {
 qg_status qg_quantization_read(qg_quantization *out, const qg_model_config *config,
                                const qg_checkpoint *checkpoint, qg_err *err);
 
+/* Whether the file says that module `name` is left unquantized. Names and the plain ones of regular
+ * expressions (no classes, groups or counts) are understood; what else there may be says nothing.
+ */
+bool qg_quantization_skips(const qg_quantization *q, const char *name);
+
 #endif

@@ -35,11 +35,12 @@ static const char *dtype_word(const qg_model_config *c)
 /* INT8 made from the plain weights while loading. */
 static qg_status choose_int8(qg_storage *out, const char *activations)
 {
-    *out = (qg_storage){qgk_method_find("int8"),
-                        {.bits = 8,
-                         .group_size = -1,
-                         .symmetric = 1,
-                         .float_inputs = activations && strcmp(activations, "float") == 0}};
+    *out =
+        (qg_storage){.method = qgk_method_find("int8"),
+                     .config = {.bits = 8,
+                                .group_size = -1,
+                                .symmetric = 1,
+                                .float_inputs = activations && strcmp(activations, "float") == 0}};
     return QG_OK;
 }
 
@@ -54,7 +55,7 @@ static qg_status choose_storage(qg_engine *e, const qg_engine_options *o, qg_err
     QG_PASS(qg_quantization_read(&q, &e->config, e->folder ? e->checkpoint : NULL, err));
     if (declared && strcmp(declared, "int8") == 0 && !q.declared && qgk_method_find("int8"))
         return choose_int8(storage, o->activations);
-    *storage = (qg_storage){qgk_method_find(q.method), q.config};
+    *storage = (qg_storage){qgk_method_find(q.method), q.config, q};
     if (!storage->method)
         return qg_fail(err, QG_ENOSUP, "method '%s' is not built in", q.method);
     if (declared && strcmp(declared, storage->method->runs_as) != 0) {
@@ -72,6 +73,18 @@ static qg_status choose_storage(qg_engine *e, const qg_engine_options *o, qg_err
     if (reason)
         return qg_fail(err, QG_ENOSUP, "'%s' (%s): %s", q.declared, source, reason);
     return QG_OK;
+}
+
+/* What is declared has to be there, once all weights have been looked at. */
+static qg_status check_storage(const qg_engine *e, qg_err *err)
+{
+    const qg_storage *s = &e->source.storage;
+
+    if (s->method->marker < 0 || e->sums.n_quantized)
+        return QG_OK;
+    return qg_fail(err, QG_EFORMAT,
+                   "found plain weights, declared is the method '%s' (%s); remove the declaration",
+                   s->said.declared, e->config.quantization.source);
 }
 
 static qg_status check_dtype(const char *dtype, qg_err *err)
@@ -193,6 +206,7 @@ static qg_status plan(qg_ledger *out, qg_engine *e, qg_slab slabs[QG_N_PURPOSES]
     qg_slab scratch = {0};
 
     QG_PASS(layout(e, slabs, arena, err));
+    QG_PASS(check_storage(e, err));
     qgk_limits limits = qg_transformer_limits(&e->decoder);
     qg_slab_take(&scratch, e->backend->table.scratch_bytes(&limits), 1);
     *out = (qg_ledger){.mapped = (int64_t)e->sums.mapped_bytes};

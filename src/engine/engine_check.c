@@ -82,8 +82,9 @@ START_TEST(a_wrong_method_is_caught_with_what_to_write)
     fixture_open(folder, &(o){.quantization = "fp16", .dtype = "float16"});
     fixture_set(folder, "config.json", "quantization_config",
                 "{\"quant_method\":\"awq\",\"bits\":4}");
-    assert_refused((o){0}, QG_ENOSUP,
-                   "quantization method 'awq' (config.json) is not supported");
+    assert_refused((o){0}, QG_EFORMAT,
+                   "found plain weights, declared is the method 'awq' (config.json); remove the "
+                   "declaration");
     assert_refused((o){.quantization = "gptq"}, QG_EREFUSED,
                    "found a folder quantized by method 'awq' (config.json), declared 'gptq'; write "
                    "'quantization: awq'");

@@ -153,8 +153,9 @@ static qg_status find_stored(qg_placer *p, stored *s, const char *name, int n, i
 
     *s = (stored){.name = name, .method = method_of(p, name, quantized)};
     s->bits.config = s->method == p->storage->method ? &p->storage->config : &plain;
-    QG_PASS(qg_storage_shape(&s->bits.shape, &(qg_storage){s->method, *s->bits.config}, name, n, k,
-                             err));
+    QG_PASS(qg_storage_shape(&s->bits.shape,
+                             &(qg_storage){.method = s->method, .config = *s->bits.config}, name, n,
+                             k, err));
     const qgk_part *parts = s->method->parts;
     for (int i = 0; parts[i].suffix; i++) {
         int64_t shape[2];
@@ -169,6 +170,7 @@ static qg_status find_stored(qg_placer *p, stored *s, const char *name, int n, i
         s->bits.dtype[i] = s->tensor[i]->dtype;
     }
     p->sums.n_params += (int64_t)n * k;
+    p->sums.n_quantized += quantized && s->method == p->storage->method;
     if (is_planning(p) && s->bits.part[0] && s->method->check &&
         !s->method->check(&fault, &s->bits))
         return qg_fail(err, QG_EFORMAT, "tensor '%s' %s; %s", s->tensor[fault.part]->name,

@@ -14,6 +14,7 @@
 #define QG_ENGINE_PLACE_H
 
 #include "backend/backend.h"
+#include "checkpoint/quantization.h"
 #include "checkpoint/shards.h"
 #include "engine/slab.h"
 #include "kernels/linear/linear.h"
@@ -36,6 +37,7 @@ typedef struct qg_linear_name {
 typedef struct qg_storage {
     const qgk_method *method; /* of the quantized ones; fp16 for a plain folder */
     qgk_quant_config config;
+    qg_quantization said; /* by the folder: what it leaves unquantized */
 } qg_storage;
 
 /* The shape of linear `name` [n][k] in that storage. QG_EFORMAT where the groups do not divide k,
@@ -46,6 +48,7 @@ qg_status qg_storage_shape(qgk_shape *out, const qg_storage *storage, const char
 typedef struct qg_weight_sums {
     size_t mapped_bytes; /* used in place, beside what the slab holds */
     int64_t n_params;    /* numbers in the model: weights, biases, norms; scales do not count */
+    int n_quantized;     /* linears that lie there as the folder's method stores them */
 } qg_weight_sums;
 
 typedef struct qg_placer {

@@ -83,13 +83,13 @@ qg_status qg_form_choose(qg_form *out, const qg_recipe *r, qg_err *err)
     int group = r->group_size ? r->group_size : int8 || row->whole_rows ? -1 : 128;
     int symmetric = r->symmetric ? r->symmetric > 0 : row->symmetric >= 0;
     *out = (qg_form){.name = row->name,
-                     .storage = {qgk_method_find(int8 ? row->int8 : row->weights),
-                                 {.bits = bits,
-                                  .group_size = group,
-                                  .symmetric = symmetric,
-                                  .act_order = r->act_order,
-                                  .zeros_less_one = strcmp(row->name, "gptq") == 0,
-                                  .float_inputs = bits == 8 && !int8}},
+                     .storage = {.method = qgk_method_find(int8 ? row->int8 : row->weights),
+                                 .config = {.bits = bits,
+                                            .group_size = group,
+                                            .symmetric = symmetric,
+                                            .act_order = r->act_order,
+                                            .zeros_less_one = strcmp(row->name, "gptq") == 0,
+                                            .float_inputs = bits == 8 && !int8}},
                      .grid = {.bits = bits, .symmetric = symmetric}};
     if (strcmp(row->name, "bitsandbytes") == 0) {
         out->grid.steps = 254;

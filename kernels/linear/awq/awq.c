@@ -1,0 +1,170 @@
+/* AWQ as AutoAWQ writes it, version GEMM (Lin et al. 2023): codes of 4 bits packed along the
+ * outputs, with zero points packed the same way and stored as they are.
+ *
+ * Nibble i of a word, the lowest first, holds column [0, 2, 4, 6, 1, 3, 5, 7][i] of its eight. Rows
+ * of the file are inputs and strips are outputs: the bits pass through a small tile that is read by
+ * words and written by rows.
+ */
+#include "kernels/linear/group.h"
+
+#include <assert.h>
+#include <stddef.h>
+
+enum { QWEIGHT, QZEROS, SCALES };
+enum { PER_WORD = 8, TILE_K = 64 };
+
+static const int column_of_nibble[PER_WORD] = {0, 2, 4, 6, 1, 3, 5, 7};
+
+static const qgk_part parts[] = {
+    {"qweight", 1u << QGK_I32, {QGK_DIM_K, QGK_DIM_N_WORDS}, 0},
+    {"qzeros", 1u << QGK_I32, {QGK_DIM_GROUPS, QGK_DIM_N_WORDS}, 0},
+    {"scales", 1u << QGK_F16 | 1u << QGK_BF16 | 1u << QGK_F32, {QGK_DIM_GROUPS, QGK_DIM_N}, 0},
+    {NULL, 0, {QGK_DIM_NONE, QGK_DIM_NONE}, 0},
+};
+
+static qgk_format format(const qgk_quant_config *config)
+{
+    (void)config;
+    return QGK_FORMAT_W4A16;
+}
+
+static const char *accepts(const qgk_quant_config *config)
+{
+    return config->bits == 4 ? NULL : "AWQ has 4 bits";
+}
+
+static int check(qgk_fault *out, const qgk_stored *w)
+{
+    return qgk_group_check_scales(out, w, SCALES, (int64_t)qgk_groups(w->shape) * w->shape.n);
+}
+
+/* ---- disk to canonical ---- */
+
+/* Codes of the eight outputs of word column `at`, inputs k0 ..: tile [8][n_cols] */
+static void unpack_tile(uint8_t tile[PER_WORD][TILE_K], const qgk_stored *w, int at, int k0,
+                        int n_cols)
+{
+    size_t stride = (size_t)(w->shape.n / PER_WORD);
+
+    for (int j = 0; j < n_cols; j++) {
+        uint32_t word = qgk_word_at(w->part[QWEIGHT], (size_t)(k0 + j) * stride + (size_t)at);
+        for (int i = 0; i < PER_WORD; i++)
+            tile[column_of_nibble[i]][j] = (uint8_t)(word >> 4 * i & 15);
+    }
+}
+
+/* Scales and zero points of row n: [K / group] each */
+static void unpack_groups(float *scales, uint8_t *zeros, const qgk_stored *w, int n)
+{
+    qgk_shape s = w->shape;
+    size_t n_words = (size_t)(s.n / PER_WORD), at = (size_t)(n / PER_WORD);
+    int nibble = 0;
+
+    while (column_of_nibble[nibble] != n % PER_WORD)
+        nibble++;
+    for (int g = 0; g < qgk_groups(s); g++) {
+        uint32_t word = qgk_word_at(w->part[QZEROS], (size_t)g * n_words + at);
+        zeros[g] = (uint8_t)(word >> 4 * nibble & 15);
+        scales[g] =
+            qgk_float_at(w->part[SCALES], w->dtype[SCALES], (size_t)g * (size_t)s.n + (size_t)n);
+    }
+}
+
+static size_t unpack(qgk_canon *rows, const qgk_stored *w, const int32_t *order, int row0)
+{
+    qgk_shape s = w->shape;
+    uint8_t *codes = rows->codes, tile[PER_WORD][TILE_K];
+    size_t groups = (size_t)qgk_groups(s);
+    int end = row0 + rows->n_rows;
+
+    (void)order;
+    assert(rows->format == QGK_FORMAT_W4A16 && rows->k == s.k && rows->group == s.group);
+    assert(row0 >= 0 && rows->n_rows >= 0 && end <= s.n);
+    for (int at = row0 / PER_WORD; at * PER_WORD < end; at++)
+        for (int j = 0; j < s.k; j += TILE_K) {
+            int n_cols = s.k - j < TILE_K ? s.k - j : TILE_K;
+            unpack_tile(tile, w, at, j, n_cols);
+            for (int i = 0; i < PER_WORD; i++) {
+                int n = at * PER_WORD + i;
+                if (n >= row0 && n < end)
+                    memcpy(codes + (size_t)(n - row0) * (size_t)s.k + j, tile[i], (size_t)n_cols);
+            }
+        }
+    for (int r = 0; r < rows->n_rows; r++)
+        unpack_groups(rows->scales + (size_t)r * groups, rows->zeros + (size_t)r * groups, w,
+                      row0 + r);
+    return 0;
+}
+
+/* ---- the truth ---- */
+
+/* Column n of a row of codes, as AutoAWQ's kernels read it: even columns stand in the lower half of
+ * a word, odd ones in the upper half. */
+static int code_at(const void *data, size_t row, int n_columns, int n)
+{
+    const unsigned char *word =
+        (const unsigned char *)data + (row * (size_t)n_columns + (size_t)(n - n % 8)) / 2;
+    int pair = n % 8 / 2;
+    unsigned char byte = word[(n % 2 ? 2 : 0) + pair / 2];
+
+    return pair % 2 ? byte / 16 : byte % 16;
+}
+
+static void oracle(float *row, const qgk_stored *w, int n)
+{
+    qgk_shape s = w->shape;
+
+    for (int k = 0; k < s.k; k++) {
+        size_t g = (size_t)(k / s.group);
+        float scale = qgk_float_at(w->part[SCALES], w->dtype[SCALES], g * (size_t)s.n + (size_t)n);
+        row[k] = scale * (float)(code_at(w->part[QWEIGHT], (size_t)k, s.n, n) -
+                                 code_at(w->part[QZEROS], g, s.n, n));
+    }
+}
+
+/* ---- canonical to disk ---- */
+
+/* Numbers from [N][rows] to words along N: to [rows][N_WORDS] */
+static void encode_words(void *to, const uint8_t *from, int n, int rows)
+{
+    int n_words = n / PER_WORD;
+
+    for (int r = 0; r < rows; r++)
+        for (int at = 0; at < n_words; at++) {
+            uint32_t word = 0;
+            for (int i = 0; i < PER_WORD; i++) {
+                size_t output = (size_t)(at * PER_WORD + column_of_nibble[i]);
+                word |= (uint32_t)from[output * (size_t)rows + (size_t)r] << 4 * i;
+            }
+            qgk_word_put(to, (size_t)r * (size_t)n_words + (size_t)at, word);
+        }
+}
+
+static void encode(void *const part[], const qgk_dtype dtype[], const qgk_canon *rows,
+                   const int32_t *order, qgk_shape s, const qgk_quant_config *config)
+{
+    int groups = qgk_groups(s);
+
+    (void)config;
+    assert(!order);
+    encode_words(part[QWEIGHT], rows->codes, s.n, s.k);
+    encode_words(part[QZEROS], rows->zeros, s.n, groups);
+    for (int g = 0; g < groups; g++)
+        for (int n = 0; n < s.n; n++)
+            qgk_float_put(part[SCALES], dtype[SCALES], (size_t)g * (size_t)s.n + (size_t)n,
+                          rows->scales[(size_t)n * (size_t)groups + (size_t)g]);
+}
+
+extern const qgk_method qgk_method_awq;
+const qgk_method qgk_method_awq = {
+    .name = "awq",
+    .runs_as = "awq",
+    .parts = parts,
+    .marker = QWEIGHT,
+    .format = format,
+    .accepts = accepts,
+    .check = check,
+    .unpack = unpack,
+    .oracle = oracle,
+    .encode = encode,
+};

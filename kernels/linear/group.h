@@ -1,0 +1,23 @@
+/* What methods whose inputs share scales in groups have in common: the scan of the scales, and the
+ * order of act-order checkpoints.
+ *
+ * A tensor "g_idx" [K] of I32 names the group of every input. It is a grouping when each of the
+ * K / group groups has exactly `group` inputs. Inputs are ordered by group, those of a group as
+ * they stand (a stable counting sort).
+ */
+#ifndef QGK_LINEAR_GROUP_H
+#define QGK_LINEAR_GROUP_H
+
+#include "kernels/linear/linear.h"
+
+/* 1 where all `count` scales of part `part` (F16, BF16, F32) are finite and not zero, else 0 and
+ * the first fault. Negative ones are fine: AutoRound writes them. */
+int qgk_group_check_scales(qgk_fault *out, const qgk_stored *w, int part, int64_t count);
+/* The same for g_idx in part `part`; absent is fine. */
+int qgk_group_check_order(qgk_fault *out, const qgk_stored *w, int part);
+/* qgk_method's `order` from the g_idx in part `part`, which has been checked. */
+int qgk_group_order(int32_t *order, const qgk_stored *w, int part);
+/* Its inverse: g_idx [K] of I32 from an order, or NULL. */
+void qgk_group_encode_order(void *g_idx, const int32_t *order, qgk_shape s);
+
+#endif
