@@ -4,7 +4,7 @@
 #define QG_SUITE_EXPECT_H
 
 #include "record/metric.h"
-#include "suite/finding.h"
+#include "base/finding.h"
 
 /* One budget: an upper bound where the metric is a cost, a lower one where it is a benefit (see
  * qg_metric_within). */

@@ -16,7 +16,7 @@
 #ifndef QG_SUITE_YAMLTREE_H
 #define QG_SUITE_YAMLTREE_H
 
-#include "suite/finding.h"
+#include "base/finding.h"
 
 typedef enum qg_yaml_type { QG_YAML_TEXT, QG_YAML_LIST, QG_YAML_MAP } qg_yaml_type;
 

@@ -4,7 +4,7 @@
  * (the list is short and almost sorted already) and stable, so that two findings at one place keep
  * the order in which they were found.
  */
-#include "suite/finding.h"
+#include "base/finding.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,30 +20,56 @@ void qg_findings_begin(qg_findings *f, qg_arena *arena)
     *f = (qg_findings){.arena = arena};
 }
 
-void qg_finding_add(qg_findings *f, qg_severity severity, qg_place place, const char *suggestion,
-                    const char *fmt, ...)
+static char *copy(qg_findings *f, const char *text)
+{
+    char *made = text ? qg_str_dup(f->arena, qg_str_from(text)) : NULL;
+
+    f->out_of_memory = f->out_of_memory || (text && !made);
+    return made;
+}
+
+static void add(qg_findings *f, qg_finding finding, const char *fmt, va_list ap)
 {
     char text[QG_ERR_TEXT];
-    va_list ap;
 
-    f->n_errors += severity == QG_SEVERITY_ERROR;
-    f->n_warnings += severity == QG_SEVERITY_WARNING;
+    f->n_errors += finding.severity == QG_SEVERITY_ERROR;
+    f->n_warnings += finding.severity == QG_SEVERITY_WARNING;
     if (f->n == QG_FINDINGS_MAX) {
         f->n_dropped++;
         return;
     }
     if (!f->at)
         f->at = QG_NEW_N(f->arena, qg_finding, QG_FINDINGS_MAX);
-    va_start(ap, fmt);
+    f->out_of_memory = f->out_of_memory || !f->at;
     vsnprintf(text, sizeof text, fmt, ap);
+    finding.message = copy(f, text);
+    finding.suggestion = copy(f, finding.suggestion);
+    finding.id = copy(f, finding.id);
+    finding.tensor = copy(f, finding.tensor);
+    if (!f->out_of_memory)
+        f->at[f->n++] = finding;
+}
+
+void qg_finding_add(qg_findings *f, qg_severity severity, qg_place place, const char *suggestion,
+                    const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    add(f, (qg_finding){.severity = severity, .place = place, .suggestion = suggestion}, fmt, ap);
     va_end(ap);
-    char *message = qg_str_dup(f->arena, qg_str_from(text));
-    char *hint = suggestion ? qg_str_dup(f->arena, qg_str_from(suggestion)) : NULL;
-    if (!f->at || !message || (suggestion && !hint)) {
-        f->out_of_memory = true;
-        return;
-    }
-    f->at[f->n++] = (qg_finding){severity, place, message, hint};
+}
+
+void qg_finding_add_about(qg_findings *f, qg_severity severity, qg_place place, qg_finding about,
+                          const char *fmt, ...)
+{
+    va_list ap;
+
+    about.severity = severity;
+    about.place = place;
+    va_start(ap, fmt);
+    add(f, about, fmt, ap);
+    va_end(ap);
 }
 
 /* Which file came first in the list as it is. */
@@ -84,7 +110,10 @@ void qg_finding_format(qg_buf *out, const qg_finding *finding)
     qg_buf_text(out, p->file);
     if (p->line)
         qg_buf_format(out, ":%d:%d", p->line, p->column);
-    qg_buf_format(out, ": %s: %s", qg_severity_name(finding->severity), finding->message);
+    qg_buf_format(out, ": %s", qg_severity_name(finding->severity));
+    if (finding->id)
+        qg_buf_format(out, " [%s]", finding->id);
+    qg_buf_format(out, ": %s", finding->message);
     if (finding->suggestion)
         qg_buf_format(out, "; %s", finding->suggestion);
 }

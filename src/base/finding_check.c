@@ -1,5 +1,5 @@
-/* Unit tests of suite/finding: order, bound, format. */
-#include "suite/finding.h"
+/* Unit tests of base/finding: order, bound, format. */
+#include "base/finding.h"
 
 #include "check_suites.h"
 
