@@ -1,9 +1,12 @@
-/* The forward pass of a pre-norm decoder (Llama; Touvron et al. 2023), top to bottom:
+/* The forward pass of a decoder, top to bottom. Norms before their blocks (Llama; Touvron et al.
+ * 2023; most of OPT):
  *
- *     x = embed(ids)
+ *     x = embed(ids)                     OPT: x = project_in(embed(ids)) + positions
  *     a layer:  x += o(attention(rope(qkv(norm(x)))));  x += down(swiglu(gate_up(norm(x))))
- *     logits = head(norm(x)) of the rows that want them
+ *                                        OPT: no rope; x += fc2(relu(fc1(norm(x))))
+ *     logits = head(norm(x)) of the rows that want them; OPT: head(project_out(norm(x)))
  *
+ * or after (OPT-350m): x = norm(x + o(...(x))); x = norm(x + fc2(...(x))), and none at the end.
  * Invariant: every value depends on its own row and the cache of its sequence alone, so how tokens
  * are cut into passes changes no bit.
  */
@@ -12,6 +15,7 @@
 #include "engine/rope.h"
 
 #include <math.h>
+#include <string.h>
 
 /* ---- memory ---- */
 
@@ -43,6 +47,11 @@ static void deal_tables(qg_pass_tables *t, int32_t *base, const qg_sizes *s)
     t->block_table = deal(&base, seqs * (size_t)s->blocks_per_seq);
 }
 
+static bool projects(const qg_transformer *d)
+{
+    return d->config->embed_size != d->config->hidden_size;
+}
+
 static int qkv_width(const qg_model_config *c)
 {
     return (c->n_heads + 2 * c->n_kv_heads) * c->head_dim;
@@ -61,35 +70,48 @@ void qg_transformer_layout(qg_transformer *d, qg_slab *activations, qg_slab *wor
     d->qkv = qg_slab_take(activations, rows * (size_t)qkv_width(c), act);
     d->attended = qg_slab_take(activations, rows * (size_t)(c->n_heads * c->head_dim), act);
     d->delta = qg_slab_take(activations, rows * hidden, act);
-    d->gate_up = qg_slab_take(activations, rows * 2 * ffn, act);
-    d->gated = qg_slab_take(activations, rows * ffn, act);
+    d->gate_up = d->family->gate ? qg_slab_take(activations, rows * 2 * ffn, act) : NULL;
+    d->inner = qg_slab_take(activations, rows * ffn, act);
+    if (projects(d))
+        d->narrow = qg_slab_take(activations, rows * (size_t)c->embed_size, act);
     d->picked = qg_slab_take(activations, slice * hidden, act);
     d->logits = qg_slab_take(activations, slice * (size_t)c->vocab_size, sizeof(float));
     d->best = qg_slab_take(activations, slice, sizeof(int32_t));
     deal_tables(&d->device, qg_slab_take(workspace, tables_count(s), sizeof(int32_t)), s);
-    d->cos_sin = qg_slab_take(workspace, (size_t)s->max_len * (size_t)c->head_dim, sizeof(float));
+    if (!d->family->positions)
+        d->cos_sin =
+            qg_slab_take(workspace, (size_t)s->max_len * (size_t)c->head_dim, sizeof(float));
+}
+
+/* The angles of every position; they are scratch on the host. */
+static qg_status fill_rotation(qg_transformer *d, qg_arena *arena, qg_err *err)
+{
+    int head_dim = d->config->head_dim;
+    const qg_rope_config *rope = &d->config->rope;
+    float *inv_freq = QG_NEW_N(arena, float, (size_t)head_dim);
+    float *row = QG_NEW_N(arena, float, (size_t)head_dim);
+
+    QG_NEED(inv_freq && row, err);
+    qg_rope_frequencies(inv_freq, rope, head_dim, d->sizes.max_len);
+    for (int i = 0; i < d->sizes.max_len; i++) {
+        qg_rope_angles(row, inv_freq, head_dim, i, qg_rope_scale(rope));
+        d->backend->upload(d->backend, d->cos_sin + (size_t)i * (size_t)head_dim, row,
+                           (size_t)head_dim * sizeof *row);
+    }
+    return QG_OK;
 }
 
 qg_status qg_transformer_open(qg_transformer *d, qg_arena *arena, qg_err *err)
 {
-    int head_dim = d->config->head_dim;
     int32_t *tables = QG_NEW_N(arena, int32_t, tables_count(&d->sizes));
-    float *inv_freq = QG_NEW_N(arena, float, (size_t)head_dim);
-    float *row = QG_NEW_N(arena, float, (size_t)head_dim);
 
-    QG_NEED(tables && inv_freq && row, err);
+    QG_NEED(tables, err);
     deal_tables(&d->pass, tables, &d->sizes);
     if (!d->backend->reads_host_memory) {
         d->host_logits = QG_NEW_N(arena, float, (size_t)d->config->vocab_size);
         QG_NEED(d->host_logits, err);
     }
-    qg_rope_frequencies(inv_freq, &d->config->rope, head_dim, d->sizes.max_len);
-    for (int i = 0; i < d->sizes.max_len; i++) {
-        qg_rope_angles(row, inv_freq, head_dim, i, qg_rope_scale(&d->config->rope));
-        d->backend->upload(d->backend, d->cos_sin + (size_t)i * (size_t)head_dim, row,
-                           (size_t)head_dim * sizeof *row);
-    }
-    return QG_OK;
+    return d->family->positions ? QG_OK : fill_rotation(d, arena, err);
 }
 
 static int larger(int a, int b)
@@ -100,7 +122,8 @@ static int larger(int a, int b)
 qgk_limits qg_transformer_limits(const qg_transformer *d)
 {
     const qg_model_config *c = d->config;
-    int hidden = c->hidden_size, ffn = c->intermediate_size, q = c->n_heads * c->head_dim;
+    int hidden = larger(c->hidden_size, c->embed_size), ffn = c->intermediate_size;
+    int q = c->n_heads * c->head_dim;
 
     return (qgk_limits){
         .n_threads = d->backend->ctx.n_threads,
@@ -125,8 +148,35 @@ static void linear(qg_transformer *d, void *out, const qgk_act *x, const qg_line
         ctx->table->linear[l->weight[i].format].product(ctx, out, x, &l->weight[i], rows, f32_out);
 }
 
-/* x's norm is in `normed`; leaves the block's output in `delta`. */
-static void attention_block(qg_transformer *d, int index, const qgk_batch *batch)
+static void norm(qg_transformer *d, qgk_act *out, const qgk_act *x, const qg_norm *n, int rows)
+{
+    const qgk_table *t = &d->backend->table;
+    qgk_ctx *ctx = &d->backend->ctx;
+    int hidden = d->config->hidden_size;
+    float eps = (float)d->config->norm_eps;
+
+    if (d->family->layer_norm)
+        t->layernorm(ctx, out, x, n->weight, n->bias, rows, hidden, eps);
+    else
+        t->rmsnorm(ctx, out, x, n->weight, rows, hidden, eps);
+}
+
+/* x += delta, then out, which may be x, = its norm. */
+static void add_norm(qg_transformer *d, qgk_act *out, const qg_norm *n, int rows)
+{
+    const qgk_table *t = &d->backend->table;
+    qgk_ctx *ctx = &d->backend->ctx;
+    int hidden = d->config->hidden_size;
+    float eps = (float)d->config->norm_eps;
+
+    if (d->family->layer_norm)
+        t->add_layernorm(ctx, out, d->x, d->delta, n->weight, n->bias, rows, hidden, eps);
+    else
+        t->add_rmsnorm(ctx, out, d->x, d->delta, n->weight, rows, hidden, eps);
+}
+
+/* From `in` to `delta`. */
+static void attention_block(qg_transformer *d, int index, const qgk_act *in, const qgk_batch *batch)
 {
     const qg_layer *layer = &d->weights->layers[index];
     const qgk_kv *kv = &d->kv->layer[index];
@@ -139,22 +189,31 @@ static void attention_block(qg_transformer *d, int index, const qgk_batch *batch
     float scale = (float)(1 / sqrt(c->head_dim));
     int window = c->is_windowed[index] ? c->sliding_window : 0;
 
-    linear(d, d->qkv, d->normed, &layer->qkv, rows, 0);
-    /* the heads of q and of k stand side by side */
-    t->rope(ctx, d->qkv, width, d->cos_sin, batch->row_pos, rows, c->n_heads + c->n_kv_heads,
-            c->head_dim);
+    linear(d, d->qkv, in, &layer->qkv, rows, 0);
+    if (d->cos_sin) /* the heads of q and of k stand side by side */
+        t->rope(ctx, d->qkv, width, d->cos_sin, batch->row_pos, rows, c->n_heads + c->n_kv_heads,
+                c->head_dim);
     t->kv_append(ctx, kv, keys, values, width, batch);
     t->attention(ctx, d->attended, d->qkv, width, kv, batch, c->n_heads, scale, window);
     linear(d, d->delta, d->attended, &layer->o, rows, 0);
 }
 
 /* The same for the feed-forward block. */
-static void mlp_block(qg_transformer *d, const qg_layer *layer, int rows)
+static void mlp_block(qg_transformer *d, const qg_layer *layer, const qgk_act *in, int rows)
 {
-    linear(d, d->gate_up, d->normed, &layer->gate_up, rows, 0);
-    d->backend->table.swiglu(&d->backend->ctx, d->gated, d->gate_up, rows,
-                             d->config->intermediate_size);
-    linear(d, d->delta, d->gated, &layer->down, rows, 0);
+    const qgk_table *t = &d->backend->table;
+    qgk_ctx *ctx = &d->backend->ctx;
+    int ffn = d->config->intermediate_size;
+
+    if (d->gate_up) {
+        linear(d, d->gate_up, in, &layer->mlp_in, rows, 0);
+        t->swiglu(ctx, d->inner, d->gate_up, rows, ffn);
+    } else {
+        bool is_gelu = strcmp(d->config->hidden_act, "gelu") == 0;
+        linear(d, d->inner, in, &layer->mlp_in, rows, 0);
+        (is_gelu ? t->gelu : t->relu)(ctx, d->inner, (size_t)rows * (size_t)ffn);
+    }
+    linear(d, d->delta, d->inner, &layer->mlp_out, rows, 0);
 }
 
 /* The pass as kernels read it: one upload of all integers, up to the last table in use. */
@@ -176,39 +235,64 @@ static qgk_batch upload_pass(qg_transformer *d)
     };
 }
 
+static void embed(qg_transformer *d, const qgk_batch *batch)
+{
+    const qg_weights *w = d->weights;
+    const qgk_table *t = &d->backend->table;
+    qgk_ctx *ctx = &d->backend->ctx;
+    int rows = batch->n_rows;
+
+    t->embed(ctx, d->narrow ? d->narrow : d->x, w->embed, d->device.ids, rows,
+             d->config->embed_size);
+    if (d->narrow)
+        linear(d, d->x, d->narrow, &w->project_in, rows, 0);
+    if (w->positions)
+        t->embed_add(ctx, d->x, w->positions, batch->row_pos, rows, d->config->hidden_size);
+}
+
 void qg_transformer_run(qg_transformer *d)
 {
     const qg_model_config *c = d->config;
-    const qgk_table *t = &d->backend->table;
-    qgk_ctx *ctx = &d->backend->ctx;
     const qg_layer *layers = d->weights->layers;
-    float eps = (float)c->norm_eps;
+    bool post = c->post_norm;
+    qgk_act *in = post ? d->x : d->normed; /* what the blocks read */
     qgk_batch batch = upload_pass(d);
-    int rows = batch.n_rows, hidden = c->hidden_size;
+    int rows = batch.n_rows;
 
-    t->embed(ctx, d->x, d->weights->embed, d->device.ids, rows, hidden);
-    t->rmsnorm(ctx, d->normed, d->x, layers[0].attention_norm, rows, hidden, eps);
+    embed(d, &batch);
+    if (!post)
+        norm(d, in, d->x, &layers[0].attention_norm, rows);
     for (int i = 0; i < c->n_layers; i++) {
-        attention_block(d, i, &batch);
-        t->add_rmsnorm(ctx, d->normed, d->x, d->delta, layers[i].mlp_norm, rows, hidden, eps);
-        mlp_block(d, &layers[i], rows);
-        if (i + 1 < c->n_layers)
-            t->add_rmsnorm(ctx, d->normed, d->x, d->delta, layers[i + 1].attention_norm, rows,
-                           hidden, eps);
+        const qg_layer *l = &layers[i];
+        attention_block(d, i, in, &batch);
+        add_norm(d, in, post ? &l->attention_norm : &l->mlp_norm, rows);
+        mlp_block(d, l, in, rows);
+        if (post || i + 1 < c->n_layers)
+            add_norm(d, in, post ? &l->mlp_norm : &layers[i + 1].attention_norm, rows);
     }
-    t->add(ctx, d->x, d->delta, (size_t)rows * (size_t)hidden);
+    if (!post)
+        d->backend->table.add(&d->backend->ctx, d->x, d->delta,
+                              (size_t)rows * (size_t)c->hidden_size);
 }
 
 qg_status qg_transformer_logits(qg_transformer *d, int32_t *best, int first, int n, qg_err *err)
 {
+    const qg_weights *w = d->weights;
     const qgk_table *t = &d->backend->table;
     qgk_ctx *ctx = &d->backend->ctx;
-    int hidden = d->config->hidden_size, vocabulary = d->config->vocab_size;
+    const qgk_act *last = d->picked;
 
-    t->gather(ctx, d->picked, d->x, d->device.wanted + first, n, hidden);
-    t->rmsnorm(ctx, d->normed, d->picked, d->weights->norm, n, hidden, (float)d->config->norm_eps);
-    linear(d, d->logits, d->normed, &d->weights->head, n, 1);
-    t->argmax(ctx, d->best, d->logits, n, vocabulary);
+    t->gather(ctx, d->picked, d->x, d->device.wanted + first, n, d->config->hidden_size);
+    if (w->norm.weight) {
+        norm(d, d->normed, d->picked, &w->norm, n);
+        last = d->normed;
+    }
+    if (d->narrow) {
+        linear(d, d->narrow, last, &w->project_out, n, 0);
+        last = d->narrow;
+    }
+    linear(d, d->logits, last, &w->head, n, 1);
+    t->argmax(ctx, d->best, d->logits, n, d->config->vocab_size);
     QG_PASS(d->backend->sync(d->backend, err));
     d->backend->download(d->backend, best, d->best, (size_t)n * sizeof *best);
     return QG_OK;

@@ -32,6 +32,7 @@ typedef struct qg_pass_tables {
 typedef struct qg_transformer {
     qg_backend *backend;
     const qg_model_config *config;
+    const qg_family *family;
     const qg_weights *weights;
     const qg_kvcache *kv;
     qg_sizes sizes;
@@ -40,19 +41,20 @@ typedef struct qg_transformer {
     int n_rows, n_seqs, n_wanted;
     /* In backend memory. */
     qg_pass_tables device;
-    float *cos_sin;           /* [max_len][head_dim] */
+    float *cos_sin;           /* [max_len][head_dim], where the family rotates */
     qgk_act *x, *normed;      /* [max_rows][hidden] the residual stream, and its norm */
     qgk_act *qkv;             /* [max_rows][(n_heads + 2 n_kv_heads) * head_dim] */
     qgk_act *attended;        /* [max_rows][n_heads * head_dim] */
     qgk_act *delta;           /* [max_rows][hidden] what a block adds to the stream */
-    qgk_act *gate_up, *gated; /* [max_rows][2 * ffn], [max_rows][ffn] */
+    qgk_act *gate_up, *inner; /* [max_rows][2 * ffn], where there is a gate; [max_rows][ffn] */
+    qgk_act *narrow;          /* [max_rows][embed_size], where the embedding is projected */
     qgk_act *picked;          /* [logits_rows][hidden] */
     float *logits;            /* [logits_rows][vocabulary] */
     int32_t *best;            /* [logits_rows] */
     float *host_logits;       /* [vocabulary], where the backend's memory is its own */
 } qg_transformer;
 
-/* Lays all buffers into the two slabs; backend, config and sizes are set. */
+/* Lays all buffers into the two slabs; backend, config, family and sizes are set. */
 void qg_transformer_layout(qg_transformer *d, qg_slab *activations, qg_slab *workspace);
 /* After the slabs have their buffers: the host's side of the pass and the rotary table. */
 qg_status qg_transformer_open(qg_transformer *d, qg_arena *arena, qg_err *err);

@@ -191,6 +191,7 @@ static qg_status layout(qg_engine *e, qg_slab slabs[QG_N_PURPOSES], qg_arena *ar
 {
     e->decoder.backend = e->backend;
     e->decoder.config = &e->config;
+    e->decoder.family = e->source.family;
     e->decoder.weights = &e->weights;
     e->decoder.kv = &e->kv;
     qg_kvcache_layout(&e->kv, &slabs[QG_PURPOSE_KV_CACHE], &e->config, e->backend->table.act_bytes);

@@ -77,8 +77,6 @@ static qg_status check_activation(const qg_family *f, const char *activation, qg
 
 qg_status qg_family_check(const qg_family *f, const qg_model_config *config, qg_err *err)
 {
-    if (f->positions)
-        return qg_fail(err, QG_ENOSUP, "family '%s' is not supported yet", f->name);
     if (config->rope.type == QG_ROPE_OTHER)
         return qg_fail(err, QG_ENOSUP,
                        "rope scaling '%s' is not supported, only default, linear, dynamic, yarn "

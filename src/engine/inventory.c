@@ -4,6 +4,9 @@
  */
 #include "engine/inventory.h"
 
+#include <stdio.h>
+#include <string.h>
+
 enum { OUTSIDE_MAX = 6, PER_LAYER_MAX = 9 };
 
 typedef struct builder {
@@ -97,6 +100,23 @@ qg_status qg_inventory_make(qg_inventory *out, qg_arena *arena, const qg_family 
     *out = b.made;
     out->items = b.items;
     return QG_OK;
+}
+
+void qg_inventory_match(qg_inventory *inventory, const qg_checkpoint *checkpoint)
+{
+    static const char prefix[] = "model.";
+    const qg_item *embed = &inventory->items[0];
+    char name[128];
+
+    if (strncmp(embed->name, prefix, strlen(prefix)) != 0)
+        return;
+    snprintf(name, sizeof name, "%s.weight", embed->name);
+    if (qg_checkpoint_find(checkpoint, name) ||
+        !qg_checkpoint_find(checkpoint, name + strlen(prefix)))
+        return;
+    for (size_t i = 0; i < inventory->n_items; i++)
+        if (strncmp(inventory->items[i].name, prefix, strlen(prefix)) == 0)
+            inventory->items[i].name += strlen(prefix);
 }
 
 const qg_item *qg_inventory_find(const qg_inventory *inventory, int layer, qg_item_kind kind)

@@ -14,6 +14,7 @@
 #define QG_ENGINE_INVENTORY_H
 
 #include "base/arena.h"
+#include "checkpoint/shards.h"
 #include "engine/family.h"
 
 /* name as messages and taps call it */
@@ -52,7 +53,7 @@ typedef struct qg_item {
 } qg_item;
 
 typedef struct qg_inventory {
-    const qg_item *items; /* [n_items] */
+    qg_item *items; /* [n_items] */
     size_t n_items;
     size_t first_of_layer, n_per_layer; /* where layer 0 starts, items of each layer */
 } qg_inventory;
@@ -60,6 +61,8 @@ typedef struct qg_inventory {
 /* `config` is one that qg_family_check() accepts for `f`. QG_ENOMEM is the only failure. */
 qg_status qg_inventory_make(qg_inventory *out, qg_arena *arena, const qg_family *f,
                             const qg_model_config *config, qg_err *err);
+/* Names as the folder spells them: old files leave out the leading "model.". */
+void qg_inventory_match(qg_inventory *inventory, const qg_checkpoint *checkpoint);
 /* NULL where the model has none; layer -1: outside the layers, else one of the model's layers. */
 const qg_item *qg_inventory_find(const qg_inventory *inventory, int layer, qg_item_kind kind);
 

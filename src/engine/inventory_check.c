@@ -140,9 +140,12 @@ END_TEST
 
 /* Folders that transformers opened without a word about missing or unexpected tensors. */
 static const char *const folders[] = {
-    "golden/vectors/fp16/two-f16-gqa", "golden/vectors/fp16/two-f16-bias",
-    "golden/vectors/fp16/two-f16-shards", "golden/vectors/fp16/two-bf16-linear",
-    "golden/models/tiny-llama"};
+    "golden/vectors/fp16/two-f16-gqa",        "golden/vectors/fp16/two-f16-bias",
+    "golden/vectors/fp16/two-f16-shards",     "golden/vectors/fp16/two-bf16-linear",
+    "golden/vectors/fp16/two-qwen2-tied",     "golden/vectors/fp16/two-qwen2-untied",
+    "golden/vectors/fp16/two-mistral-window", "golden/vectors/fp16/two-opt-pre",
+    "golden/vectors/fp16/two-opt-post-proj",  "golden/vectors/fp16/two-opt-no-bias",
+    "golden/vectors/fp16/two-opt-no-final",   "golden/models/tiny-llama"};
 
 static size_t find_one(const qg_checkpoint *checkpoint, const qg_item *item, const char *suffix,
                        int rows, int columns)
@@ -167,6 +170,8 @@ START_TEST(a_folder_holds_what_is_listed_and_nothing_else)
     ck_assert_int_eq(qg_config_read(&c, fixture_arena(), folder, qg_family_names(), &err), QG_OK);
     ck_assert_int_eq(qg_checkpoint_open(&checkpoint, fixture_arena(), folder, &err), QG_OK);
     qg_inventory inventory = make(&c);
+    qg_inventory_match(&inventory, checkpoint);
+    n = c.tie_word_embeddings && qg_checkpoint_find(checkpoint, "lm_head.weight"); /* a copy */
     for (size_t i = 0; i < inventory.n_items; i++) {
         const qg_item *item = &inventory.items[i];
         n += find_one(checkpoint, item, "weight", item->n, item->k);

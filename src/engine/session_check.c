@@ -9,6 +9,16 @@
 #include <string.h>
 
 static const char *const tiers[] = {"ref", "auto"};
+/* What families compute differently: a random Llama, then folders below golden/vectors/fp16. */
+static const char *const kin[] = {NULL,
+                                  "two-mistral-window",
+                                  "two-qwen2-untied",
+                                  "two-opt-pre",
+                                  "two-opt-post-proj",
+                                  "two-opt-no-bias",
+                                  "two-llama-dynamic",
+                                  "two-llama-yarn"};
+enum { N_TIERS = 2, N_KIN = sizeof kin / sizeof *kin };
 static qg_arena *arena;
 static const char *folder;
 static int vocabulary;
@@ -21,6 +31,15 @@ static void setup(void)
     folder = fixture_model("m", &(qg_synth_options){.seed = 21});
     fixture_vary_vectors(folder);
     qg_err_clear(&err);
+}
+
+/* The kin and the tier of a loop's turn. */
+static const char *choose(int turn)
+{
+    if (kin[turn / N_TIERS])
+        folder =
+            fixture_path(qg_arena_format(arena, "golden/vectors/fp16/%s", kin[turn / N_TIERS]));
+    return tiers[turn % N_TIERS];
 }
 
 static qg_engine *open_with(qg_engine_options o)
@@ -87,11 +106,13 @@ START_TEST(passes_pieces_blocks_and_threads_change_no_bit)
     } ways[] = {{1, 61, 16, 1}, {7, 61, 16, 2},     {256, 1, 16, 1}, {256, 13, 1, 3},
                 {33, 61, 5, 2}, {256, 61, 1024, 1}, {40, 20, 7, 5}};
     int32_t *ids = fixture_ids(61, 258, 5);
-    const char *tier = tiers[_i];
-    float *whole = run_alone((qg_engine_options){.tier = tier, .n_threads = 1}, ids, 61, 61);
+    const char *tier = choose(_i);
+    qg_engine_options first = {.tier = tier, .n_threads = 1, .max_model_len = 200};
+    float *whole = run_alone(first, ids, 61, 61);
 
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         qg_engine_options o = {.tier = tier,
+                               .max_model_len = 200,
                                .max_rows = ways[i].max_rows,
                                .block_tokens = ways[i].block_tokens,
                                .n_threads = ways[i].n_threads};
@@ -103,7 +124,8 @@ END_TEST
 START_TEST(a_ragged_batch_is_its_single_runs)
 {
     static const int lengths[] = {1, 17, 40, 5};
-    qg_engine_options o = {.tier = tiers[_i], .max_rows = 24, .max_seqs = 4, .block_tokens = 3};
+    qg_engine_options o = {
+        .tier = choose(_i), .max_rows = 24, .max_seqs = 4, .block_tokens = 3, .max_model_len = 200};
     qg_engine *e = open_with(o);
     rows r = room_for(4, 44);
     int32_t *ids[4], next[4];
@@ -125,8 +147,8 @@ START_TEST(a_ragged_batch_is_its_single_runs)
         ck_assert_int_eq(qg_forward(e, feeds, 4, keep, &r, &err), QG_OK);
     }
     for (int i = 0; i < 4; i++) {
-        float *alone =
-            run_alone((qg_engine_options){.tier = tiers[_i]}, ids[i], lengths[i] + 4, 99);
+        qg_engine_options single = {.tier = o.tier, .max_model_len = 200};
+        float *alone = run_alone(single, ids[i], lengths[i] + 4, 99);
         assert_same_bits(alone, r.at[i], lengths[i] + 4);
         const float *last = alone + (lengths[i] + 3) * vocabulary;
         for (int j = 0; j < vocabulary; j++)
@@ -294,8 +316,8 @@ Suite *session_check(void)
     suite_add_tcase(s, c);
     tcase_add_checked_fixture(c, setup, fixture_end);
     tcase_set_timeout(c, 120);
-    tcase_add_loop_test(c, passes_pieces_blocks_and_threads_change_no_bit, 0, 2);
-    tcase_add_loop_test(c, a_ragged_batch_is_its_single_runs, 0, 2);
+    tcase_add_loop_test(c, passes_pieces_blocks_and_threads_change_no_bit, 0, N_KIN * N_TIERS);
+    tcase_add_loop_test(c, a_ragged_batch_is_its_single_runs, 0, N_KIN * N_TIERS);
     tcase_add_test(c, rewinding_forgets);
     tcase_add_test(c, only_the_last_row_comes_where_only_it_is_wanted);
     tcase_add_test(c, sessions_run_out);

@@ -1,6 +1,8 @@
-/* Binding weights, see weights.h: one walk over the family's formula, done twice. The first only
+/* Binding weights, see weights.h: one walk over the model's inventory, done twice. The first only
  * checks and adds up; the second, over the slab, also fills it. */
 #include "engine/weights.h"
+
+#include "engine/inventory.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,52 +11,68 @@ enum { NAME_MAX_BYTES = 256 };
 
 typedef struct loader {
     const qg_weight_source *src;
+    qg_inventory inventory;
     qg_placer place;
+    qg_norm plain; /* 1 and 0, where norms have no weights; shared by all */
 } loader;
 
-static qg_status place_norm(loader *ld, const float **out, const char *prefix, const char *name,
-                            qg_err *err)
+static qg_status place_norm(loader *ld, qg_norm *out, int layer, qg_item_kind kind, qg_err *err)
 {
-    char full[NAME_MAX_BYTES];
+    const qg_item *item = qg_inventory_find(&ld->inventory, layer, kind);
 
-    snprintf(full, sizeof full, "%s%s", prefix, name);
-    return qg_place_vector(&ld->place, out, full, "weight", ld->src->config->hidden_size, err);
+    *out = ld->plain;
+    if (!item)
+        return QG_OK;
+    QG_PASS(qg_place_vector(&ld->place, &out->weight, item->name, "weight", item->n, err));
+    if (item->bias)
+        QG_PASS(qg_place_vector(&ld->place, &out->bias, item->name, "bias", item->n, err));
+    return QG_OK;
 }
 
-/* Linears of a layer that share their input k, side by side; `bias`: each has one. */
-static qg_status place_linear(loader *ld, qg_linear *out, const char *prefix,
-                              const qg_linear_name *linears, int n, int k, qg_err *err)
+static void place_plain_norm(loader *ld)
 {
-    char names[QGK_MAX_SEGMENTS][NAME_MAX_BYTES];
-    qg_linear_name full[QGK_MAX_SEGMENTS];
+    size_t n = (size_t)ld->src->config->hidden_size;
+    float *ones = qg_slab_take(ld->place.slab, n, sizeof *ones);
+    float *zeros = qg_slab_take(ld->place.slab, n, sizeof *zeros);
 
-    for (int i = 0; i < n; i++) {
-        snprintf(names[i], sizeof names[i], "%s%s", prefix, linears[i].name);
-        full[i] = (qg_linear_name){names[i], linears[i].n, linears[i].bias};
+    for (size_t i = 0; ones && i < n; i++) {
+        ones[i] = 1;
+        zeros[i] = 0;
     }
-    return qg_place_linear(&ld->place, out, full, n, k, true, err);
+    ld->plain = (qg_norm){ones, zeros};
 }
 
-static qg_status place_layer(loader *ld, qg_layer *layer, int index, qg_err *err)
+/* Those of the kinds that the model has, side by side: they share their input. */
+static qg_status place_linear(loader *ld, qg_linear *out, int layer, const qg_item_kind *kinds,
+                              int n_kinds, qg_err *err)
 {
-    const qg_model_config *c = ld->src->config;
-    const qg_family *f = ld->src->family;
-    int q = c->n_heads * c->head_dim, kv = c->n_kv_heads * c->head_dim;
-    int hidden = c->hidden_size, ffn = c->intermediate_size;
-    bool a = c->attention_bias, m = c->mlp_bias;
-    const qg_linear_name qkv[] = {{f->q, q, a}, {f->k, kv, a}, {f->v, kv, a}},
-                         o[] = {{f->o, hidden, a && !f->no_o_bias}};
-    const qg_linear_name gate_up[] = {{f->gate, ffn, m}, {f->up, ffn, m}},
-                         down[] = {{f->down, hidden, m}};
-    char at[NAME_MAX_BYTES];
+    qg_linear_name names[QGK_MAX_SEGMENTS];
+    int n = 0, k = 0;
 
-    snprintf(at, sizeof at, f->layer, index);
-    QG_PASS(place_norm(ld, &layer->attention_norm, at, f->attention_norm, err));
-    QG_PASS(place_linear(ld, &layer->qkv, at, qkv, 3, hidden, err));
-    QG_PASS(place_linear(ld, &layer->o, at, o, 1, q, err));
-    QG_PASS(place_norm(ld, &layer->mlp_norm, at, f->mlp_norm, err));
-    QG_PASS(place_linear(ld, &layer->gate_up, at, gate_up, 2, hidden, err));
-    return place_linear(ld, &layer->down, at, down, 1, ffn, err);
+    *out = (qg_linear){0};
+    for (int i = 0; i < n_kinds; i++) {
+        const qg_item *item = qg_inventory_find(&ld->inventory, layer, kinds[i]);
+        if (!item)
+            continue;
+        names[n++] = (qg_linear_name){item->name, item->n, item->bias};
+        k = item->k;
+    }
+    /* methods leave what stands outside the layers alone */
+    return n ? qg_place_linear(&ld->place, out, names, n, k, layer >= 0, err) : QG_OK;
+}
+
+#define KINDS(...)                                                                                 \
+    (const qg_item_kind[]){__VA_ARGS__},                                                           \
+        (int)(sizeof((const qg_item_kind[]){__VA_ARGS__}) / sizeof(qg_item_kind))
+
+static qg_status place_layer(loader *ld, qg_layer *l, int i, qg_err *err)
+{
+    QG_PASS(place_norm(ld, &l->attention_norm, i, QG_ITEM_ATTENTION_NORM, err));
+    QG_PASS(place_linear(ld, &l->qkv, i, KINDS(QG_ITEM_Q, QG_ITEM_K, QG_ITEM_V), err));
+    QG_PASS(place_linear(ld, &l->o, i, KINDS(QG_ITEM_O), err));
+    QG_PASS(place_norm(ld, &l->mlp_norm, i, QG_ITEM_MLP_NORM, err));
+    QG_PASS(place_linear(ld, &l->mlp_in, i, KINDS(QG_ITEM_GATE, QG_ITEM_UP, QG_ITEM_FC1), err));
+    return place_linear(ld, &l->mlp_out, i, KINDS(QG_ITEM_DOWN, QG_ITEM_FC2), err);
 }
 
 /* A head that the configuration ties may lie in the file all the same, if it is the same. */
@@ -78,24 +96,50 @@ static qg_status check_tied_copy(loader *ld, const qg_tensor *embed, qg_err *err
     return QG_OK;
 }
 
+static qg_status place_head(loader *ld, qg_weights *w, const qg_tensor *embed, qg_err *err)
+{
+    const qg_item *item = qg_inventory_find(&ld->inventory, -1, QG_ITEM_EMBED);
+
+    if (!ld->src->config->tie_word_embeddings)
+        return place_linear(ld, &w->head, -1, KINDS(QG_ITEM_HEAD), err);
+    QG_PASS(check_tied_copy(ld, embed, err));
+    return qg_place_tied(&ld->place, &w->head, w->embed, item->name, item->n, item->k, err);
+}
+
+static qg_status place_positions(loader *ld, qg_weights *w, qg_err *err)
+{
+    const qg_item *item = qg_inventory_find(&ld->inventory, -1, QG_ITEM_POSITIONS);
+    size_t offset = (size_t)ld->src->family->position_offset;
+
+    w->positions = NULL;
+    if (!item)
+        return QG_OK;
+    QG_PASS(qg_place_halves(&ld->place, &w->positions, NULL, item->name, item->n, item->k, err));
+    if (w->positions)
+        w->positions += offset * (size_t)item->k;
+    return QG_OK;
+}
+
+/* What stands outside the layers. */
 static qg_status place_ends(loader *ld, qg_weights *w, qg_err *err)
 {
-    const qg_model_config *c = ld->src->config;
-    const qg_family *f = ld->src->family;
-    int n = c->vocab_size, k = c->hidden_size;
+    const qg_item *item = qg_inventory_find(&ld->inventory, -1, QG_ITEM_EMBED);
     const qg_tensor *embed;
 
-    QG_PASS(qg_place_halves(&ld->place, &w->embed, &embed, f->embed, n, k, err));
-    QG_PASS(place_norm(ld, &w->norm, "", f->norm, err));
-    if (!c->tie_word_embeddings)
-        return qg_place_linear(&ld->place, &w->head, (const qg_linear_name[]){{f->head, n, false}},
-                               1, k, false, err);
-    QG_PASS(check_tied_copy(ld, embed, err));
-    return qg_place_tied(&ld->place, &w->head, w->embed, f->embed, n, k, err);
+    QG_PASS(qg_place_halves(&ld->place, &w->embed, &embed, item->name, item->n, item->k, err));
+    QG_PASS(place_positions(ld, w, err));
+    QG_PASS(place_linear(ld, &w->project_in, -1, KINDS(QG_ITEM_PROJECT_IN), err));
+    QG_PASS(place_norm(ld, &w->norm, -1, QG_ITEM_FINAL_NORM, err));
+    if (ld->src->config->no_final_norm)
+        w->norm = (qg_norm){0};
+    QG_PASS(place_linear(ld, &w->project_out, -1, KINDS(QG_ITEM_PROJECT_OUT), err));
+    return place_head(ld, w, embed, err);
 }
 
 static qg_status walk(loader *ld, qg_weights *w, qg_err *err)
 {
+    if (ld->src->config->norms_are_plain)
+        place_plain_norm(ld);
     QG_PASS(place_ends(ld, w, err));
     for (int i = 0; i < ld->src->config->n_layers; i++)
         QG_PASS(place_layer(ld, &w->layers[i], i, err));
@@ -120,7 +164,11 @@ qg_status qg_weights_layout(qg_weights *out, qg_weight_sums *sums, qg_slab *slab
 
     ld.place.seen = QG_NEW_N(arena, const qg_tensor *, n_tensors + 1);
     QG_NEED(ld.place.seen, err);
-    qg_status status = walk(&ld, out, err);
+    qg_status status = qg_inventory_make(&ld.inventory, arena, source->family, source->config, err);
+    if (status == QG_OK) {
+        qg_inventory_match(&ld.inventory, source->checkpoint);
+        status = walk(&ld, out, err);
+    }
     *sums = ld.place.sums;
     qg_arena_rewind(arena, mark);
     return status;

@@ -1,8 +1,7 @@
 /* The weights of a model as the decoder multiplies them.
  *
- * Every tensor that the family's formula asks for is found by name and placed (engine/place); one
- * that is absent, of another shape or left over is refused with what was found and what was
- * expected.
+ * Every tensor of the model's inventory is found by name and placed (engine/place); one that is
+ * absent, of another shape or left over is refused with what was found and what was expected.
  */
 #ifndef QG_ENGINE_WEIGHTS_H
 #define QG_ENGINE_WEIGHTS_H
@@ -11,17 +10,25 @@
 #include "engine/family.h"
 #include "engine/place.h"
 
+typedef struct qg_norm {
+    const float *weight, *bias; /* [hidden]; bias: of LayerNorm alone */
+} qg_norm;
+
 typedef struct qg_layer {
-    const float *attention_norm, *mlp_norm; /* [hidden] */
-    qg_linear qkv, o, gate_up, down;        /* fused: q, k, v and gate, up share their input */
+    qg_norm attention_norm, mlp_norm;
+    qg_linear qkv, o;          /* q, k, v share their input and are one row */
+    qg_linear mlp_in, mlp_out; /* gate and up as one row, down; or fc1, fc2 */
 } qg_layer;
 
-/* Views: the bytes lie in the backend's slab or in the mapped file. */
+/* Views: the bytes lie in the backend's slab or in the mapped file. A linear that the model lacks
+ * has no weights (n_weights 0), other things are NULL. */
 typedef struct qg_weights {
-    const qgk_half *embed; /* [vocabulary][hidden] */
-    qg_layer *layers;      /* [n_layers] */
-    const float *norm;     /* [hidden] */
-    qg_linear head;        /* shares the embedding's bytes where tied and the tier reads them */
+    const qgk_half *embed;     /* [vocabulary][embed_size] */
+    const qgk_half *positions; /* [max_positions][hidden] from position 0 */
+    qg_linear project_in, project_out;
+    qg_layer *layers; /* [n_layers] */
+    qg_norm norm;     /* the last */
+    qg_linear head;   /* shares the embedding's bytes where tied and the tier reads them */
 } qg_weights;
 
 /* Where weights come from. */
