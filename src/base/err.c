@@ -5,6 +5,7 @@
  */
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,19 +39,42 @@ void qg_err_clear(qg_err *err)
         memset(err, 0, sizeof *err);
 }
 
+/* Whether this is the first error, which is the one that stays. */
+static bool record(const char *source_file, int source_line, qg_err *err, qg_status code,
+                   const char *fmt, va_list ap)
+{
+    if (!err || err->code != QG_OK)
+        return false;
+    err->code = code;
+    err->source_file = source_file;
+    err->source_line = source_line;
+    vsnprintf(err->message, sizeof err->message, fmt, ap);
+    return true;
+}
+
 qg_status qg_fail_from(const char *source_file, int source_line, qg_err *err, qg_status code,
                        const char *fmt, ...)
 {
     va_list ap;
 
-    if (!err || err->code != QG_OK)
-        return code;
-    err->code = code;
-    err->source_file = source_file;
-    err->source_line = source_line;
     va_start(ap, fmt);
-    vsnprintf(err->message, sizeof err->message, fmt, ap);
+    record(source_file, source_line, err, code, fmt, ap);
     va_end(ap);
+    return code;
+}
+
+qg_status qg_fail_about_from(const char *source_file, int source_line, qg_err *err, qg_status code,
+                             const char *id, const char *tensor, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    bool is_first = record(source_file, source_line, err, code, fmt, ap);
+    va_end(ap);
+    if (is_first) {
+        err->id = id;
+        snprintf(err->tensor, sizeof err->tensor, "%s", tensor ? tensor : "");
+    }
     return code;
 }
 

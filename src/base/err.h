@@ -51,6 +51,8 @@ typedef struct qg_err {
     char context[QG_ERR_TEXT]; /* what we were doing, outermost first, joined by ": "    */
     char file[QG_ERR_PATH];    /* the user's file, "" where there is none                */
     int line, column;          /* 1-based; 0: unknown                                    */
+    const char *id;            /* the kind of mistake in a model folder, constant; or NULL  */
+    char tensor[QG_ERR_PATH];  /* that it is about, "" where there is none                  */
     const char *source_file;   /* where in our source the error was raised               */
     int source_line;
 } qg_err;
@@ -65,6 +67,14 @@ void qg_err_clear(qg_err *err);
 qg_status qg_fail_from(const char *source_file, int source_line, qg_err *err, qg_status code,
                        const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 #define qg_fail(err, code, ...) qg_fail_from(__FILE__, __LINE__, (err), (code), __VA_ARGS__)
+
+/* The same with what `doctor` calls it: a constant id ("tensor-missing") and the tensor (or NULL).
+ */
+qg_status qg_fail_about_from(const char *source_file, int source_line, qg_err *err, qg_status code,
+                             const char *id, const char *tensor, const char *fmt, ...)
+    __attribute__((format(printf, 7, 8)));
+#define qg_fail_about(err, code, id, tensor, ...)                                                  \
+    qg_fail_about_from(__FILE__, __LINE__, (err), (code), (id), (tensor), __VA_ARGS__)
 
 /* Sets the position in the user's file, unless one is known already. */
 void qg_err_at(qg_err *err, const char *file, int line, int column);

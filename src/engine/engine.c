@@ -5,7 +5,6 @@
 #include "engine/engine.h"
 
 #include "base/units.h"
-#include "checkpoint/quantization.h"
 #include "engine/engine_internal.h"
 
 #include <limits.h>
@@ -23,57 +22,6 @@ enum {
 };
 
 /* ---- what the folder says ---- */
-
-static const char *dtype_word(const qg_model_config *c)
-{
-    return !c->has_dtype          ? "unquantized"
-           : c->dtype == QGK_BF16 ? "bfloat16"
-           : c->dtype == QGK_F32  ? "float32"
-                                  : "float16";
-}
-
-/* INT8 made from the plain weights while loading. */
-static qg_status choose_int8(qg_storage *out, const char *activations)
-{
-    *out =
-        (qg_storage){.method = qgk_method_find("int8"),
-                     .config = {.bits = 8,
-                                .group_size = -1,
-                                .symmetric = 1,
-                                .float_inputs = activations && strcmp(activations, "float") == 0}};
-    return QG_OK;
-}
-
-/* The method of the folder, which is also the one that the caller declared, if any. */
-static qg_status choose_storage(qg_engine *e, const qg_engine_options *o, qg_err *err)
-{
-    const char *declared = o->quantization, *source = e->config.quantization.source;
-    qg_storage *storage = &e->source.storage;
-    qg_quantization q;
-
-    /* a checkpoint that is only imagined has no folder, and no zero points to look at */
-    QG_PASS(qg_quantization_read(&q, &e->config, e->folder ? e->checkpoint : NULL, err));
-    if (declared && strcmp(declared, "int8") == 0 && !q.declared && qgk_method_find("int8"))
-        return choose_int8(storage, o->activations);
-    *storage = (qg_storage){qgk_method_find(q.method), q.config, q};
-    if (!storage->method)
-        return qg_fail(err, QG_ENOSUP, "method '%s' is not built in", q.method);
-    if (declared && strcmp(declared, storage->method->runs_as) != 0) {
-        if (q.declared)
-            return qg_fail(err, QG_EREFUSED,
-                           "found a folder quantized by method '%s' (%s), declared '%s'; write "
-                           "'quantization: %s'",
-                           q.declared, source, declared, storage->method->runs_as);
-        return qg_fail(err, QG_EREFUSED,
-                       "found a plain %s folder, declared '%s'; write 'quantization: fp16' or "
-                       "leave it out",
-                       dtype_word(&e->config), declared);
-    }
-    const char *reason = storage->method->accepts(&storage->config);
-    if (reason)
-        return qg_fail(err, QG_ENOSUP, "'%s' (%s): %s", q.declared, source, reason);
-    return QG_OK;
-}
 
 /* What is declared has to be there, once all weights have been looked at. */
 static qg_status check_storage(const qg_engine *e, qg_err *err)
@@ -105,7 +53,9 @@ static qg_status read_model(qg_engine *e, qg_arena *arena, const qg_engine_optio
     e->source.checkpoint = e->checkpoint;
     e->source.family = qg_family_find(e->config.model_type);
     QG_PASS(qg_family_check(e->source.family, &e->config, err));
-    QG_PASS(choose_storage(e, options, err));
+    /* a checkpoint that is only imagined has no folder, and no zero points to look at */
+    QG_PASS(qg_storage_choose(&e->source.storage, &e->config, e->folder ? e->checkpoint : NULL,
+                              options->quantization, options->activations, err));
     e->weights.layers = QG_NEW_N(arena, qg_layer, n_layers);
     e->kv.layer = QG_NEW_N(arena, qgk_kv, n_layers);
     QG_NEED(e->weights.layers && e->kv.layer, err);

@@ -45,15 +45,19 @@ static qg_status fail_missing(const qg_placer *p, const char *name, const char *
     for (size_t i = 0; i < sizeof markers / sizeof *markers; i++) {
         const qg_tensor *other = find_part(p, name, markers[i]);
         if (other && strcmp(p->storage->method->name, "fp16") == 0)
-            return qg_fail(err, QG_EFORMAT,
-                           "tensor '%s.%s' is missing, but '%s' is there: the folder is quantized, "
-                           "yet declares no quantization_config",
-                           name, suffix, other->name);
+            return qg_fail_about(
+                err, QG_EFORMAT, "quantization-undeclared", other->name,
+                "tensor '%s.%s' is missing, but '%s' is there: the folder is quantized, "
+                "yet declares no quantization_config",
+                name, suffix, other->name);
         if (other && strcmp(markers[i], suffix) != 0)
-            return qg_fail(err, QG_EFORMAT, "tensor '%s.%s' is missing, but '%s' is there", name,
-                           suffix, other->name);
+            return qg_fail_about(err, QG_EFORMAT, "method-mixed", other->name,
+                                 "tensor '%s.%s' is missing, but '%s' is there", name, suffix,
+                                 other->name);
     }
-    return qg_fail(err, QG_EFORMAT, "tensor '%s.%s' is missing", name, suffix);
+    char full[NAME_MAX_BYTES];
+    snprintf(full, sizeof full, "%s.%s", name, suffix);
+    return qg_fail_about(err, QG_EFORMAT, "tensor-missing", full, "tensor '%s' is missing", full);
 }
 
 /* The tensor NAME.SUFFIX, held to the dtypes and the shape of n_dims dimensions. */
@@ -73,13 +77,15 @@ static qg_status find_tensor(qg_placer *p, const qg_tensor **out, const char *na
         same = same && t->shape[i] == shape[i];
     }
     if (!same)
-        return qg_fail(err, QG_EFORMAT, "tensor '%s' has shape %s, config.json makes it %s",
-                       t->name, qg_tensor_shape_text(t, found, sizeof found),
-                       qg_tensor_shape_text(&want, expected, sizeof expected));
+        return qg_fail_about(err, QG_EFORMAT, "tensor-shape", t->name,
+                             "tensor '%s' has shape %s, config.json makes it %s", t->name,
+                             qg_tensor_shape_text(t, found, sizeof found),
+                             qg_tensor_shape_text(&want, expected, sizeof expected));
     if (!(dtypes >> t->dtype & 1)) {
         dtype_list(expected, sizeof expected, dtypes);
-        return qg_fail(err, QG_EFORMAT, "tensor '%s' is %s, expected one of %s", t->name,
-                       qgk_dtype_name(t->dtype), expected);
+        return qg_fail_about(err, QG_EFORMAT, "tensor-dtype", t->name,
+                             "tensor '%s' is %s, expected one of %s", t->name,
+                             qgk_dtype_name(t->dtype), expected);
     }
     p->seen[p->n_seen++] = t;
     *out = t;
@@ -104,44 +110,6 @@ static const qgk_method *method_of(const qg_placer *p, const char *name, bool qu
     if (quantized && (m->marker < 0 || find_part(p, name, m->parts[m->marker].suffix)))
         return m;
     return qgk_method_find("fp16");
-}
-
-/* The usual sizes of groups that divide k, as text. */
-static const char *fitting_groups(char text[64], int k)
-{
-    static const int usual[] = {256, 128, 96, 64, 32, 16};
-    size_t used = (size_t)snprintf(text, 64, "-1");
-
-    for (size_t i = 0; i < sizeof usual / sizeof *usual && used < 56; i++)
-        if (k % usual[i] == 0)
-            used += (size_t)snprintf(text + used, 64 - used, ", %d", usual[i]);
-    return text;
-}
-
-qg_status qg_storage_shape(qgk_shape *out, const qg_storage *storage, const char *name, int n,
-                           int k, qg_err *err)
-{
-    const qgk_quant_config *c = &storage->config;
-    int group = c->group_size < 0 ? k : c->group_size;
-    char fits[64];
-
-    *out = (qgk_shape){.n = n, .k = k};
-    if (storage->method->format(c) == QGK_FORMAT_F16)
-        return QG_OK;
-    out->bits = c->bits;
-    out->group = group;
-    if (group < 1 || k % group != 0)
-        return qg_fail(err, QG_EFORMAT,
-                       "'%s' has %d inputs, which groups of %d do not divide; these would: %s",
-                       name, k, group, fitting_groups(fits, k));
-    for (const qgk_part *part = storage->method->parts; part->suffix; part++)
-        for (int d = 0; d < 2; d++)
-            if ((part->shape[d] == QGK_DIM_K_WORDS && (int64_t)k * c->bits % 32 != 0) ||
-                (part->shape[d] == QGK_DIM_N_WORDS && (int64_t)n * c->bits % 32 != 0))
-                return qg_fail(err, QG_EFORMAT,
-                               "'%s' is [%d, %d]: %d codes of %d bit do not fill words of 32 bit",
-                               name, n, k, part->shape[d] == QGK_DIM_K_WORDS ? k : n, c->bits);
-    return QG_OK;
 }
 
 /* The parts of NAME as its method lists them, checked, with the order of its groups. */
@@ -173,8 +141,9 @@ static qg_status find_stored(qg_placer *p, stored *s, const char *name, int n, i
     p->sums.n_quantized += quantized && s->method == p->storage->method;
     if (is_planning(p) && s->bits.part[0] && s->method->check &&
         !s->method->check(&fault, &s->bits))
-        return qg_fail(err, QG_EFORMAT, "tensor '%s' %s; %s", s->tensor[fault.part]->name,
-                       fault.what, fault.fix);
+        return qg_fail_about(err, QG_EFORMAT, fault.id, s->tensor[fault.part]->name,
+                             "tensor '%s' %s; %s", s->tensor[fault.part]->name, fault.what,
+                             fault.fix);
     return QG_OK;
 }
 
@@ -225,12 +194,12 @@ static qg_status check_numbers(const qg_tensor *t, size_t n_overflows, size_t n_
                                qg_err *err)
 {
     if (n_overflows)
-        return qg_fail(err, QG_ENONFINITE,
-                       "tensor '%s': %zu values exceed 65504, the largest of float16", t->name,
-                       n_overflows);
+        return qg_fail_about(err, QG_ENONFINITE, "float16-overflow", t->name,
+                             "tensor '%s': %zu values exceed 65504, the largest of float16",
+                             t->name, n_overflows);
     if (n_not_finite)
-        return qg_fail(err, QG_ENONFINITE, "tensor '%s' holds %zu infinite or NaN values", t->name,
-                       n_not_finite);
+        return qg_fail_about(err, QG_ENONFINITE, "weight-not-finite", t->name,
+                             "tensor '%s' holds %zu infinite or NaN values", t->name, n_not_finite);
     return QG_OK;
 }
 
@@ -511,9 +480,9 @@ qg_status qg_place_check_rest(const qg_placer *p, const char *ignored_suffix, qg
         for (size_t j = 0; !known && j < p->n_seen; j++)
             known = p->seen[j] == t;
         if (!known)
-            return qg_fail(err, QG_EFORMAT,
-                           "tensor '%s' does not belong to a model of config.json's shape",
-                           t->name);
+            return qg_fail_about(err, QG_EFORMAT, "tensor-unknown", t->name,
+                                 "tensor '%s' does not belong to a model of config.json's shape",
+                                 t->name);
     }
     return QG_OK;
 }

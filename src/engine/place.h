@@ -14,10 +14,9 @@
 #define QG_ENGINE_PLACE_H
 
 #include "backend/backend.h"
-#include "checkpoint/quantization.h"
 #include "checkpoint/shards.h"
 #include "engine/slab.h"
-#include "kernels/linear/linear.h"
+#include "engine/storage.h"
 
 /* Linears that share their input, as the kernels multiply them: one weight where all are stored the
  * same way, else one a format. Together they fill a row of N columns. */
@@ -32,18 +31,6 @@ typedef struct qg_linear_name {
     int n;            /* outputs */
     bool bias;        /* "NAME.bias" must be there */
 } qg_linear_name;
-
-/* How the folder stores its linears. */
-typedef struct qg_storage {
-    const qgk_method *method; /* of the quantized ones; fp16 for a plain folder */
-    qgk_quant_config config;
-    qg_quantization said; /* by the folder: what it leaves unquantized */
-} qg_storage;
-
-/* The shape of linear `name` [n][k] in that storage. QG_EFORMAT where the groups do not divide k,
- * or codes do not fill words: says what would. */
-qg_status qg_storage_shape(qgk_shape *out, const qg_storage *storage, const char *name, int n,
-                           int k, qg_err *err);
 
 typedef struct qg_weight_sums {
     size_t mapped_bytes; /* used in place, beside what the slab holds */
