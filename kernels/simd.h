@@ -87,6 +87,27 @@ static inline __mmask16 qgk_first_of16(int n)
     return (__mmask16)(n < 16 ? (1 << n) - 1 : 0xffff);
 }
 
+/* As qgk_exp8. */
+static inline __m512 qgk_exp16(__m512 x)
+{
+    const __m512 lowest = _mm512_set1_ps(-87.3f), highest = _mm512_set1_ps(89);
+    __mmask16 keep = _mm512_cmp_ps_mask(x, lowest, _CMP_NLT_UQ);
+    /* e^89 is infinite already; min and max give their second operand where one is NaN */
+    x = _mm512_max_ps(lowest, _mm512_min_ps(highest, x));
+    __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(0x1.715476p0f)),
+                                    _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0x1.63p-1f), x);
+    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-0x1.bd0106p-13f), r);
+    __m512 y = _mm512_set1_ps(1.9875691500e-4f);
+    y = _mm512_fmadd_ps(y, r, _mm512_set1_ps(1.3981999507e-3f));
+    y = _mm512_fmadd_ps(y, r, _mm512_set1_ps(8.3334519073e-3f));
+    y = _mm512_fmadd_ps(y, r, _mm512_set1_ps(4.1665795894e-2f));
+    y = _mm512_fmadd_ps(y, r, _mm512_set1_ps(1.6666665459e-1f));
+    y = _mm512_fmadd_ps(y, r, _mm512_set1_ps(5.0000001201e-1f));
+    y = _mm512_fmadd_ps(y, _mm512_mul_ps(r, r), _mm512_add_ps(r, _mm512_set1_ps(1)));
+    return _mm512_maskz_scalef_ps(keep, y, n);
+}
+
 static inline __m256 qgk_halve16(__m512 a)
 {
     return _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));

@@ -59,9 +59,16 @@ static void fill_avx2(qgk_table *t)
     qgk_f16_avx2(t);
 }
 
+static size_t scratch_avx512(const qgk_limits *limits)
+{
+    return larger(scratch_avx2(limits), qgk_attention_avx512_scratch(limits));
+}
+
 static void fill_avx512(qgk_table *t)
 {
     t->tier = "avx512";
+    t->scratch_bytes = scratch_avx512;
+    qgk_attention_avx512(t);
     qgk_f16_avx512(t);
 }
 

@@ -2,7 +2,8 @@
  * head sizes with tails. What no token has written holds NaN, so that a kernel that looks there is
  * seen.
  *
- * Bound: a score is off by d / 8 + 8 units of scale * sum |q k| (call it e); exp adds 2^-22 and
+ * Bound: a score is a chain of d operations, the scale and the largest taken off: d + 4 units of
+ * scale * sum |q k| (call it e); exp adds 2^-22 and
  * turns e into a relative error of each weight, twice (in the sum below the line too); the weighted
  * sum is a chain over all positions.
  */
@@ -134,8 +135,7 @@ static void expect(double *truth, double *bound, const args *a, int row, int hea
         }
     }
     double n = last - first + 1;
-    double relative =
-        expm1(fmin(40, 2 * (e * kc_units(d / 8.0 + 12) + kc_units(8)))) + kc_units(n + 16);
+    double relative = expm1(fmin(40, 2 * (e * kc_units(d + 4.0) + kc_units(8)))) + kc_units(n + 16);
     for (int i = 0; i < d; i++) {
         truth[i] /= sum;
         /* a weight under 2^-125 may be dropped; when scores drown, any mix of values may come */
