@@ -22,7 +22,7 @@ typedef struct qgk_fault {
 } qgk_fault;
 
 typedef struct qgk_method {
-    const char *name;      /* the form on disk: "gptq", "awq", "compressed-tensors packed", ... */
+    const char *name;      /* the form on disk: "gptq", "compressed-tensors pack-quantized", ... */
     const char *runs_as;   /* what suites call it: "fp16", "int8", "gptq", "awq" */
     const qgk_part *parts; /* ended by a NULL suffix */
     int marker;            /* the part whose presence says that a linear is stored this way */
@@ -47,7 +47,8 @@ typedef struct qgk_method {
      * everything against. */
     void (*oracle)(float *row, const qgk_stored *w, int n);
     /* The inverse of unpack, for a whole linear: canonical rows to disk bits. part[i] has the size
-     * that parts[i] says, NULL where it is not wanted; order NULL or as above. */
+     * that parts[i] says, NULL where it is not wanted; order NULL or as above. NULL: the method has
+     * no form of its own on disk (int8, made from plain weights). */
     void (*encode)(void *const part[], const qgk_dtype dtype[], const qgk_canon *rows,
                    const int32_t *order, qgk_shape s, const qgk_quant_config *config);
 } qgk_method;
