@@ -78,10 +78,11 @@ static qg_status get_many(const dialect *d, const qg_json **out, const char *key
 static qg_status fail_feature(const dialect *d, const char *key, qg_str value, const char *only,
                               qg_err *err)
 {
-    return qg_fail(err, QG_ENOSUP,
-                   "'%s' of the quantization (%s) is '" QG_STR_PRI "', which is not supported, "
-                   "only %s",
-                   key, d->source, QG_STR_ARG(value), only);
+    return qg_fail_about(err, QG_ENOSUP, "quantization-unsupported", NULL,
+                         "'%s' of the quantization (%s) is '" QG_STR_PRI
+                         "', which is not supported, "
+                         "only %s",
+                         key, d->source, QG_STR_ARG(value), only);
 }
 
 static qg_status check_group(const dialect *d, int group, qg_err *err)
@@ -127,11 +128,11 @@ static qg_status choose_version(qg_quantization *out, const dialect *d, qg_str f
     if (format.len && !is_v1 && !is_v2)
         return fail_feature(d, "checkpoint_format", format, "gptq and gptq_v2", err);
     if (format.len && found != UNKNOWN && (found == V1) != is_v1)
-        return qg_fail(err, QG_EFORMAT,
-                       "found the zero points of format %s, declared is 'checkpoint_format' "
-                       "\"" QG_STR_PRI "\"; write \"checkpoint_format\": \"%s\" in %s",
-                       found == V1 ? "v1" : "v2", QG_STR_ARG(format),
-                       found == V1 ? "gptq" : "gptq_v2", d->source);
+        return qg_fail_about(err, QG_EFORMAT, "gptq-zeros-v1-v2", NULL,
+                             "found the zero points of format %s, declared is 'checkpoint_format' "
+                             "\"" QG_STR_PRI "\"; write \"checkpoint_format\": \"%s\" in %s",
+                             found == V1 ? "v1" : "v2", QG_STR_ARG(format),
+                             found == V1 ? "gptq" : "gptq_v2", d->source);
     out->config.zeros_less_one = format.len ? is_v1 : found != V2;
     if (!format.len)
         out->guess = found == V1   ? "GPTQ without 'checkpoint_format': read as format v1, because "

@@ -69,8 +69,9 @@ static qg_status read_dtype(qg_tensor *t, const qg_json *entry, qg_err *err)
     if (find_dtype(name, &t->dtype))
         return QG_OK;
     if (qg_str_starts(name, QG_STR("F8_")))
-        return qg_fail(err, QG_ENOSUP, "tensor '%s' is FP8 ('" QG_STR_PRI "'), not supported",
-                       t->name, QG_STR_ARG(name));
+        return qg_fail_about(err, QG_ENOSUP, "dtype-fp8", t->name,
+                             "tensor '%s' is FP8 ('" QG_STR_PRI "'), not supported", t->name,
+                             QG_STR_ARG(name));
     return qg_fail(err, QG_ENOSUP, "tensor '%s' has dtype '" QG_STR_PRI "', not supported", t->name,
                    QG_STR_ARG(name));
 }
@@ -119,17 +120,17 @@ static qg_status read_offsets(qg_tensor *t, const qg_json *entry, qg_str data, q
         return qg_fail(err, QG_EFORMAT, "tensor '%s' begins at %lld and ends before, at %lld",
                        t->name, (long long)begin, (long long)end);
     if ((uint64_t)end > data.len)
-        return qg_fail(err, QG_EFORMAT,
-                       "tensor '%s' ends at byte %lld of the data, the file has %zu: it is "
-                       "truncated, fetch it again",
-                       t->name, (long long)end, data.len);
+        return qg_fail_about(err, QG_EFORMAT, "tensor-outside", t->name,
+                             "tensor '%s' ends at byte %lld of the data, the file has %zu: it is "
+                             "truncated, fetch it again",
+                             t->name, (long long)end, data.len);
     if (__builtin_mul_overflow(t->n_elements, (int64_t)width, &n_bytes))
         return qg_fail(err, QG_EFORMAT, "tensor '%s': its shape overflows 63 bits", t->name);
     if (n_bytes != end - begin)
-        return qg_fail(err, QG_EFORMAT,
-                       "tensor '%s' has %lld bytes of data, but %s of %s takes %lld", t->name,
-                       (long long)(end - begin), qg_tensor_shape_text(t, shape, sizeof shape),
-                       qgk_dtype_name(t->dtype), (long long)n_bytes);
+        return qg_fail_about(err, QG_EFORMAT, "tensor-bytes", t->name,
+                             "tensor '%s' has %lld bytes of data, but %s of %s takes %lld", t->name,
+                             (long long)(end - begin), qg_tensor_shape_text(t, shape, sizeof shape),
+                             qgk_dtype_name(t->dtype), (long long)n_bytes);
     t->data = data.ptr + begin;
     t->n_bytes = (size_t)n_bytes;
     t->aligned = (uintptr_t)t->data % width == 0;
@@ -169,10 +170,11 @@ static qg_status check_cover(const qg_safetensors *st, qg_err *err)
         const qg_tensor *t = &st->tensors[i];
         size_t begin = (size_t)((const char *)t->data - st->data.ptr);
         if (begin < end)
-            return qg_fail(err, QG_EFORMAT,
-                           "tensor '%s' overlaps tensor '%s': it begins at %zu, the other ends at "
-                           "%zu",
-                           t->name, st->tensors[i - 1].name, begin, end);
+            return qg_fail_about(
+                err, QG_EFORMAT, "tensor-overlap", t->name,
+                "tensor '%s' overlaps tensor '%s': it begins at %zu, the other ends at "
+                "%zu",
+                t->name, st->tensors[i - 1].name, begin, end);
         if (begin > end)
             return qg_fail(err, QG_EFORMAT,
                            "%zu bytes before tensor '%s' belong to no tensor (a hole in the data)",
@@ -229,7 +231,7 @@ static qg_status parse_header(const qg_json **root, qg_arena *arena, qg_str head
 
     if (s == QG_OK)
         return QG_OK;
-    return key ? qg_fail(err, s, "duplicate tensor: %s", key)
+    return key ? qg_fail_about(err, s, "tensor-duplicate", key, "duplicate tensor: %s", key)
                : qg_fail(err, s, "%s", detail.message);
 }
 

@@ -65,10 +65,11 @@ static bool is_pickle(qg_str name)
 
 static qg_status fail_pickle(const char *name, qg_err *err)
 {
-    return qg_fail(err, QG_ENOSUP,
-                   "'%s' is pickled, which can run code when it is read, and is not supported: "
-                   "convert the folder with scripts/convert-bin.py",
-                   name);
+    return qg_fail_about(
+        err, QG_ENOSUP, "weights-pickled", NULL,
+        "'%s' is pickled, which can run code when it is read, and is not supported: "
+        "convert the folder with scripts/convert-bin.py",
+        name);
 }
 
 /* Without an index: model.safetensors, or the only .safetensors file whatever its name (older
@@ -197,8 +198,9 @@ static qg_status collect(qg_checkpoint *c, qg_arena *arena, qg_err *err)
     qsort(c->entries, n, sizeof *c->entries, by_name);
     for (size_t i = 1; i < n; i++)
         if (by_name(&c->entries[i - 1], &c->entries[i]) == 0)
-            return qg_fail(err, QG_EFORMAT, "duplicate tensor '%s': it is in '%s' and in '%s'",
-                           c->entries[i].name, c->entries[i - 1].shard, c->entries[i].shard);
+            return qg_fail_about(err, QG_EFORMAT, "tensor-duplicate", c->entries[i].name,
+                                 "duplicate tensor '%s': it is in '%s' and in '%s'",
+                                 c->entries[i].name, c->entries[i - 1].shard, c->entries[i].shard);
     return QG_OK;
 }
 
@@ -209,8 +211,9 @@ static qg_status compare_index(const qg_checkpoint *c, const entry *index, size_
     for (size_t i = 0, k = 0; i < n_index || k < c->n_entries; i++, k++) {
         int order = i == n_index ? 1 : k == c->n_entries ? -1 : by_name(&index[i], &c->entries[k]);
         if (order < 0)
-            return qg_fail(err, QG_EFORMAT, "tensor '%s' is missing from shard '%s'", index[i].name,
-                           index[i].shard);
+            return qg_fail_about(err, QG_EFORMAT, "tensor-missing", index[i].name,
+                                 "tensor '%s' is missing from shard '%s'", index[i].name,
+                                 index[i].shard);
         if (order > 0)
             return qg_fail(err, QG_EFORMAT, "shard '%s' holds tensor '%s', which is not listed",
                            c->entries[k].shard, c->entries[k].name);

@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "base/units.h"
-#include "cli/cli.h"
+#include "cli/examine.h"
 #include "measure/latency.h"
 #include "record/value.h"
 
@@ -260,6 +260,10 @@ static void write_table(const bench *b, qg_buf *out)
 
 static qg_status measure_all(bench *b, qg_err *err)
 {
+    const qg_cli_model *m = &b->o->model;
+
+    QG_PASS(qg_cli_examine(b->cli->args[0], m->quantization, qg_cli_engine_options(m).activations,
+                           err));
     for (int i = 0; i < b->n_rows; i++) {
         qg_arena *arena = qg_arena_create();
         QG_NEED(arena, err);

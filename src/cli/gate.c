@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/progress.h"
 #include "build_info.h"
+#include "cli/examine.h"
 #include "measure/measure.h"
 
 #include <stdio.h>
@@ -73,6 +74,20 @@ static void show(void *user, const char *case_id, double done)
     qg_progress_update(&s->bar, done);
 }
 
+/* Each folder of the plan once, in the order of its cases. */
+static qg_status examine_models(const qg_plan *plan, qg_err *err)
+{
+    for (size_t i = 0; i < plan->n_cases; i++) {
+        const qg_suite_model *model = plan->cases[i].model;
+        bool seen = plan->cases[i].skip || !model->model;
+        for (size_t k = 0; !seen && k < i; k++)
+            seen = !plan->cases[k].skip && plan->cases[k].model == model;
+        if (!seen)
+            QG_PASS(qg_cli_examine(model->model, model->method, NULL, err));
+    }
+    return QG_OK;
+}
+
 qg_status qg_gate_measure(qg_run **out, qg_cli *cli, const qg_plan *plan, const qg_gate_options *o,
                           bool only_quality, qg_err *err)
 {
@@ -92,6 +107,7 @@ qg_status qg_gate_measure(qg_run **out, qg_cli *cli, const qg_plan *plan, const 
 
     if (!run || !started || !measure.program)
         return qg_fail(err, QG_ENOMEM, "out of memory");
+    QG_PASS(examine_models(plan, err));
     qg_clock_utc(started);
     *run = (qg_run){.version = QG_BUILD_VERSION,
                     .commit = QG_BUILD_COMMIT,

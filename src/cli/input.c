@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "cli/examine.h"
 
 #include <limits.h>
 
@@ -217,6 +218,7 @@ qg_status qg_inputs_open_engine(qg_engine **out, qg_inputs *inputs, qg_arena *ar
     o.max_seqs = inputs->n < MAX_SEQS ? (int)inputs->n : MAX_SEQS;
     o.block_tokens = BLOCK_TOKENS;
     o.kv_tokens = n_tokens < pool ? n_tokens : pool;
+    QG_PASS(qg_cli_examine(folder, o.quantization, o.activations, err));
     QG_PASS(qg_engine_open(out, arena, folder, &o, err));
     qg_engine_info info = qg_engine_describe(*out);
     for (size_t i = 0; i < inputs->n; i++)

@@ -67,7 +67,7 @@ static void check_source(const qg_schema_reader *r, const qg_suite *s, const qg_
 
 static void check_recipe(const qg_schema_reader *r, const qg_suite_model *m, const qg_yaml *node)
 {
-    const qg_recipe *q = &m->quantize;
+    const qg_suite_recipe *q = &m->quantize;
     const qg_yaml *recipe = qg_yaml_get(node, "quantize");
     static const struct {
         const char *method;

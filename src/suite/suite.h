@@ -31,13 +31,13 @@ typedef enum qg_inconclusive {
 const char *qg_device_name(qg_device d); /* "auto", "cpu", "cuda" */
 
 /* How a checkpoint is made from another model (`quantize:`). */
-typedef struct qg_recipe {
+typedef struct qg_suite_recipe {
     const char *method; /* "int8", "gptq", "awq", "rtn" */
     int64_t bits, group_size;
     bool act_order, sym;
     double damp;
     const char *calibration; /* file; NULL: none */
-} qg_recipe;
+} qg_suite_recipe;
 
 typedef struct qg_suite_model {
     const char *name;  /* key in the suite: "fp16"                                       */
@@ -47,7 +47,7 @@ typedef struct qg_suite_model {
     const char *method;      /* that it runs as: "fp16", "int8", "gptq", "awq" */
     const char *calibration; /* file; NULL: none                                          */
     const char *from;        /* name of the model that it is made from; NULL: none        */
-    qg_recipe quantize;      /* where `from` is set                                       */
+    qg_suite_recipe quantize;      /* where `from` is set                                       */
     bool is_reference;
     qg_place place;         /* of its key                                                */
     qg_place method_place;  /* of what names its method                                  */

@@ -1,0 +1,116 @@
+/* SARIF of findings: see sarif.h. */
+#include "report/sarif.h"
+
+#include "base/json.h"
+
+#include <string.h>
+
+static const char *id_of(const qg_finding *f)
+{
+    return f->id ? f->id : "finding";
+}
+
+static void put_text(qg_json_writer *w, const char *key, const char *text)
+{
+    qg_json_write_key(w, key);
+    qg_json_write_object(w);
+    qg_json_put_text(w, "text", text);
+    qg_json_write_close(w);
+}
+
+static void write_rules(qg_json_writer *w, const qg_findings *f)
+{
+    qg_json_write_key(w, "rules");
+    qg_json_write_array(w);
+    for (size_t i = 0; i < f->n; i++) {
+        bool again = false;
+        for (size_t k = 0; k < i; k++)
+            again = again || strcmp(id_of(&f->at[k]), id_of(&f->at[i])) == 0;
+        if (again)
+            continue;
+        qg_json_write_object(w);
+        qg_json_put_text(w, "id", id_of(&f->at[i]));
+        qg_json_write_close(w);
+    }
+    qg_json_write_end_array(w);
+}
+
+static void write_location(qg_json_writer *w, const qg_finding *f)
+{
+    qg_json_write_key(w, "locations");
+    qg_json_write_array(w);
+    qg_json_write_object(w);
+    qg_json_write_key(w, "physicalLocation");
+    qg_json_write_object(w);
+    qg_json_write_key(w, "artifactLocation");
+    qg_json_write_object(w);
+    qg_json_put_text(w, "uri", f->place.file);
+    qg_json_write_close(w);
+    if (f->place.line) {
+        qg_json_write_key(w, "region");
+        qg_json_write_object(w);
+        qg_json_put_int(w, "startLine", f->place.line);
+        if (f->place.column)
+            qg_json_put_int(w, "startColumn", f->place.column);
+        qg_json_write_close(w);
+    }
+    qg_json_write_close(w);
+    if (f->tensor) {
+        qg_json_write_key(w, "logicalLocations");
+        qg_json_write_array(w);
+        qg_json_write_object(w);
+        qg_json_put_text(w, "fullyQualifiedName", f->tensor);
+        qg_json_put_text(w, "kind", "member");
+        qg_json_write_close(w);
+        qg_json_write_end_array(w);
+    }
+    qg_json_write_close(w);
+    qg_json_write_end_array(w);
+}
+
+static void write_result(qg_json_writer *w, const qg_finding *f, qg_arena *arena)
+{
+    const char *message =
+        f->suggestion ? qg_arena_format(arena, "%s; %s", f->message, f->suggestion) : f->message;
+
+    qg_json_write_object(w);
+    qg_json_put_text(w, "ruleId", id_of(f));
+    qg_json_put_text(w, "level", qg_severity_name(f->severity)); /* SARIF's words are ours */
+    put_text(w, "message", message ? message : f->message);
+    write_location(w, f);
+    qg_json_write_close(w);
+}
+
+qg_status qg_sarif_write(qg_buf *out, const qg_findings *findings, const char *version, qg_err *err)
+{
+    qg_json_writer w;
+
+    qg_json_write_begin(&w, out);
+    qg_json_write_object(&w);
+    qg_json_put_text(&w, "$schema", "https://json.schemastore.org/sarif-2.1.0.json");
+    qg_json_put_text(&w, "version", "2.1.0");
+    qg_json_write_key(&w, "runs");
+    qg_json_write_array(&w);
+    qg_json_write_object(&w);
+    qg_json_write_key(&w, "tool");
+    qg_json_write_object(&w);
+    qg_json_write_key(&w, "driver");
+    qg_json_write_object(&w);
+    qg_json_put_text(&w, "name", "quantgate");
+    qg_json_put_text(&w, "version", version);
+    write_rules(&w, findings);
+    qg_json_write_close(&w);
+    qg_json_write_close(&w);
+    qg_json_write_key(&w, "results");
+    qg_json_write_array(&w);
+    for (size_t i = 0; i < findings->n; i++)
+        write_result(&w, &findings->at[i], findings->arena);
+    qg_json_write_end_array(&w);
+    qg_json_write_close(&w);
+    qg_json_write_end_array(&w);
+    qg_json_write_close(&w);
+    QG_PASS(qg_json_write_end(&w, err));
+    qg_buf_char(out, '\n');
+    QG_NEED(!out->failed, err);
+    return QG_OK;
+}
