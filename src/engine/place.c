@@ -41,8 +41,9 @@ static const qg_tensor *find_part(const qg_placer *p, const char *name, const ch
 static qg_status fail_missing(const qg_placer *p, const char *name, const char *suffix, qg_err *err)
 {
     static const char *const markers[] = {"qweight", "weight_packed", "SCB", "weight"};
+    bool is_bias = strcmp(suffix, "bias") == 0; /* which stands beside any of them */
 
-    for (size_t i = 0; i < sizeof markers / sizeof *markers; i++) {
+    for (size_t i = 0; !is_bias && i < sizeof markers / sizeof *markers; i++) {
         const qg_tensor *other = find_part(p, name, markers[i]);
         if (other && strcmp(p->storage->method->name, "fp16") == 0)
             return qg_fail_about(

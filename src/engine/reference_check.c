@@ -1,6 +1,7 @@
 /* The truth of the engine's tests, itself held against vectors that Hugging Face transformers made,
- * and the folders that tests run on. The forward pass is written from the paper (Touvron et al.
- * 2023), one position after the other over arrays of doubles; nothing here calls engine or kernels.
+ * and the folders that tests run on. The forward pass is written from the papers (Touvron et al.
+ * 2023, Zhang et al. 2022), one position after the other over arrays of doubles; nothing here calls
+ * engine or kernels.
  */
 #include "engine/reference_check.h"
 
@@ -207,9 +208,41 @@ static double *get(const model *m, const char *name)
     return out;
 }
 
-static double *get_in_layer(const model *m, int layer, const char *name)
+/* Names of a family's tensors, as in its paper's code. */
+typedef struct names {
+    const char *model_type, *top, *embed, *norm; /* top: in front of all but the head */
+    const char *o, *attention_norm, *mlp_norm;
+} names;
+
+static const names all_names[] = {
+    {"opt", "model.decoder.", "embed_tokens", "final_layer_norm", "out_proj",
+     "self_attn_layer_norm", "final_layer_norm"},
+    {NULL, "model.", "embed_tokens", "norm", "o_proj", "input_layernorm",
+     "post_attention_layernorm"}, /* all others */
+};
+
+static const names *names_of(const model *m)
 {
-    return get(m, qg_arena_format(m->arena, "model.layers.%d.%s", layer, name));
+    const names *n = all_names;
+
+    while (n->model_type && strcmp(n->model_type, m->c.model_type) != 0)
+        n++;
+    return n;
+}
+
+static bool is_opt(const model *m)
+{
+    return names_of(m)->model_type != NULL;
+}
+
+/* In a layer, or with layer -1 outside. */
+static double *get_in_layer(const model *m, int layer, const char *name, const char *suffix)
+{
+    const char *top = names_of(m)->top;
+
+    if (layer < 0)
+        return get(m, qg_arena_format(m->arena, "%s%s.%s", top, name, suffix));
+    return get(m, qg_arena_format(m->arena, "%slayers.%d.%s.%s", top, layer, name, suffix));
 }
 
 /* y [n] = W [n][k] x + b */
@@ -222,14 +255,28 @@ static void affine(double *y, const double *w, const double *b, const double *x,
     }
 }
 
-static void normalize(double *y, const double *x, const double *w, int n, double eps)
+/* One row: LayerNorm for OPT, else the root mean square. Without weights w and b are NULL. */
+static void normalize(const model *m, double *y, const double *x, const double *w, const double *b)
 {
-    double sum = 0;
+    int n = m->c.hidden_size;
+    double mean = 0, sum = 0;
 
+    for (int i = 0; is_opt(m) && i < n; i++)
+        mean += x[i] / n;
     for (int i = 0; i < n; i++)
-        sum += x[i] * x[i];
+        sum += (x[i] - mean) * (x[i] - mean);
     for (int i = 0; i < n; i++)
-        y[i] = x[i] / sqrt(sum / n + eps) * w[i];
+        y[i] = (x[i] - mean) / sqrt(sum / n + m->c.norm_eps) * (w ? w[i] : 1) + (b ? b[i] : 0);
+}
+
+/* y [n][hidden] = norm of x [n][hidden]; y may be x */
+static void normalize_all(const model *m, double *y, const double *x, int layer, const char *name,
+                          int n)
+{
+    double *w = get_in_layer(m, layer, name, "weight"), *b = get_in_layer(m, layer, name, "bias");
+
+    for (int t = 0; t < n; t++)
+        normalize(m, y + t * m->c.hidden_size, x + t * m->c.hidden_size, w, b);
 }
 
 static double frequency(const qg_rope_config *r, int i, int head_dim)
@@ -260,76 +307,119 @@ static void rotate(const model *m, double *head, int position)
     }
 }
 
-/* x [n][hidden] += o(attention) of a whole sequence */
-static void attend(const model *m, int layer, double *x, int n)
+/* mixed [n][nq] = attention of a whole sequence over q [n][nq], k, v [n][nkv] */
+static void mix(const model *m, double *mixed, const double *q, const double *k, const double *v,
+                int n, int window)
 {
     const qg_model_config *c = &m->c;
-    int hidden = c->hidden_size, d = c->head_dim, nq = c->n_heads * d, nkv = c->n_kv_heads * d;
-    const char *names[] = {"q", "k", "v", "o"};
-    double *w[4], *b[4], *norm = get_in_layer(m, layer, "input_layernorm.weight");
-    double *h = QG_NEW_N(m->arena, double, (size_t)hidden),
-           *p = QG_NEW_N(m->arena, double, (size_t)n);
-    double *q = QG_NEW_N(m->arena, double, (size_t)(n * nq)),
-           *mixed = QG_NEW_N(m->arena, double, (size_t)nq);
-    double *k = QG_NEW_N(m->arena, double, (size_t)(n * nkv)),
-           *v = QG_NEW_N(m->arena, double, (size_t)(n * nkv));
+    int d = c->head_dim, nq = c->n_heads * d, nkv = c->n_kv_heads * d;
+    double *p = QG_NEW_N(m->arena, double, (size_t)n);
 
-    for (int i = 0; i < 4; i++) {
-        w[i] =
-            get_in_layer(m, layer, qg_arena_format(m->arena, "self_attn.%s_proj.weight", names[i]));
-        b[i] =
-            get_in_layer(m, layer, qg_arena_format(m->arena, "self_attn.%s_proj.bias", names[i]));
-    }
-    for (int t = 0; t < n; t++) {
-        normalize(h, x + t * hidden, norm, hidden, c->norm_eps);
-        affine(q + t * nq, w[0], b[0], h, nq, hidden);
-        affine(k + t * nkv, w[1], b[1], h, nkv, hidden);
-        affine(v + t * nkv, w[2], b[2], h, nkv, hidden);
-        for (int i = 0; i < c->n_heads; i++)
-            rotate(m, q + t * nq + i * d, t);
-        for (int i = 0; i < c->n_kv_heads; i++)
-            rotate(m, k + t * nkv + i * d, t);
-    }
-    for (int t = 0; t < n; t++) {
-        memset(mixed, 0, (size_t)nq * sizeof *mixed);
+    memset(mixed, 0, (size_t)(n * nq) * sizeof *mixed);
+    for (int t = 0; t < n; t++)
         for (int head = 0; head < c->n_heads; head++) {
             int from = head / (c->n_heads / c->n_kv_heads) * d;
-            for (int s = 0; s <= t; s++) {
+            int first = window > 0 && t >= window ? t - window + 1 : 0;
+            for (int s = first; s <= t; s++) {
                 p[s] = 0;
                 for (int i = 0; i < d; i++)
                     p[s] += q[t * nq + head * d + i] * k[s * nkv + from + i] / sqrt(d);
             }
-            reference_log_softmax(p, t + 1);
-            for (int s = 0; s <= t; s++)
+            reference_log_softmax(p + first, t + 1 - first);
+            for (int s = first; s <= t; s++)
                 for (int i = 0; i < d; i++)
-                    mixed[head * d + i] += exp(p[s]) * v[s * nkv + from + i];
+                    mixed[t * nq + head * d + i] += exp(p[s]) * v[s * nkv + from + i];
         }
-        affine(h, w[3], b[3], mixed, hidden, nq);
-        for (int i = 0; i < hidden; i++)
-            x[t * hidden + i] += h[i];
-    }
 }
 
-static void feed_forward(const model *m, int layer, double *x, int n)
+/* out [n][hidden] = o(attention(x [n][hidden])) */
+static void attend(const model *m, int layer, double *out, const double *x, int n)
+{
+    const qg_model_config *c = &m->c;
+    int hidden = c->hidden_size, d = c->head_dim;
+    int width[] = {c->n_heads * d, c->n_kv_heads * d, c->n_kv_heads * d};
+    const char *linears[] = {"q_proj", "k_proj", "v_proj", names_of(m)->o};
+    double *w[4], *b[4], *y[4];
+
+    for (int i = 0; i < 4; i++) {
+        const char *name = qg_arena_format(m->arena, "self_attn.%s", linears[i]);
+        w[i] = get_in_layer(m, layer, name, "weight");
+        b[i] = get_in_layer(m, layer, name, "bias");
+        y[i] = QG_NEW_N(m->arena, double, (size_t)(n * width[i % 3]));
+    }
+    for (int i = 0; i < 3; i++)
+        for (int t = 0; t < n; t++) {
+            affine(y[i] + t * width[i], w[i], b[i], x + t * hidden, width[i], hidden);
+            for (int at = 0; i < 2 && !is_opt(m) && at < width[i]; at += d)
+                rotate(m, y[i] + t * width[i] + at, t);
+        }
+    mix(m, y[3], y[0], y[1], y[2], n, c->is_windowed[layer] ? c->sliding_window : 0);
+    for (int t = 0; t < n; t++)
+        affine(out + t * hidden, w[3], b[3], y[3] + t * width[0], hidden, width[0]);
+}
+
+/* y [n] = the linear called `name` of x [k] */
+static void apply(const model *m, int layer, const char *name, double *y, const double *x, int n,
+                  int k)
+{
+    affine(y, get_in_layer(m, layer, name, "weight"), get_in_layer(m, layer, name, "bias"), x, n,
+           k);
+}
+
+/* out [n][hidden] = the feed-forward block of x [n][hidden] */
+static void feed_forward(const model *m, int layer, double *out, const double *x, int n)
 {
     int hidden = m->c.hidden_size, ffn = m->c.intermediate_size;
-    double *norm = get_in_layer(m, layer, "post_attention_layernorm.weight");
-    double *gate = get_in_layer(m, layer, "mlp.gate_proj.weight");
-    double *up = get_in_layer(m, layer, "mlp.up_proj.weight");
-    double *down = get_in_layer(m, layer, "mlp.down_proj.weight");
-    double *h = QG_NEW_N(m->arena, double, (size_t)hidden);
     double *g = QG_NEW_N(m->arena, double, (size_t)ffn),
            *u = QG_NEW_N(m->arena, double, (size_t)ffn);
 
     for (int t = 0; t < n; t++) {
-        normalize(h, x + t * hidden, norm, hidden, m->c.norm_eps);
-        affine(g, gate, get_in_layer(m, layer, "mlp.gate_proj.bias"), h, ffn, hidden);
-        affine(u, up, get_in_layer(m, layer, "mlp.up_proj.bias"), h, ffn, hidden);
+        const double *in = x + t * hidden;
+        qg_arena_mark mark = qg_arena_here(m->arena);
+        apply(m, layer, is_opt(m) ? "fc1" : "mlp.gate_proj", g, in, ffn, hidden);
+        if (!is_opt(m))
+            apply(m, layer, "mlp.up_proj", u, in, ffn, hidden);
         for (int i = 0; i < ffn; i++)
-            g[i] = g[i] / (1 + exp(-g[i])) * u[i];
-        affine(h, down, get_in_layer(m, layer, "mlp.down_proj.bias"), g, hidden, ffn);
-        for (int i = 0; i < hidden; i++)
-            x[t * hidden + i] += h[i];
+            g[i] = !is_opt(m)                             ? g[i] / (1 + exp(-g[i])) * u[i]
+                   : strcmp(m->c.hidden_act, "gelu") == 0 ? g[i] * erfc(-g[i] / sqrt(2)) / 2
+                                                          : fmax(g[i], 0);
+        apply(m, layer, is_opt(m) ? "fc2" : "mlp.down_proj", out + t * hidden, g, hidden, ffn);
+        qg_arena_rewind(m->arena, mark);
+    }
+}
+
+/* x [n][hidden] through a layer; h and d are scratch of that size */
+static void run_layer(const model *m, int layer, double *x, double *h, double *d, int n)
+{
+    const char *norms[] = {names_of(m)->attention_norm, names_of(m)->mlp_norm};
+    void (*const blocks[])(const model *, int, double *, const double *, int) = {attend,
+                                                                                 feed_forward};
+
+    for (int i = 0; i < 2; i++) {
+        if (!m->c.post_norm)
+            normalize_all(m, h, x, layer, norms[i], n);
+        blocks[i](m, layer, d, m->c.post_norm ? x : h, n);
+        for (int j = 0; j < n * m->c.hidden_size; j++)
+            x[j] += d[j];
+        if (m->c.post_norm)
+            normalize_all(m, x, x, layer, norms[i], n);
+    }
+}
+
+/* x [n][hidden] of the ids */
+static void embed_ids(const model *m, double *x, const double *embed, const int32_t *ids, int n)
+{
+    int hidden = m->c.hidden_size, width = m->c.embed_size;
+    double *positions = get_in_layer(m, -1, "embed_positions", "weight");
+
+    for (int t = 0; t < n; t++) {
+        const double *row = embed + ids[t] * width;
+        if (width == hidden)
+            memcpy(x + t * hidden, row, (size_t)hidden * sizeof *x);
+        else
+            apply(m, -1, "project_in", x + t * hidden, row, hidden, width);
+        for (int i = 0; positions && i < hidden; i++)
+            x[t * hidden + i] += positions[(t + 2) * hidden + i];
     }
 }
 
@@ -348,26 +438,29 @@ void reference_log_softmax(double *row, int n)
 double *reference_logits(qg_arena *on, const char *folder, const int32_t *ids, int n)
 {
     model m = {.arena = on};
-    const char *families[] = {"llama", NULL};
 
-    MUST(qg_config_read(&m.c, on, folder, families, &must_err));
+    MUST(qg_config_read(&m.c, on, folder, NULL, &must_err));
     MUST(qg_checkpoint_open(&m.checkpoint, on, folder, &must_err));
-    int hidden = m.c.hidden_size, vocabulary = m.c.vocab_size;
-    double *embed = get(&m, "model.embed_tokens.weight");
+    int hidden = m.c.hidden_size, vocabulary = m.c.vocab_size, width = m.c.embed_size;
+    double *embed = get_in_layer(&m, -1, names_of(&m)->embed, "weight");
     double *head = m.c.tie_word_embeddings ? embed : get(&m, "lm_head.weight");
     double *x = QG_NEW_N(on, double, (size_t)(n * hidden)),
-           *h = QG_NEW_N(on, double, (size_t)hidden);
+           *h = QG_NEW_N(on, double, (size_t)(n * hidden)),
+           *d = QG_NEW_N(on, double, (size_t)(n * (hidden + width)));
     double *logits = QG_NEW_N(on, double, (size_t)(n * vocabulary));
 
-    for (int t = 0; t < n; t++)
-        memcpy(x + t * hidden, embed + ids[t] * hidden, (size_t)hidden * sizeof *x);
-    for (int i = 0; i < m.c.n_layers; i++) {
-        attend(&m, i, x, n);
-        feed_forward(&m, i, x, n);
-    }
+    embed_ids(&m, x, embed, ids, n);
+    for (int i = 0; i < m.c.n_layers; i++)
+        run_layer(&m, i, x, h, d, n);
+    if (!m.c.no_final_norm)
+        normalize_all(&m, x, x, -1, names_of(&m)->norm, n);
     for (int t = 0; t < n; t++) {
-        normalize(h, x + t * hidden, get(&m, "model.norm.weight"), hidden, m.c.norm_eps);
-        affine(logits + t * vocabulary, head, NULL, h, vocabulary, hidden);
+        const double *row = x + t * hidden;
+        if (width != hidden) {
+            apply(&m, -1, "project_out", d, row, width, hidden);
+            row = d;
+        }
+        affine(logits + t * vocabulary, head, NULL, row, vocabulary, width);
     }
     return logits;
 }
@@ -375,8 +468,10 @@ double *reference_logits(qg_arena *on, const char *folder, const int32_t *ids, i
 /* ---- the truth of the truth ---- */
 
 /* The committed folders, without their tokenizers' texts: ids and log-probabilities are enough. */
-static const char *const folders[] = {"two-f16-gqa",     "two-f16-bias",   "two-f16-shards",
-                                      "two-bf16-linear", "two-f32-llama3", "two-mixed"};
+static const char *const folders[] = {"two-f16-gqa",        "two-f16-bias",      "two-f16-shards",
+                                      "two-bf16-linear",    "two-f32-llama3",    "two-mixed",
+                                      "two-mistral-window", "two-qwen2-untied",  "two-qwen2-tied",
+                                      "two-opt-pre",        "two-opt-post-proj", "two-opt-no-bias"};
 
 static void compare_prompt(const char *folder, const qg_json *prompt, double *worst)
 {
@@ -384,9 +479,8 @@ static void compare_prompt(const char *folder, const qg_json *prompt, double *wo
     int n = (int)qg_json_len(ids_node), n_logits = 0;
     int32_t *ids = QG_NEW_N(arena, int32_t, (size_t)n);
     qg_model_config c;
-    const char *families[] = {"llama", NULL};
 
-    MUST(qg_config_read(&c, arena, folder, families, &must_err));
+    MUST(qg_config_read(&c, arena, folder, NULL, &must_err));
     for (int i = 0; i < n; i++) {
         int64_t id = 0;
         ck_assert(qg_json_int(qg_json_at(ids_node, (size_t)i), &id));

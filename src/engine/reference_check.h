@@ -38,8 +38,8 @@ qg_engine *fixture_open(const char *folder, const qg_engine_options *options);
 
 /* ---- truth ---- */
 
-/* Logits [n][vocabulary] of a Llama folder: no cache, no batches, every number a double, weights
- * rounded to half as the fp16 method defines. */
+/* Logits [n][vocabulary] of a folder of any family (rotation plain, linear or llama3): no cache, no
+ * batches, every number a double, weights rounded to half as the fp16 method defines. */
 double *reference_logits(qg_arena *arena, const char *folder, const int32_t *ids, int n);
 /* log softmax of one row, in place. */
 void reference_log_softmax(double *row, int n);

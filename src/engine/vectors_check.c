@@ -41,6 +41,7 @@ static const struct {
     {"two-opt-no-final", NULL, false},
     {"two-opt-no-bias", NULL, false},
     {"tiny-llama", "golden/models/tiny-llama", false},
+    {"tiny-opt", "golden/models/tiny-opt", false},
     {"SmolLM2-135M-Instruct", "models/SmolLM2-135M-Instruct", false},
 };
 enum { N_MODELS = sizeof models / sizeof *models, N_TIERS = sizeof tiers / sizeof *tiers };

@@ -165,6 +165,87 @@ START_TEST(damaged_tensors_are_named)
 }
 END_TEST
 
+/* The same for what Llama does not have; `key`, where not NULL, is set in config.json first. */
+static const struct {
+    const char *family, *key, *json;
+    damage damage;
+} damages_of_kin[] = {
+    {"qwen2", .damage = {.name = "model.layers.1.self_attn.k_proj.bias",
+                         .message = "tensor 'model.layers.1.self_attn.k_proj.bias' is missing"}},
+    {"qwen2", .damage = {.name = "model.layers.0.self_attn.q_proj.bias",
+                         .rename = "model.layers.0.self_attn.o_proj.bias",
+                         .message = "tensor 'model.layers.0.self_attn.q_proj.bias' is missing"}},
+    {"opt", .damage = {.name = "model.decoder.layers.0.fc1.bias",
+                       .message = "tensor 'model.decoder.layers.0.fc1.bias' is missing"}},
+    {"opt",
+     .damage = {.name = "model.decoder.layers.1.final_layer_norm.bias",
+                .message = "tensor 'model.decoder.layers.1.final_layer_norm.bias' is missing"}},
+    {"opt", .damage = {.name = "model.decoder.final_layer_norm.weight",
+                       .message = "tensor 'model.decoder.final_layer_norm.weight' is missing"}},
+    {"opt", .damage = {.name = "model.decoder.embed_positions.weight",
+                       .message = "tensor 'model.decoder.embed_positions.weight' is missing"}},
+    {"opt",
+     .damage = {.name = "model.decoder.embed_positions.weight",
+                .rows = 256,
+                .cols = 72,
+                .message = "tensor 'model.decoder.embed_positions.weight' has shape [256, 72], "
+                           "config.json makes it [258, 72]"}},
+    {"opt", "do_layer_norm_before", "false",
+     .damage = {.name = "",
+                .message = "tensor 'model.decoder.final_layer_norm.bias' does not belong to a "
+                           "model of config.json's shape"}},
+    {"opt", "enable_bias", "false",
+     .damage = {.name = "",
+                .message = "tensor 'model.decoder.layers.0.fc1.bias' does not belong to a model of "
+                           "config.json's shape"}},
+    {"opt", "word_embed_proj_dim", "40",
+     .damage = {.name = "",
+                .message = "tensor 'model.decoder.embed_tokens.weight' has shape [307, 72], "
+                           "config.json makes it [307, 40]"}},
+    {"opt", "activation_function", "\"gelu_new\"",
+     .damage = {.name = "",
+                .message = "hidden_act 'gelu_new' is not supported for family 'opt', only relu, "
+                           "gelu",
+                .status = QG_ENOSUP}},
+};
+
+START_TEST(damaged_kin_is_named)
+{
+    const damage *d = &damages_of_kin[_i].damage;
+    qg_engine *e;
+
+    folder = fixture_model("kin", &(qg_synth_options){.family = damages_of_kin[_i].family});
+    if (damages_of_kin[_i].key)
+        fixture_set(folder, "config.json", damages_of_kin[_i].key, damages_of_kin[_i].json);
+    fixture_tensors(folder, apply, (void *)(uintptr_t)d, NULL);
+    ck_assert_int_eq(qg_engine_open(&e, arena, folder, &(qg_engine_options){0}, &err),
+                     d->status ? d->status : QG_EFORMAT);
+    ck_assert_str_eq(err.message, d->message);
+}
+END_TEST
+
+/* OPT, tiny: vocabulary 307, hidden 72, ffn 107, 256 positions, tied; 16 norm vectors and biases.
+ */
+START_TEST(positions_count_and_a_gate_does_not)
+{
+    int64_t matrices = 307 * 72 + 258 * 72 + 2 * (4 * 72 * 72 + 2 * 107 * 72);
+    int64_t vectors = 2 * (4 * 72 + 107 + 72 + 4 * 72) + 2 * 72;
+    qg_engine_options o = {.max_rows = 8};
+
+    folder = fixture_model("opt", &(qg_synth_options){.family = "opt"});
+    qg_engine_info info = qg_engine_describe(fixture_open(folder, &o));
+    ck_assert_int_eq(info.ledger.mapped, 2 * matrices);
+    ck_assert_int_eq(info.n_params, matrices + vectors);
+    ck_assert_int_ge(info.ledger.bytes[QG_PURPOSE_WEIGHTS], 2 * matrices + 4 * vectors);
+    ck_assert_int_lt(info.ledger.bytes[QG_PURPOSE_WEIGHTS],
+                     2 * matrices + 4 * vectors + 2 * 8 * 64 + 2 * 64);
+    /* x, normed, attended, delta of 72, q, k, v of 72, one row of ffn; then logits and picked */
+    int64_t a = 8 * (4 * 72 + 3 * 72 + 107) * 4, logits = 8 * (307 + 72 + 1) * 4;
+    ck_assert_int_ge(info.ledger.bytes[QG_PURPOSE_ACTIVATIONS], a + logits);
+    ck_assert_int_lt(info.ledger.bytes[QG_PURPOSE_ACTIVATIONS], a + logits + 9 * 64);
+}
+END_TEST
+
 START_TEST(a_tensor_too_many_is_a_contradiction)
 {
     qg_engine *e;
@@ -331,6 +412,8 @@ Suite *weights_check(void)
     tcase_add_test(c, halves_lie_in_place_and_others_are_converted);
     tcase_add_test(c, a_tensor_at_an_odd_byte_is_copied);
     tcase_add_loop_test(c, damaged_tensors_are_named, 0, sizeof damages / sizeof *damages);
+    tcase_add_loop_test(c, damaged_kin_is_named, 0, sizeof damages_of_kin / sizeof *damages_of_kin);
+    tcase_add_test(c, positions_count_and_a_gate_does_not);
     tcase_add_test(c, a_tensor_too_many_is_a_contradiction);
     tcase_add_test(c, values_beyond_float16_are_counted);
     tcase_add_test(c, a_tied_head_may_be_stored_if_it_is_the_same);
