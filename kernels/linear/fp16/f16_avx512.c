@@ -89,18 +89,17 @@ static void product(qgk_ctx *ctx, void *out, const qgk_act *x, const qgk_weight 
     assert(w->format == QGK_FORMAT_F16 && rows >= 0 && w->k > 0);
 #pragma omp parallel num_threads(ctx->n_threads)
     {
-        int me = omp_get_thread_num(), n_threads = omp_get_num_threads(), before = 0;
+        int me = omp_get_thread_num(), n_threads = omp_get_num_threads();
         for (int i = 0; i < w->n_segments; i++) {
-            int n = w->segment[i].n, n_tiles = (n + QGK_TILE_N - 1) / QGK_TILE_N;
+            int n = w->segment[i].n, at = w->segment[i].at,
+                n_tiles = (n + QGK_TILE_N - 1) / QGK_TILE_N;
             int n0 = (int)((int64_t)n_tiles * me / n_threads) * QGK_TILE_N;
             int n1 = (int)((int64_t)n_tiles * (me + 1) / n_threads) * QGK_TILE_N;
-            segment s = {
-                {(float *)out + before, w->bias ? w->bias + before : NULL, n, (size_t)w->n},
-                w->segment[i].data,
-                (const float *)x,
-                w->k};
+            segment s = {{(float *)out + at, w->bias ? w->bias + at : NULL, n, (size_t)w->n},
+                         w->segment[i].data,
+                         (const float *)x,
+                         w->k};
             qgk_tile_walk(tile, &s, rows, n0, n1, (size_t)w->k * sizeof(qgk_half));
-            before += n;
         }
     }
 }

@@ -88,14 +88,15 @@ static void prove(const shape *s, kc_content content, const char *what, int last
     for (int i = 0; i < QGK_MAX_SEGMENTS && s->n[i]; i++) {
         qgk_shape part = {.n = s->n[i], .k = s->k};
         size_t size = (size_t)part.n * (size_t)part.k;
+        int at = s->bias ? n - before - part.n : before; /* segments may stand in any order */
         /* a tensor in a file may start at any even byte */
         qgk_half *w = (qgk_half *)kc_input((size + 1) * sizeof *w) + (s->k % 2);
         kc_fill_half(w, size, content);
         a.w.segment[a.w.n_segments++] =
-            (qgk_segment){.n = part.n, .at = before, .data = prepare(w, part)};
+            (qgk_segment){.n = part.n, .at = at, .data = prepare(w, part)};
 #pragma omp parallel for
         for (int j = 0; j < part.n; j++)
-            column(truth, bound, &a, w + (size_t)j * (size_t)s->k, before + j, s->rows);
+            column(truth, bound, &a, w + (size_t)j * (size_t)s->k, at + j, s->rows);
         before += part.n;
     }
     kc_proof p = {.call = call,
