@@ -183,7 +183,8 @@ def main():
 
         torch.set_num_threads(2)
         model, _ = logprobs.load(a.model)
-        cases = [{"name": n, "text": t, "ids": c.tok.encode(t).ids} for n, t in logprobs.prompts(c.tok)]
+        cases = [{"name": n, "text": t, "ids": c.tok.encode(t).ids}
+                 for n, t in logprobs.prompts(c.tok, logprobs.FULL)]
         if "score" in only:
             c.check_score(torch, model, cases)
         if "generate" in only:
