@@ -294,7 +294,7 @@ static qg_status read_positions(qg_model_config *c, qg_err *err)
 {
     if (!dialect_of(c)->is_opt)
         return qg_config_read_rope(c, err);
-    c->rope = (qg_rope_config){.name = "default", .factor = 1, .theta = 10000};
+    c->rope = (qg_rope_config){.name = "none", .factor = 1};
     return QG_OK;
 }
 

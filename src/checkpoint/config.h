@@ -34,7 +34,7 @@ enum {
 };
 
 typedef enum qg_rope_type {
-    QG_ROPE_NONE,    /* plain rotation ("default", or nothing said) */
+    QG_ROPE_NONE,    /* plain rotation ("default", or nothing said), or none at all */
     QG_ROPE_LINEAR,  /* positions / factor */
     QG_ROPE_DYNAMIC, /* theta grows with the length, see engine/rope.h */
     QG_ROPE_YARN,    /* frequencies by wavelength, cosines and sines scaled */
@@ -45,7 +45,7 @@ typedef enum qg_rope_type {
 typedef struct qg_rope_config {
     double theta;
     qg_rope_type type;
-    const char *name; /* as the file spells it; "default" where it says nothing */
+    const char *name; /* as the file spells it; "default" where it says nothing, "none" in OPT */
     double factor;    /* >= 1; 1 where there is no scaling */
     double low_freq_factor, high_freq_factor; /* llama3: 0 < low < high */
     double beta_fast, beta_slow;              /* yarn: 0 < slow <= fast */
@@ -74,7 +74,7 @@ typedef struct qg_model_config {
     int max_positions; /* as declared */
     int longest;       /* positions that scaling allows: more than declared for yarn and dynamic */
     double norm_eps;
-    qg_rope_config rope; /* plain where the family learns its positions */
+    qg_rope_config rope;
     /* biases as asked for; which linears follow them is the family's business */
     bool tie_word_embeddings, attention_bias, mlp_bias;
     bool post_norm;         /* OPT-350m: norms stand after their blocks */

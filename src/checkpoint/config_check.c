@@ -204,7 +204,7 @@ START_TEST(opt_in_its_own_words)
     ck_assert_int_eq(c.max_positions, 2048);
     ck_assert_double_eq(c.norm_eps, 1e-5);
     ck_assert_str_eq(c.hidden_act, "relu");
-    ck_assert_int_eq(c.rope.type, QG_ROPE_NONE);
+    ck_assert_str_eq(c.rope.name, "none");
     ck_assert(c.tie_word_embeddings && c.attention_bias && c.mlp_bias);
     ck_assert(!c.post_norm && !c.no_final_norm && !c.norms_are_plain);
     put_type("opt", "\"do_layer_norm_before\":false,\"word_embed_proj_dim\":24,"

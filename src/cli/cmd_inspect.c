@@ -100,6 +100,7 @@ static void put_config(qg_json_writer *w, const qg_model_config *m)
     qg_json_put_int(w, "max_positions", m->max_positions);
     qg_json_put_text(w, "rope", m->rope.name);
     qg_json_put_real(w, "rope_theta", m->rope.theta);
+    qg_json_put_int(w, "sliding_window", m->sliding_window);
     qg_json_put_bool(w, "tied", m->tie_word_embeddings);
     qg_json_write_close(w);
 }
@@ -161,10 +162,12 @@ static void write_table(const contents *c, const char *folder, qg_buf *out)
         qg_buf_format(out, ", %.4g million parameters", (double)c->n_params * 1e-6);
     qg_buf_format(out,
                   "\n%d layers, hidden %d, %d heads, %d of keys and values, head %d, mlp %d, "
-                  "vocabulary %d, %d positions, rope %s, head %s\n\n",
+                  "vocabulary %d, %d positions, rope %s, ",
                   m->n_layers, m->hidden_size, m->n_heads, m->n_kv_heads, m->head_dim,
-                  m->intermediate_size, m->vocab_size, m->max_positions, m->rope.name,
-                  m->tie_word_embeddings ? "tied" : "of its own");
+                  m->intermediate_size, m->vocab_size, m->max_positions, m->rope.name);
+    if (m->sliding_window)
+        qg_buf_format(out, "window %d, ", m->sliding_window);
+    qg_buf_format(out, "head %s\n\n", m->tie_word_embeddings ? "tied" : "of its own");
     for (int p = 0; p < N_PARTS; p++)
         if (c->bytes[p])
             qg_buf_format(out, "%-10s %12s\n", part_names[p],
