@@ -24,7 +24,7 @@ enum { CANARY = 0 }; /* the sanitizer's own zones are wider and see reads too */
 enum { CANARY = 64 };
 #endif
 enum {
-    MAX_BUFFERS = 128,
+    MAX_BUFFERS = 256,
     MAX_TIERS = 4,
     CANARY_BYTE = 0xa5,
     FLUSH_BYTES = 64 << 20, /* beyond every cache */

@@ -164,6 +164,9 @@ typedef enum qgk_format {
     QGK_N_FORMATS,
 } qgk_format;
 
+/* Inputs up to which sums of codes of W8A8 (of -128 .. 127, times -127 .. 127) fit in int32. */
+enum { QGK_W8A8_MAX_K = 1 << 17 };
+
 /* A strip of rows in canonical form, row-major; the caller owns the memory. A weight is
  * scale * (code - zero). W8A16 and W4A16: column j holds input order[j] of the linear, so that the
  * inputs of a group stand together; group g is columns g * group .. */

@@ -19,8 +19,8 @@ static size_t larger(size_t a, size_t b)
 
 static size_t scratch_ref(const qgk_limits *limits)
 {
-    return larger(qgk_attention_ref_scratch(limits),
-                  larger(qgk_f16_ref_scratch(limits), qgk_grouped_ref_scratch(limits)));
+    return larger(larger(qgk_attention_ref_scratch(limits), qgk_f16_ref_scratch(limits)),
+                  larger(qgk_i8_ref_scratch(limits), qgk_grouped_ref_scratch(limits)));
 }
 
 static void fill_ref(qgk_table *t)
@@ -36,6 +36,7 @@ static void fill_ref(qgk_table *t)
     qgk_activation_ref(t);
     qgk_argmax_ref(t);
     qgk_f16_ref(t);
+    qgk_i8_ref(t);
     qgk_grouped_ref(t);
 }
 

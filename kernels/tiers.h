@@ -17,9 +17,11 @@ void qgk_attention_ref(qgk_table *t);
 void qgk_activation_ref(qgk_table *t);
 void qgk_argmax_ref(qgk_table *t);
 void qgk_f16_ref(qgk_table *t);
+void qgk_i8_ref(qgk_table *t);
 void qgk_grouped_ref(qgk_table *t);
 size_t qgk_attention_ref_scratch(const qgk_limits *limits);
 size_t qgk_f16_ref_scratch(const qgk_limits *limits);
+size_t qgk_i8_ref_scratch(const qgk_limits *limits);
 size_t qgk_grouped_ref_scratch(const qgk_limits *limits);
 
 void qgk_embed_avx2(qgk_table *t);

@@ -144,8 +144,6 @@ START_TEST(no_slot_is_left_empty)
             ck_assert_msg(slot != NULL, "tier %s: the slot at %zu is empty", t.tier, at);
         }
         for (int f = 0; f < QGK_N_FORMATS; f++) {
-            if (f == QGK_FORMAT_W8A8)
-                continue;
             ck_assert(t.linear[f].product != NULL);
             ck_assert(t.linear[f].pack != NULL);
             ck_assert(t.linear[f].packed_bytes != NULL);
