@@ -68,7 +68,7 @@ def exactly(tok, text, n):
     sys.exit(f"logprobs: no prefix of the text has {n} tokens")
 
 
-def prompts(tok, shape):
+def prompts(tok, shape=FULL):
     """(name, text); a tokenizer that adds a first token makes the empty text the one-token prompt."""
     one = next(t for t in ("", "The", "a") if len(tok.encode(t).ids) == 1)
     every = {"english": ENGLISH, "code": CODE, "unicode": UNICODE, "one": one,
@@ -128,7 +128,7 @@ def vectors(folder, command, also):
     """The lines of the file, as objects."""
     model, tok = load(folder)
     yield head(folder, command)
-    for name, text in [*prompts(tok, FULL), *also]:
+    for name, text in [*prompts(tok), *also]:
         ids = tok.encode(text).ids
         yield {"name": name, "text": text, "ids": ids, **score(model, ids, FULL.top),
                "greedy": greedy(model, ids, FULL.greedy)}
