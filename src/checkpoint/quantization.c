@@ -107,7 +107,8 @@ static version look_at_zeros(const qg_checkpoint *checkpoint, int bits)
 
     for (size_t i = 0; checkpoint && i < qg_checkpoint_count(checkpoint); i++) {
         const qg_tensor *t = qg_checkpoint_at(checkpoint, i);
-        if (t->dtype != QGK_I32 || !qg_str_ends(qg_str_from(t->name), QG_STR(".qzeros")))
+        if (!t->data || t->dtype != QGK_I32 ||
+            !qg_str_ends(qg_str_from(t->name), QG_STR(".qzeros")))
             continue;
         for (int64_t at = 0; at < t->n_elements && (only_v1 || only_v2); at++) {
             uint32_t word = qgk_word_at(t->data, (size_t)at);
@@ -239,6 +240,215 @@ static qg_status read_awq(qg_quantization *out, const dialect *d, qg_err *err)
     return QG_OK;
 }
 
+/* ---- compressed-tensors ---- */
+
+/* One of config_groups. */
+typedef struct scheme {
+    const char *method;
+    qgk_quant_config config;
+} scheme;
+
+/* What weights and activations both must be: whole numbers of 8 bits, or 4 where that is fine. */
+static qg_status read_number(const dialect *d, int *bits, bool or_4, const char *of, qg_err *err)
+{
+    qg_str type = QG_STR("int");
+    char text[64], only[64];
+
+    *bits = 8;
+    QG_PASS(get_int(d, bits, "num_bits", 1, 32, err));
+    QG_PASS(get_text(d, &type, "type", err));
+    if (!qg_str_is(type, "int"))
+        return fail_feature(d, "type", type, "int", err);
+    if (*bits == 8 || (*bits == 4 && or_4))
+        return QG_OK;
+    snprintf(text, sizeof text, "%d", *bits);
+    snprintf(only, sizeof only, "%s for %s", or_4 ? "4 and 8" : "8", of);
+    return fail_feature(d, "num_bits", qg_str_from(text), only, err);
+}
+
+/* Groups and their order by upstream's QuantizationArgs, which infers a missing strategy. */
+static qg_status read_strategy(qgk_quant_config *c, const dialect *d, qg_err *err)
+{
+    qg_str strategy = {0}, order = {0};
+    bool no_order = false;
+    int group = 0;
+
+    QG_PASS(get_int(d, &group, "group_size", -1, MAX_GROUP, err));
+    QG_PASS(get_text(d, &strategy, "strategy", err));
+    if (!qg_json_bool(qg_json_get(d->node, "actorder"), &no_order)) /* false in old files */
+        QG_PASS(get_text(d, &order, "actorder", err));
+    if (!strategy.len)
+        strategy = group > 0 ? QG_STR("group") : group == 0 ? QG_STR("tensor") : QG_STR("channel");
+    if (!qg_str_is(strategy, "group") && !qg_str_is(strategy, "channel"))
+        return fail_feature(d, "strategy", strategy, "group and channel for weights", err);
+    c->group_size = qg_str_is(strategy, "channel") ? -1 : group;
+    c->act_order = qg_str_is(order, "group") || qg_str_is(order, "dynamic");
+    if (order.len && !c->act_order && !qg_str_is(order, "weight") && !qg_str_is(order, "static"))
+        return fail_feature(d, "actorder", order, "weight and group", err);
+    return check_group(d, c->group_size, err);
+}
+
+static qg_status read_weights(qgk_quant_config *c, const dialect *d, bool packed, qg_err *err)
+{
+    bool symmetric = true, dynamic = false;
+
+    QG_PASS(read_number(d, &c->bits, packed,
+                        packed ? "pack-quantized weights" : "int-quantized weights", err));
+    QG_PASS(get_bool(d, &symmetric, "symmetric", err));
+    QG_PASS(get_bool(d, &dynamic, "dynamic", err));
+    QG_PASS(read_strategy(c, d, err));
+    c->symmetric = symmetric;
+    if (dynamic)
+        return fail_feature(d, "dynamic", QG_STR("true"), "false for weights", err);
+    if (!packed && !symmetric)
+        return fail_feature(d, "symmetric", QG_STR("false"), "true for int-quantized weights", err);
+    if (!packed && c->group_size != -1)
+        return fail_feature(d, "strategy", QG_STR("group"), "channel for int-quantized weights",
+                            err);
+    return QG_OK;
+}
+
+/* Activations of 8 bits, scaled as they come, token by token. */
+static qg_status check_activations(const dialect *d, qg_err *err)
+{
+    qg_str strategy = QG_STR("tensor");
+    bool symmetric = true, dynamic = false;
+    int bits;
+
+    QG_PASS(read_number(d, &bits, false, "activations", err));
+    QG_PASS(get_bool(d, &symmetric, "symmetric", err));
+    QG_PASS(get_bool(d, &dynamic, "dynamic", err));
+    QG_PASS(get_text(d, &strategy, "strategy", err));
+    if (!dynamic)
+        return fail_feature(d, "dynamic", QG_STR("false"), "true for activations", err);
+    if (!symmetric)
+        return fail_feature(d, "symmetric", QG_STR("false"), "true for activations", err);
+    if (!qg_str_is(strategy, "token"))
+        return fail_feature(d, "strategy", strategy, "token for activations", err);
+    return QG_OK;
+}
+
+/* An object below; its node is NULL where it is absent or null. */
+static qg_status get_part(const dialect *d, dialect *out, const char *key, qg_err *err)
+{
+    const qg_json *value = qg_json_get(d->node, key);
+
+    *out = (dialect){qg_json_is_null(value) ? NULL : value, d->source};
+    if (out->node && qg_json_type_of(value) != QG_JSON_OBJECT)
+        return fail_type(d, key, value, "an object", err);
+    return QG_OK;
+}
+
+static qg_status read_scheme(scheme *out, const dialect *d, qg_str format, qg_err *err)
+{
+    dialect weights, inputs, outputs;
+    const qg_json *targets;
+
+    *out = (scheme){0};
+    QG_PASS(get_text(d, &format, "format", err));
+    bool packed = qg_str_is(format, "pack-quantized");
+    if (!packed && !qg_str_is(format, "int-quantized"))
+        return fail_feature(d, "format", format, "pack-quantized and int-quantized", err);
+    QG_PASS(get_many(d, &targets, "targets", QG_JSON_ARRAY, err));
+    QG_PASS(get_part(d, &weights, "weights", err));
+    QG_PASS(get_part(d, &inputs, "input_activations", err));
+    QG_PASS(get_part(d, &outputs, "output_activations", err));
+    if (!weights.node)
+        return qg_fail(err, QG_EFORMAT, "a group of 'config_groups' (%s) has no 'weights'",
+                       d->source);
+    if (outputs.node)
+        return fail_feature(d, "output_activations", QG_STR("quantized"), "null", err);
+    if (inputs.node && packed)
+        return fail_feature(d, "input_activations", QG_STR("quantized"),
+                            "null beside pack-quantized weights", err);
+    QG_PASS(read_weights(&out->config, &weights, packed, err));
+    if (inputs.node)
+        QG_PASS(check_activations(&inputs, err));
+    out->method = packed ? "compressed-tensors pack-quantized" : "compressed-tensors int-quantized";
+    out->config.float_inputs = out->config.bits == 8 && !inputs.node;
+    return QG_OK;
+}
+
+static bool same_scheme(const scheme *a, const scheme *b)
+{
+    const qgk_quant_config *x = &a->config, *y = &b->config;
+
+    return strcmp(a->method, b->method) == 0 && x->bits == y->bits &&
+           x->group_size == y->group_size && x->symmetric == y->symmetric &&
+           x->act_order == y->act_order && x->float_inputs == y->float_inputs;
+}
+
+/* What may stand beside the groups and would change the numbers. */
+static qg_status check_extras(const dialect *d, qg_err *err)
+{
+    qg_str status = QG_STR("compressed"), sparsity = QG_STR("dense");
+    dialect part;
+
+    QG_PASS(get_text(d, &status, "quantization_status", err));
+    if (!qg_str_is(status, "compressed"))
+        return fail_feature(d, "quantization_status", status, "compressed", err);
+    QG_PASS(get_part(d, &part, "kv_cache_scheme", err));
+    if (part.node)
+        return fail_feature(d, "kv_cache_scheme", QG_STR("quantized"), "null", err);
+    QG_PASS(get_part(d, &part, "sparsity_config", err));
+    QG_PASS(get_text(&part, &sparsity, "format", err));
+    if (!qg_str_is(sparsity, "dense"))
+        return fail_feature(d, "sparsity_config", sparsity, "dense", err);
+    QG_PASS(get_part(d, &part, "transform_config", err));
+    if (qg_json_len(qg_json_get(part.node, "config_groups")))
+        return fail_feature(d, "transform_config", QG_STR("a rotation"), "none", err);
+    return QG_OK;
+}
+
+static qg_status read_compressed(qg_quantization *out, const dialect *d, qg_err *err)
+{
+    qg_str format = {0};
+    dialect groups;
+    scheme first = {0}, other;
+    size_t n = 0;
+
+    QG_PASS(get_text(d, &format, "format", err));
+    QG_PASS(check_extras(d, err));
+    QG_PASS(get_many(d, &out->skipped, "ignore", QG_JSON_ARRAY, err));
+    QG_PASS(get_part(d, &groups, "config_groups", err));
+    for (qg_json_iter it = {0}; qg_json_next(groups.node, &it); n++) {
+        dialect group = {it.value, d->source};
+        if (qg_json_type_of(it.value) != QG_JSON_OBJECT)
+            return fail_type(d, "config_groups", it.value, "only objects in it", err);
+        QG_PASS(read_scheme(n ? &other : &first, &group, format, err));
+        if (n && !same_scheme(&first, &other))
+            return fail_feature(d, "config_groups", QG_STR("several settings"),
+                                "one for all linears", err);
+    }
+    if (n == 0)
+        return qg_fail(err, QG_EFORMAT, "the quantization (%s) has no 'config_groups'", d->source);
+    out->method = first.method;
+    out->config = first.config;
+    return QG_OK;
+}
+
+/* ---- bitsandbytes ---- */
+
+static qg_status read_bitsandbytes(qg_quantization *out, const dialect *d, qg_err *err)
+{
+    bool four = false, eight = false;
+
+    QG_PASS(get_bool(d, &four, "_load_in_4bit", err)); /* transformers' older spelling */
+    QG_PASS(get_bool(d, &four, "load_in_4bit", err));
+    QG_PASS(get_bool(d, &eight, "_load_in_8bit", err));
+    QG_PASS(get_bool(d, &eight, "load_in_8bit", err));
+    QG_PASS(get_many(d, &out->skipped, "llm_int8_skip_modules", QG_JSON_ARRAY, err));
+    if (four)
+        return fail_feature(d, "load_in_4bit", QG_STR("true"), "bitsandbytes with 8 bit", err);
+    if (!eight)
+        return qg_fail(err, QG_EFORMAT, "the bitsandbytes quantization (%s) has no 'load_in_8bit'",
+                       d->source);
+    out->config =
+        (qgk_quant_config){.bits = 8, .group_size = -1, .symmetric = 1, .float_inputs = 1};
+    out->method = "bitsandbytes";
+    return QG_OK;
+}
+
 /* ---- modules that are left out ---- */
 
 /* A regular expression of plain characters, dots, ".*" and ".+" as a glob that matches from the
@@ -345,6 +555,10 @@ qg_status qg_quantization_read(qg_quantization *out, const qg_model_config *conf
         return read_gptq(out, &d, checkpoint, err);
     if (strcmp(declared, "awq") == 0)
         return read_awq(out, &d, err);
+    if (strcmp(declared, "compressed-tensors") == 0)
+        return read_compressed(out, &d, err);
+    if (strcmp(declared, "bitsandbytes") == 0)
+        return read_bitsandbytes(out, &d, err);
     return qg_fail(err, QG_ENOSUP,
                    "quantization method '%s' (%s) is not supported, only gptq, awq, "
                    "compressed-tensors and bitsandbytes",
