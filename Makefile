@@ -147,7 +147,7 @@ workflows: ## check .github/ against its schema
 
 headers: | $(GEN)/check_suites.h $(GEN)/kcheck_cases.h $(GEN)/build_info.h ## compile every header alone
 	@for h in $$(find src kernels -name '*.h' | LC_ALL=C sort); do \
-	  $(CC) $(BASE_CFLAGS) -Wno-unused-function -fsyntax-only -x c $$h || exit 1; done; echo "headers: each compiles alone"
+	  $(CC) $(BASE_CFLAGS) -fopenmp -Wno-unused-function -fsyntax-only -x c $$h || exit 1; done; echo "headers: each compiles alone"
 
 CLANG_FORMAT ?= $(firstword $(wildcard $(BUILD)/venv/bin/clang-format) clang-format)
 format: ## rewrite the sources in the house style
