@@ -70,6 +70,7 @@ static void fill_avx512(qgk_table *t)
     t->tier = "avx512";
     t->scratch_bytes = scratch_avx512;
     qgk_attention_avx512(t);
+    qgk_activation_avx512(t);
     qgk_f16_avx512(t);
 }
 

@@ -36,6 +36,7 @@ size_t qgk_attention_avx2_scratch(const qgk_limits *limits);
 size_t qgk_f16_avx2_scratch(const qgk_limits *limits);
 
 void qgk_attention_avx512(qgk_table *t);
+void qgk_activation_avx512(qgk_table *t);
 void qgk_f16_avx512(qgk_table *t);
 size_t qgk_attention_avx512_scratch(const qgk_limits *limits);
 
