@@ -14,6 +14,9 @@ make -s all
 find build/cov -name '*.gcda' -delete
 make -s check
 QG_PROGRAM=build/cov/quantgate ci/cli.sh
+for tier in ref avx2 avx512; do # the tests above run the highest tier most of the time
+    build/cov/quantgate bench golden/models/tiny-llama --tier "$tier" --batch 1,3 --input-len 40 --output-len 3 --repeat 1 >/dev/null
+done
 build/cov/quantgate run suites/smoke.yaml --only '*/b1' --out build/ci/cov-report || [ $? = 1 ] # times mean nothing here
 
 exclude=()
