@@ -68,6 +68,7 @@ static qg_status read_model(job *j, qg_err *err)
     QG_PASS(qg_family_check(family, &j->config, err));
     QG_PASS(qg_checkpoint_open(&j->checkpoint, j->arena, j->model, err));
     QG_PASS(qg_inventory_make(&inventory, j->arena, family, &j->config, err));
+    qg_inventory_match(&inventory, j->checkpoint);
     j->items = inventory.items;
     j->n_items = inventory.n_items;
     return QG_OK;
