@@ -42,8 +42,8 @@ static void fill_ref(qgk_table *t)
 
 static size_t scratch_avx2(const qgk_limits *limits)
 {
-    return larger(scratch_ref(limits),
-                  larger(qgk_attention_avx2_scratch(limits), qgk_f16_avx2_scratch(limits)));
+    return larger(larger(scratch_ref(limits), qgk_attention_avx2_scratch(limits)),
+                  larger(qgk_f16_avx2_scratch(limits), qgk_i8_avx2_scratch(limits)));
 }
 
 static void fill_avx2(qgk_table *t)
@@ -58,20 +58,24 @@ static void fill_avx2(qgk_table *t)
     qgk_activation_avx2(t);
     qgk_argmax_avx2(t);
     qgk_f16_avx2(t);
+    qgk_i8_avx2(t);
 }
 
 static size_t scratch_avx512(const qgk_limits *limits)
 {
-    return larger(scratch_avx2(limits), qgk_attention_avx512_scratch(limits));
+    return larger(scratch_avx2(limits),
+                  larger(qgk_attention_avx512_scratch(limits), qgk_i8_avx512_scratch(limits)));
 }
 
-static void fill_avx512(qgk_table *t)
+static void fill_avx512(qgk_table *t, unsigned features)
 {
     t->tier = "avx512";
     t->scratch_bytes = scratch_avx512;
     qgk_attention_avx512(t);
     qgk_activation_avx512(t);
     qgk_f16_avx512(t);
+    if (features & QGK_CPU_AVX512_VNNI)
+        qgk_i8_avx512(t);
 }
 
 void qgk_table_init(qgk_table *table, unsigned features)
@@ -84,5 +88,5 @@ void qgk_table_init(qgk_table *table, unsigned features)
     fill_avx2(table);
     if (!(features & QGK_CPU_AVX512))
         return;
-    fill_avx512(table);
+    fill_avx512(table, features);
 }
