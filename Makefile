@@ -130,7 +130,7 @@ layers: ## check who includes whom
 style: ## check formats, shell scripts, YAML and blanks
 	ci/style.sh
 
-suites: all ## judge the embedded model, and prove that damage turns the gate red
+suites: all ## judge the embedded models, and prove that damage turns the gate red
 	ci/suites.sh
 
 transcripts: all ## compare what the program prints (ci/cli.sh --set-exact-output renews)

@@ -9,7 +9,7 @@ make -s check
 make -s kcheck
 QG_PROGRAM=build/san/quantgate ci/cli.sh
 code=0
-build/san/quantgate run suites/smoke.yaml --only '*/b1' --out build/ci/san-report || code=$?
+build/san/quantgate run suites/smoke.yaml suites/smoke-opt.yaml --only '*/b1' --out build/ci/san-report || code=$?
 [ $code -le 1 ]
 for suite in suites/bad/*.yaml; do
     code=0
