@@ -1,5 +1,6 @@
-/* `quantgate bless SUITE`: measures the reference model's prompts and writes its golden, after
- * printing how it differs from the one that is there. CI never blesses. */
+/* `quantgate bless SUITE`: measures the prompts of every model and writes their goldens, after
+ * printing how each differs from the one that is there: the reference's, which damage is measured
+ * against, and each case's own, which it must not drift from. CI never blesses. */
 #include "base/file.h"
 #include "cli/gate.h"
 #include "judge/golden.h"
@@ -88,22 +89,23 @@ static qg_status bless(qg_cli *cli, qg_err *err)
         return qg_fail(err, QG_EARG, "suite '%s' names no 'quality.golden' folder to bless into",
                        suite->path);
     if (!gate.only)
-        gate.only = qg_arena_format(cli->run, "%s/quality*", suite->reference_name);
+        gate.only = "*/quality*";
     QG_PASS(qg_gate_plan(&plan, cli, suite, &gate, err));
     QG_PASS(qg_gate_measure(&run, cli, &plan, &gate, true, err));
     for (size_t i = 0; i < run->n_measurements; i++)
-        if (strcmp(run->measurements[i].id.model, suite->reference_name) == 0)
-            QG_PASS(bless_case(cli, suite, &run->measurements[i], err));
+        QG_PASS(bless_case(cli, suite, &run->measurements[i], err));
     return QG_OK;
 }
 
 const qg_command qg_cmd_bless = {
     .name = "bless",
     .arguments = "SUITE",
-    .summary = "accept what the reference model says now as golden",
-    .details = "Prints how the new golden differs from the one that is there, then writes it: the "
-               "review is\n"
-               "the diff of the commit. Refused where CI=true.",
+    .summary = "accept what the models say now as golden",
+    .details =
+        "Writes the golden of every model, after printing how it differs from the one that "
+        "is there: the\nreference's, that damage is measured against, and each method's own, "
+        "from which it must not\ndrift (--only 'fp16/*' blesses one). The review is the diff "
+        "of the commit. Refused where CI=true.",
     .example = "quantgate bless suites/smoke.yaml",
     .min_args = 1,
     .max_args = 1,

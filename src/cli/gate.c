@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "build_info.h"
 #include "cli/examine.h"
+#include "cli/prepare.h"
 #include "measure/measure.h"
 
 #include <stdio.h>
@@ -79,16 +80,16 @@ static qg_status examine_models(const qg_plan *plan, qg_err *err)
 {
     for (size_t i = 0; i < plan->n_cases; i++) {
         const qg_suite_model *model = plan->cases[i].model;
-        bool seen = plan->cases[i].skip || !model->model;
+        bool seen = plan->cases[i].skip != NULL;
         for (size_t k = 0; !seen && k < i; k++)
             seen = !plan->cases[k].skip && plan->cases[k].model == model;
         if (!seen)
-            QG_PASS(qg_cli_examine(model->model, model->method, NULL, err));
+            QG_PASS(qg_cli_examine(plan->cases[i].folder, model->method, model->activations, err));
     }
     return QG_OK;
 }
 
-qg_status qg_gate_measure(qg_run **out, qg_cli *cli, const qg_plan *plan, const qg_gate_options *o,
+qg_status qg_gate_measure(qg_run **out, qg_cli *cli, qg_plan *plan, const qg_gate_options *o,
                           bool only_quality, qg_err *err)
 {
     const qg_suite *suite = plan->suite;
@@ -107,6 +108,7 @@ qg_status qg_gate_measure(qg_run **out, qg_cli *cli, const qg_plan *plan, const 
 
     if (!run || !started || !measure.program)
         return qg_fail(err, QG_ENOMEM, "out of memory");
+    QG_PASS(qg_prepare_models(plan, cli, (int)o->threads, err));
     QG_PASS(examine_models(plan, err));
     qg_clock_utc(started);
     *run = (qg_run){.version = QG_BUILD_VERSION,

@@ -20,7 +20,7 @@ qg_status qg_gate_plan(qg_plan *out, qg_cli *cli, const qg_suite *suite, const q
                        qg_err *err);
 
 /* Measures the plan into a new run. Leaves judging to the caller. */
-qg_status qg_gate_measure(qg_run **out, qg_cli *cli, const qg_plan *plan, const qg_gate_options *o,
+qg_status qg_gate_measure(qg_run **out, qg_cli *cli, qg_plan *plan, const qg_gate_options *o,
                           bool only_quality, qg_err *err);
 
 #endif

@@ -190,6 +190,23 @@ static qg_status explain(qg_judgement *out, judging *j, const golden_slot *slot,
     return QG_OK;
 }
 
+static qg_status add_notice(judging *j, const char *text, qg_err *err)
+{
+    qg_run *run = j->run;
+
+    QG_NEED(text, err);
+    for (size_t i = 0; i < run->n_notices; i++)
+        if (strcmp(run->notices[i], text) == 0)
+            return QG_OK;
+    const char **more = QG_NEW_N(j->arena, const char *, run->n_notices + 1);
+    QG_NEED(more, err);
+    if (run->n_notices > 0)
+        memcpy(more, run->notices, run->n_notices * sizeof *more);
+    more[run->n_notices++] = text;
+    run->notices = more;
+    return QG_OK;
+}
+
 static qg_status judge_budget(qg_judgement *out, judging *j, const qg_expect *budget, qg_err *err)
 {
     qg_value value;
@@ -204,6 +221,13 @@ static qg_status judge_budget(qg_judgement *out, judging *j, const qg_expect *bu
                     qg_metric_info_of(budget->metric)->name);
     if (s == QG_ENOMEM)
         return qg_fail(err, QG_ENOMEM, "out of memory");
+    if (s == QG_ENOTFOUND && budget->is_default) { /* not asked for, and nothing is there */
+        out->metric = QG_METRIC_NONE;
+        return add_notice(
+            j,
+            qg_arena_format(j->arena, "drift of '%s' is not judged: %s", j->m->id.id, why.message),
+            err);
+    }
     if (s != QG_OK)
         return judge_error(out, j, budget->metric, &why, err);
     QG_PASS(qg_budget_judge(out, j->arena, budget, &value, err));
@@ -230,23 +254,6 @@ static void judge_absence(qg_judgement *out, const judging *j)
     out->message = m->message ? m->message : skipped ? "skipped" : "the case failed";
 }
 
-static qg_status add_notice(judging *j, const char *text, qg_err *err)
-{
-    qg_run *run = j->run;
-
-    QG_NEED(text, err);
-    for (size_t i = 0; i < run->n_notices; i++)
-        if (strcmp(run->notices[i], text) == 0)
-            return QG_OK;
-    const char **more = QG_NEW_N(j->arena, const char *, run->n_notices + 1);
-    QG_NEED(more, err);
-    if (run->n_notices > 0)
-        memcpy(more, run->notices, run->n_notices * sizeof *more);
-    more[run->n_notices++] = text;
-    run->notices = more;
-    return QG_OK;
-}
-
 static qg_status notice_weights(judging *j, const golden_slot *slot, qg_err *err)
 {
     if (!slot->tried || slot->status != QG_OK || !slot->other_weights)
@@ -269,8 +276,12 @@ static qg_status judge_case(judging *j, qg_err *err)
     }
     j->reference = reference_of(j);
     j->fp16 = j->drift = (golden_slot){0};
-    for (size_t i = 0; i < j->expects->n; i++)
-        QG_PASS(judge_budget(&run->judgements[run->n_judgements++], j, &j->expects->at[i], err));
+    for (size_t i = 0; i < j->expects->n; i++) {
+        qg_judgement *out = &run->judgements[run->n_judgements];
+        *out = (qg_judgement){0};
+        QG_PASS(judge_budget(out, j, &j->expects->at[i], err));
+        run->n_judgements += out->metric != QG_METRIC_NONE;
+    }
     QG_PASS(notice_weights(j, &j->fp16, err));
     return notice_weights(j, &j->drift, err);
 }

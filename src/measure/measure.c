@@ -81,10 +81,11 @@ static const char *dtype_text(int choice)
 static qg_task task_of(const qg_case *c, const qg_suite *s, const qg_measure_options *o)
 {
     bool quality = c->kind == QG_CASE_QUALITY;
-    return (qg_task){.folder = c->model->model,
+    return (qg_task){.folder = c->folder,
                      .device = qg_device_name(c->device),
                      .tier = o->tier,
                      .quantization = c->model->method,
+                     .activations = c->model->activations,
                      .dtype = dtype_text(c->model->dtype),
                      .threads = o->threads ? o->threads : s->engine.threads,
                      .max_model_len = s->engine.max_model_len,
@@ -289,8 +290,8 @@ static qg_status list_models(qg_run *run, qg_arena *arena, const qg_plan *plan, 
         while (at < run->n_models && strcmp(run->models[at].name, m->name) != 0)
             at++;
         if (at == run->n_models)
-            run->models[run->n_models++] =
-                (qg_model_info){.name = m->name, .path = m->model, .method = m->method};
+            run->models[run->n_models++] = (qg_model_info){
+                .name = m->name, .path = plan->cases[i].folder, .method = m->method};
     }
     return QG_OK;
 }

@@ -17,7 +17,7 @@
 #include "suite/texts.h"
 
 typedef struct qg_task {
-    const char *folder, *device, *tier, *quantization, *dtype;
+    const char *folder, *device, *tier, *quantization, *activations, *dtype;
     int64_t threads, max_model_len, seed;
     bool hash; /* hash the checkpoint (reads all of it) */
     /* quality */

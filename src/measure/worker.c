@@ -67,6 +67,7 @@ static qg_status do_open(worker *w, const qg_json *request, qg_err *err)
     qg_engine_options options = {.device = t->device,
                                  .tier = t->tier,
                                  .quantization = t->quantization,
+                                 .activations = t->activations,
                                  .dtype = t->dtype,
                                  .n_threads = (int)t->threads,
                                  .max_model_len = (int)t->max_model_len};

@@ -92,8 +92,8 @@ static void check_recipe(const qg_schema_reader *r, const qg_suite_model *m, con
             qg_finding_error(r->findings, place_in(recipe, "bits"), NULL,
                              "%s has %lld bits, not %lld", q->method, (long long)rules[i].bits[0],
                              (long long)q->bits);
-        bool group = q->group_size == -1 || q->group_size == 32 || q->group_size == 64 ||
-                     q->group_size == 128;
+        bool group = q->group_size == 0 || q->group_size == -1 || q->group_size == 32 ||
+                     q->group_size == 64 || q->group_size == 128;
         if (rules[i].grouped && !group)
             qg_finding_error(r->findings, place_in(recipe, "group_size"), NULL,
                              "'group_size' must be -1, 32, 64 or 128, not %lld",

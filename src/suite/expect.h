@@ -3,8 +3,8 @@
 #ifndef QG_SUITE_EXPECT_H
 #define QG_SUITE_EXPECT_H
 
-#include "record/metric.h"
 #include "base/finding.h"
+#include "record/metric.h"
 
 /* One budget: an upper bound where the metric is a cost, a lower one where it is a benefit (see
  * qg_metric_within). */
@@ -13,7 +13,8 @@ typedef struct qg_expect {
     double limit;        /* canonical unit of the metric            */
     const char *written; /* as in the suite: "60 ms"                */
     int batch;           /* of its row; 0: quality, no batch        */
-    qg_place place;      /* of the budget's key                     */
+    bool is_default;     /* not written: judged where its golden is there */
+    qg_place place;      /* of the budget's key, or of the model     */
 } qg_expect;
 
 typedef struct qg_expects {

@@ -6,8 +6,10 @@
  */
 #include "suite/plan.h"
 
+#include <stdint.h>
+
 /* What the engine runs: a method is a line here. */
-static const char *const built_in[] = {"fp16"};
+static const char *const built_in[] = {"fp16", "int8", "gptq", "awq"};
 
 static bool is_built_in(const char *method)
 {
@@ -17,7 +19,7 @@ static bool is_built_in(const char *method)
     return false;
 }
 
-/* What compares token by token with the live reference, and drift goldens, are not measured yet. */
+/* What compares token by token with the live reference is not measured yet. */
 static bool is_measured(qg_metric m)
 {
     switch (m) {
@@ -27,8 +29,6 @@ static bool is_measured(qg_metric m)
     case QG_METRIC_DP_RMS:
     case QG_METRIC_ACCURACY:
     case QG_METRIC_ACCURACY_DROP:
-    case QG_METRIC_DRIFT_LOGPROB_MAX:
-    case QG_METRIC_DRIFT_SAME_TOP:
         return false;
     default:
         return true;
@@ -40,17 +40,48 @@ static bool is_expected_of(const qg_expect *e, const qg_case *c)
     return e->batch == c->batch;
 }
 
-/* The model's budgets that are of this case. */
-static qg_status pick_expects(qg_case *c, const qg_expects *all, qg_arena *run, qg_err *err)
+/* Whether the case is held to its own golden, or to the one that is its own, by a budget. */
+static bool compares_own_golden(const qg_case *c)
 {
-    qg_expect *at = QG_NEW_N(run, qg_expect, all->n);
+    for (size_t i = 0; i < c->expect.n; i++) {
+        qg_metric m = c->expect.at[i].metric;
+        if (m == QG_METRIC_DRIFT_LOGPROB_MAX ||
+            (m == QG_METRIC_GOLDEN_LOGPROB_MAX && c->model->is_reference))
+            return true;
+    }
+    return false;
+}
+
+/* The model's budgets that are of this case; drift, too. */
+static qg_status pick_expects(qg_case *c, const qg_expects *all, const qg_suite *s, qg_arena *run,
+                              qg_err *err)
+{
+    qg_expect *at = QG_NEW_N(run, qg_expect, all->n + 1);
 
     QG_NEED(at, err);
     for (size_t i = 0; i < all->n; i++)
         if (is_expected_of(&all->at[i], c))
             at[c->expect.n++] = all->at[i];
     c->expect.at = at;
+    if (c->kind == QG_CASE_QUALITY && s->quality.golden && s->quality.prompts.n &&
+        !compares_own_golden(c)) /* the limit comes with the device */
+        at[c->expect.n++] = (qg_expect){
+            .metric = QG_METRIC_DRIFT_LOGPROB_MAX, .is_default = true, .place = c->model->place};
     return QG_OK;
+}
+
+/* What drift is allowed on the device of the case. */
+static void set_drift(qg_case *c)
+{
+    bool cuda = c->device == QG_DEVICE_CUDA;
+
+    for (size_t i = 0; i < c->expect.n; i++) {
+        qg_expect *e = (qg_expect *)(uintptr_t)&c->expect.at[i]; /* this file made them */
+        if (!e->is_default)
+            continue;
+        e->limit = cuda ? QG_DRIFT_CUDA : QG_DRIFT_CPU;
+        e->written = cuda ? "0.02 (default)" : "0.002 (default)";
+    }
 }
 
 static qg_status make_cases(qg_case **out, size_t *n, qg_arena *run, const qg_suite *s, qg_err *err)
@@ -65,13 +96,14 @@ static qg_status make_cases(qg_case **out, size_t *n, qg_arena *run, const qg_su
         for (size_t b = s->quality.present ? 0 : 1; b <= n_batch; b++) {
             qg_case *c = &at[(*n)++];
             c->model = model;
+            c->folder = model->model;
             c->place = model->place;
             c->kind = b == 0 ? QG_CASE_QUALITY : QG_CASE_PERFORMANCE;
             c->batch = b == 0 ? 0 : (int)s->performance.batch[b - 1];
             c->id = b == 0 ? qg_arena_format(run, "%s/quality", model->name)
                            : qg_arena_format(run, "%s/perf/b%d", model->name, c->batch);
             QG_NEED(c->id, err);
-            QG_PASS(pick_expects(c, b == 0 ? &model->quality : &model->performance, run, err));
+            QG_PASS(pick_expects(c, b == 0 ? &model->quality : &model->performance, s, run, err));
         }
     }
     *out = at;
@@ -143,8 +175,10 @@ static qg_status check_case(qg_case *c, const qg_suite *s, const qg_plan_options
 
     if (!is_built_in(c->model->method))
         return unsupported(err, c->model->method_place, "method", c->model->method);
-    if (c->model->from)
-        return unsupported(err, c->model->method_place, "making a model by 'quantize'", NULL);
+    if (c->model->from && strcmp(c->model->quantize.method, "rtn") != 0)
+        return unsupported(err, c->model->method_place, "quantizing by", c->model->quantize.method);
+    if (c->model->calibration)
+        return unsupported(err, c->model->method_place, "calibrating int8", NULL);
     if (c->kind == QG_CASE_QUALITY && s->quality.tasks.n > 0)
         return unsupported(err, s->quality.tasks_place, "evaluating 'tasks'", NULL);
     for (size_t i = 0; i < c->expect.n; i++)
@@ -176,6 +210,7 @@ qg_status qg_plan_make(qg_plan *out, qg_arena *run, const qg_suite *suite,
     QG_PASS(filter(at, &n, run, o, err));
     for (size_t i = 0; i < n; i++) {
         at[i].device = device;
+        set_drift(&at[i]);
         QG_PASS(check_case(&at[i], suite, o, err));
     }
     out->cases = at;

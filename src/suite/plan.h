@@ -2,11 +2,18 @@
  *
  * Order: models as written; of each the quality case, then performance by ascending batch. A case's
  * id does not depend on filters or shards: "fp16/quality", "fp16/perf/b4".
+ *
+ * A quality case with prompts and a folder of goldens is held to its own golden without being asked
+ * (drift_logprob_max), unless its budgets say so themselves: QG_DRIFT_CPU, QG_DRIFT_CUDA.
  */
 #ifndef QG_SUITE_PLAN_H
 #define QG_SUITE_PLAN_H
 
 #include "suite/suite.h"
+
+/* Log-probabilities of the same case on the same backend differ by less. */
+#define QG_DRIFT_CPU  2e-3
+#define QG_DRIFT_CUDA 2e-2
 
 typedef enum qg_case_kind { QG_CASE_QUALITY, QG_CASE_PERFORMANCE } qg_case_kind;
 
@@ -14,16 +21,17 @@ typedef struct qg_case {
     const char *id;
     qg_case_kind kind;
     const qg_suite_model *model;
-    qg_device device;  /* CPU or CUDA, never AUTO                          */
-    int batch;         /* of a performance case; 0 for quality             */
-    qg_expects expect; /* its budgets                                      */
-    qg_place place;    /* of the model, for what is no budget's fault      */
-    const char *skip;  /* why it cannot run here ("no CUDA device"); NULL  */
+    const char *folder; /* of the checkpoint; NULL: made from another model first    */
+    qg_device device;   /* CPU or CUDA, never AUTO                          */
+    int batch;          /* of a performance case; 0 for quality             */
+    qg_expects expect;  /* its budgets                                      */
+    qg_place place;     /* of the model, for what is no budget's fault      */
+    const char *skip;   /* why it cannot run here ("no CUDA device"); NULL  */
 } qg_case;
 
 typedef struct qg_plan {
     const qg_suite *suite;
-    const qg_case *cases;
+    qg_case *cases;
     size_t n_cases;
     size_t n_all; /* before --only and --shard */
 } qg_plan;

@@ -62,7 +62,11 @@ START_TEST(cases_come_in_order_with_their_budgets)
     ck_assert_ptr_eq(p.suite, s);
     ck_assert_int_eq(p.cases[0].kind, QG_CASE_QUALITY);
     ck_assert_int_eq(p.cases[0].batch, 0);
-    ck_assert_uint_eq(p.cases[0].expect.n, 2);
+    ck_assert_uint_eq(p.cases[0].expect.n, 3); /* drift is judged without being asked */
+    ck_assert_int_eq(p.cases[0].expect.at[2].metric, QG_METRIC_DRIFT_LOGPROB_MAX);
+    ck_assert(p.cases[0].expect.at[2].is_default && !p.cases[0].expect.at[1].is_default);
+    ck_assert_double_eq(p.cases[0].expect.at[2].limit, 2e-3);
+    ck_assert_int_eq(p.cases[0].expect.at[2].place.line, p.cases[0].place.line);
     ck_assert_int_eq(p.cases[1].kind, QG_CASE_PERFORMANCE);
     ck_assert_int_eq(p.cases[1].batch, 1);
     ck_assert_uint_eq(p.cases[1].expect.n, 2);
@@ -116,16 +120,41 @@ static void refused(const char *text, int line, int column, const char *message)
 
 START_TEST(what_is_not_built_in_is_refused_at_its_line)
 {
-    refused(mixed, 5, 34, "method 'gptq' is not built in yet");
+    refused("version: 1\nname: x\nmodels:\n  a: {model: m, quantization: int8, calibration: "
+            "m/config.json}\nquality: {prompts: [p]}\n",
+            4, 31, "calibrating int8 is not built in yet");
     refused(
         "version: 1\nname: x\nmodels:\n  a: {model: m}\n  b: {from: a, quantize: {method: awq}}\n"
         "reference: a\nquality: {prompts: [p]}\n",
-        5, 35, "method 'awq' is not built in yet");
+        5, 35, "quantizing by 'awq' is not built in yet");
     refused("version: 1\nname: x\nmodels: {a: {model: m}}\nquality: {tasks: [m/config.json]}\n", 4,
             18, "evaluating 'tasks' is not built in yet");
     refused("version: 1\nname: x\nmodels: {a: {model: m}, b: {model: m}}\nreference: a\n"
             "quality: {text: m/config.json, budgets: {b: {kld_mean: 0.1}}}\n",
             5, 46, "metric 'kld_mean' is not built in yet");
+}
+END_TEST
+
+START_TEST(drift_is_not_judged_twice)
+{
+    static const char head[] = "version: 1\nname: x\nmodels: {a: {model: m}, b: {model: m}}\n"
+                               "reference: a\nquality:\n  prompts: [p]\n";
+    qg_plan p;
+
+    /* no folder of goldens: nothing to drift from */
+    ids(suite_of(head), (qg_plan_options){0}, &p);
+    ck_assert_uint_eq(p.cases[0].expect.n, 0);
+    /* the reference's golden is its own; what the suite says of drift stands */
+    ids(suite_of(qg_arena_format(arena,
+                                 "%s  golden: g\n  budgets:\n    a: {golden_logprob_max: 0.1}\n"
+                                 "    b: {drift_logprob_max: 0.5}\n",
+                                 head)),
+        (qg_plan_options){0}, &p);
+    ck_assert_uint_eq(p.cases[0].expect.n, 1);
+    ck_assert_uint_eq(p.cases[1].expect.n, 1);
+    ck_assert_double_eq(p.cases[1].expect.at[0].limit, 0.5);
+    ids(suite_of(qg_arena_format(arena, "%s  golden: g\n", head)), (qg_plan_options){0}, &p);
+    ck_assert(p.cases[0].expect.n == 1 && p.cases[1].expect.n == 1);
 }
 END_TEST
 
@@ -194,6 +223,7 @@ Suite *plan_check(void)
     tcase_add_test(t, shards_part_what_the_filter_leaves);
     tcase_add_test(t, a_filter_that_matches_nothing_lists_the_ids);
     tcase_add_test(t, what_is_not_built_in_is_refused_at_its_line);
+    tcase_add_test(t, drift_is_not_judged_twice);
     tcase_add_test(t, two_models_in_fp16_can_be_compared);
     tcase_add_test(t, devices_are_chosen_or_skipped);
     tcase_add_test(t, every_failed_allocation_is_reported);

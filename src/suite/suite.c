@@ -40,6 +40,18 @@ static bool is_good_name(qg_str name)
     return name.len > 0 && name.len <= 64;
 }
 
+/* What a recipe's model is called where it runs: the name of its storage. */
+static const char *runs_as(const qg_suite_recipe *q)
+{
+    bool is_awq = q->format && strcmp(q->format, "awq") == 0;
+    bool is_int8 = (q->format && strcmp(q->format, "bitsandbytes") == 0) ||
+                   (q->activations && strcmp(q->activations, "int8") == 0);
+
+    if (!q->method || strcmp(q->method, "rtn") != 0)
+        return q->method ? q->method : "fp16";
+    return is_awq ? "awq" : is_int8 ? "int8" : "gptq";
+}
+
 static void read_model(const qg_schema_reader *r, qg_suite_model *model, const qg_yaml_entry *entry)
 {
     const qg_key *keys = qg_key_in(qg_suite_keys, "models")->keys;
@@ -61,7 +73,7 @@ static void read_model(const qg_schema_reader *r, qg_suite_model *model, const q
     if (recipe && recipe->type == QG_YAML_MAP) {
         const qg_yaml *method = qg_yaml_get(recipe, "method");
         model->method_place = method ? method->place : recipe->place;
-        model->method = model->quantize.method ? model->quantize.method : "fp16";
+        model->method = runs_as(&model->quantize);
     }
 }
 

@@ -32,9 +32,12 @@ const char *qg_device_name(qg_device d); /* "auto", "cpu", "cuda" */
 
 /* How a checkpoint is made from another model (`quantize:`). */
 typedef struct qg_suite_recipe {
-    const char *method; /* "int8", "gptq", "awq", "rtn" */
-    int64_t bits, group_size;
-    bool act_order, sym;
+    const char *method;       /* "int8", "gptq", "awq", "rtn" */
+    const char *format;       /* "gptq", "awq", ...; NULL: the method's */
+    const char *activations;  /* "float", "int8" */
+    int64_t bits, group_size; /* group_size 0: the format's default */
+    int sym;                  /* 0 the format's default, 1 yes, 2 no */
+    bool act_order;
     double damp;
     const char *calibration; /* file; NULL: none */
 } qg_suite_recipe;
@@ -43,11 +46,12 @@ typedef struct qg_suite_model {
     const char *name;  /* key in the suite: "fp16"                                       */
     const char *model; /* a folder that exists; NULL where `from` is set                 */
     const char *revision;
-    int dtype;               /* qg_dtype_choice                                           */
-    const char *method;      /* that it runs as: "fp16", "int8", "gptq", "awq" */
-    const char *calibration; /* file; NULL: none                                          */
-    const char *from;        /* name of the model that it is made from; NULL: none        */
-    qg_suite_recipe quantize;      /* where `from` is set                                       */
+    int dtype;                /* qg_dtype_choice                                           */
+    const char *method;       /* that it runs as: "fp16", "int8", "gptq", "awq" */
+    const char *activations;  /* of int8 made while loading: "int8", "float"               */
+    const char *calibration;  /* file; NULL: none                                          */
+    const char *from;         /* name of the model that it is made from; NULL: none        */
+    qg_suite_recipe quantize; /* where `from` is set                                       */
     bool is_reference;
     qg_place place;         /* of its key                                                */
     qg_place method_place;  /* of what names its method                                  */

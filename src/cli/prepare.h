@@ -1,0 +1,16 @@
+/* Models that a suite makes from others: made once, before anything is measured.
+ *
+ * The cache is a folder: QUANTGATE_CACHE, else $XDG_CACHE_HOME/quantgate, else ~/.cache/quantgate.
+ * A made model lies in quantized/KEY, where KEY hashes the source's content, the recipe and this
+ * program's version; it appears complete or not at all, so that runs may share a cache.
+ */
+#ifndef QG_CLI_PREPARE_H
+#define QG_CLI_PREPARE_H
+
+#include "cli/cli.h"
+#include "suite/plan.h"
+
+/* Gives every case that is not skipped the folder of its model. */
+qg_status qg_prepare_models(qg_plan *plan, qg_cli *cli, int n_threads, qg_err *err);
+
+#endif
