@@ -1,154 +1,23 @@
-/* Placing weights, see place.h: find the parts, hold them to their shapes, unpack, pack.
+/* Placing weights, see place.h: what engine/parts.c found is unpacked and packed.
  *
  * Invariant: both walks take the same pieces in the same order, because they are the same code;
  * what they differ in is whether the slab has a base.
  */
 #include "engine/place.h"
 
+#include "engine/parts.h"
+
 #include <omp.h>
-#include <stdio.h>
 #include <string.h>
 
-enum { NAME_MAX_BYTES = 256, STRIP_BYTES = 1 << 18, STRIP_ROWS = 64 };
+enum { STRIP_BYTES = 1 << 18, STRIP_ROWS = 64 };
 
 static bool is_planning(const qg_placer *p)
 {
     return !p->slab->base;
 }
 
-/* ---- tensors by name ---- */
-
-static void dtype_list(char *text, size_t size, unsigned dtypes)
-{
-    size_t used = 0;
-
-    text[0] = '\0';
-    for (int d = 0; dtypes >> d; d++)
-        if (dtypes >> d & 1 && used < size)
-            used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "",
-                                     qgk_dtype_name((qgk_dtype)d));
-}
-
-static const qg_tensor *find_part(const qg_placer *p, const char *name, const char *suffix)
-{
-    char full[NAME_MAX_BYTES];
-
-    snprintf(full, sizeof full, "%s.%s", name, suffix);
-    return qg_checkpoint_find(p->checkpoint, full);
-}
-
-/* What lies there instead tells of a folder that is not what it says. */
-static qg_status fail_missing(const qg_placer *p, const char *name, const char *suffix, qg_err *err)
-{
-    static const char *const markers[] = {"qweight", "weight_packed", "SCB", "weight"};
-    bool is_bias = strcmp(suffix, "bias") == 0; /* which stands beside any of them */
-
-    for (size_t i = 0; !is_bias && i < sizeof markers / sizeof *markers; i++) {
-        const qg_tensor *other = find_part(p, name, markers[i]);
-        if (other && strcmp(p->storage->method->name, "fp16") == 0)
-            return qg_fail_about(
-                err, QG_EFORMAT, "quantization-undeclared", other->name,
-                "tensor '%s.%s' is missing, but '%s' is there: the folder is quantized, "
-                "yet declares no quantization_config",
-                name, suffix, other->name);
-        if (other && strcmp(markers[i], suffix) != 0)
-            return qg_fail_about(err, QG_EFORMAT, "method-mixed", other->name,
-                                 "tensor '%s.%s' is missing, but '%s' is there", name, suffix,
-                                 other->name);
-    }
-    char full[NAME_MAX_BYTES];
-    snprintf(full, sizeof full, "%s.%s", name, suffix);
-    return qg_fail_about(err, QG_EFORMAT, "tensor-missing", full, "tensor '%s' is missing", full);
-}
-
-/* The tensor NAME.SUFFIX, held to the dtypes and the shape of n_dims dimensions. */
-static qg_status find_tensor(qg_placer *p, const qg_tensor **out, const char *name,
-                             const char *suffix, unsigned dtypes, int n_dims, const int64_t *shape,
-                             qg_err *err)
-{
-    char found[64], expected[64];
-    qg_tensor want = {.n_dims = n_dims};
-    const qg_tensor *t = find_part(p, name, suffix);
-
-    if (!t)
-        return fail_missing(p, name, suffix, err);
-    bool same = t->n_dims == n_dims;
-    for (int i = 0; i < n_dims; i++) {
-        want.shape[i] = shape[i];
-        same = same && t->shape[i] == shape[i];
-    }
-    if (!same)
-        return qg_fail_about(err, QG_EFORMAT, "tensor-shape", t->name,
-                             "tensor '%s' has shape %s, config.json makes it %s", t->name,
-                             qg_tensor_shape_text(t, found, sizeof found),
-                             qg_tensor_shape_text(&want, expected, sizeof expected));
-    if (!(dtypes >> t->dtype & 1)) {
-        dtype_list(expected, sizeof expected, dtypes);
-        return qg_fail_about(err, QG_EFORMAT, "tensor-dtype", t->name,
-                             "tensor '%s' is %s, expected one of %s", t->name,
-                             qgk_dtype_name(t->dtype), expected);
-    }
-    p->seen[p->n_seen++] = t;
-    *out = t;
-    return QG_OK;
-}
-
-/* ---- a linear as it is stored ---- */
-
-typedef struct stored {
-    const char *name;
-    const qgk_method *method;
-    const qg_tensor *tensor[QGK_MAX_PARTS];
-    qgk_stored bits;
-    const int32_t *order; /* scratch; NULL: as the inputs are */
-} stored;
-
-/* The folder's method where its marker is there or where it needs none, else the plain one. */
-static const qgk_method *method_of(const qg_placer *p, const char *name, bool quantized)
-{
-    const qgk_method *m = p->storage->method;
-
-    if (quantized && (m->marker < 0 || find_part(p, name, m->parts[m->marker].suffix)))
-        return m;
-    return qgk_method_find("fp16");
-}
-
-/* The parts of NAME as its method lists them, checked, with the order of its groups. */
-static qg_status find_stored(qg_placer *p, stored *s, const char *name, int n, int k,
-                             bool quantized, qg_err *err)
-{
-    static const qgk_quant_config plain = {0};
-    qgk_fault fault;
-
-    *s = (stored){.name = name, .method = method_of(p, name, quantized)};
-    s->bits.config = s->method == p->storage->method ? &p->storage->config : &plain;
-    QG_PASS(qg_storage_shape(&s->bits.shape,
-                             &(qg_storage){.method = s->method, .config = *s->bits.config}, name, n,
-                             k, err));
-    const qgk_part *parts = s->method->parts;
-    for (int i = 0; parts[i].suffix; i++) {
-        int64_t shape[2];
-        int n_dims = 0;
-        if (parts[i].optional && !find_part(p, name, parts[i].suffix))
-            continue;
-        for (int d = 0; d < 2 && parts[i].shape[d] != QGK_DIM_NONE; d++)
-            shape[n_dims++] = qgk_dim_of(parts[i].shape[d], s->bits.shape);
-        QG_PASS(find_tensor(p, &s->tensor[i], name, parts[i].suffix, parts[i].dtypes, n_dims, shape,
-                            err));
-        s->bits.part[i] = s->tensor[i]->data;
-        s->bits.dtype[i] = s->tensor[i]->dtype;
-    }
-    p->sums.n_params += (int64_t)n * k;
-    p->sums.n_quantized += quantized && s->method == p->storage->method;
-    if (is_planning(p) && s->bits.part[0] && s->method->check &&
-        !s->method->check(&fault, &s->bits))
-        return qg_fail_about(err, QG_EFORMAT, fault.id, s->tensor[fault.part]->name,
-                             "tensor '%s' %s; %s", s->tensor[fault.part]->name, fault.what,
-                             fault.fix);
-    return QG_OK;
-}
-
-static qg_status find_order(qg_placer *p, stored *s, qg_err *err)
+static qg_status find_order(qg_placer *p, qg_parts *s, qg_err *err)
 {
     int32_t *order;
 
@@ -231,7 +100,7 @@ static qg_status strip_make(strip *s, qg_arena *arena, qgk_format f, qgk_shape s
 }
 
 /* Every strip of a linear to the tier's form at `to`, a thread a strip. */
-static qg_status unpack_and_pack(qg_placer *p, void *to, const stored *s, qg_err *err)
+static qg_status unpack_and_pack(qg_placer *p, void *to, const qg_parts *s, qg_err *err)
 {
     qgk_format format = s->method->format(s->bits.config);
     const qgk_linear *linear = &p->backend->table.linear[format];
@@ -261,7 +130,7 @@ static qg_status unpack_and_pack(qg_placer *p, void *to, const stored *s, qg_err
 }
 
 /* Canonical halves straight to `to`, whole. */
-static qg_status unpack_halves(qg_placer *p, void *to, const stored *s, qg_err *err)
+static qg_status unpack_halves(qg_placer *p, void *to, const qg_parts *s, qg_err *err)
 {
     qgk_shape shape = s->bits.shape;
     int step = strip_rows(QGK_FORMAT_F16, shape.k);
@@ -281,13 +150,13 @@ static qg_status unpack_halves(qg_placer *p, void *to, const stored *s, qg_err *
 
 /* ---- matrices ---- */
 
-static bool usable_in_place(const qg_placer *p, const stored *s)
+static bool usable_in_place(const qg_placer *p, const qg_parts *s)
 {
     return p->backend->reads_host_memory && s->method->in_place && s->method->in_place(&s->bits) &&
            s->tensor[0]->aligned;
 }
 
-static qg_status place_halves(qg_placer *p, const void **out, const stored *s, qg_err *err)
+static qg_status place_halves(qg_placer *p, const void **out, const qg_parts *s, qg_err *err)
 {
     qgk_shape shape = s->bits.shape;
 
@@ -303,7 +172,7 @@ static qg_status place_halves(qg_placer *p, const void **out, const stored *s, q
     return is_planning(p) ? QG_OK : unpack_halves(p, to, s, err);
 }
 
-static qg_status place_packed(qg_placer *p, const void **out, const stored *s, qg_err *err)
+static qg_status place_packed(qg_placer *p, const void **out, const qg_parts *s, qg_err *err)
 {
     qgk_format format = s->method->format(s->bits.config);
     const qgk_linear *linear = &p->backend->table.linear[format];
@@ -316,7 +185,7 @@ static qg_status place_packed(qg_placer *p, const void **out, const stored *s, q
 }
 
 /* The order in backend memory, shared with the segment before where it is the same. */
-static const int32_t *place_order(qg_placer *p, const stored *s, const stored *before,
+static const int32_t *place_order(qg_placer *p, const qg_parts *s, const qg_parts *before,
                                   const qgk_segment *segment_before)
 {
     size_t k = (size_t)s->bits.shape.k;
@@ -349,8 +218,8 @@ static qg_status read_vector(qg_placer *p, float *to, const char *name, const ch
     const qg_tensor *t;
     size_t n_not_finite = 0;
 
-    QG_PASS(find_tensor(p, &t, name, suffix, 1u << QGK_F16 | 1u << QGK_BF16 | 1u << QGK_F32, 1,
-                        (const int64_t[]){n}, err));
+    QG_PASS(qg_parts_tensor(p, &t, name, suffix, 1u << QGK_F16 | 1u << QGK_BF16 | 1u << QGK_F32, 1,
+                            (const int64_t[]){n}, err));
     p->sums.n_params += n;
     for (int i = 0; to && i < n; i++) {
         to[i] = qgk_float_at(t->data, t->dtype, (size_t)i);
@@ -370,8 +239,8 @@ qg_status qg_place_vector(qg_placer *p, const float **out, const char *name, con
 
 static bool has_bias(const qg_placer *p, const qg_linear_name *linear, bool quantized)
 {
-    return linear->bias || (method_of(p, linear->name, quantized)->marker >= 0 &&
-                            find_part(p, linear->name, "bias"));
+    return linear->bias || (qg_parts_method(p, linear->name, quantized)->marker >= 0 &&
+                            qg_parts_lookup(p, linear->name, "bias"));
 }
 
 /* Biases of all columns, 0 where a linear has none. */
@@ -396,12 +265,12 @@ static qg_status place_bias(qg_placer *p, const float **out, const qg_linear_nam
 static qg_status place_segments(qg_placer *p, qg_linear *out, const qg_linear_name *linears, int n,
                                 int n_columns, int k, bool quantized, qg_err *err)
 {
-    stored s[QGK_MAX_SEGMENTS];
+    qg_parts s[QGK_MAX_SEGMENTS];
     const qgk_segment *segment_before = NULL;
     int at = 0;
 
     for (int i = 0; i < n; at += linears[i++].n) {
-        QG_PASS(find_stored(p, &s[i], linears[i].name, linears[i].n, k, quantized, err));
+        QG_PASS(qg_parts_find(p, &s[i], linears[i].name, linears[i].n, k, quantized, err));
         QG_PASS(find_order(p, &s[i], err));
         qgk_weight *w = weight_of(out, s[i].method->format(s[i].bits.config), n_columns, k);
         qgk_segment *segment = &w->segment[w->n_segments++];
@@ -438,10 +307,10 @@ qg_status qg_place_linear(qg_placer *p, qg_linear *out, const qg_linear_name *li
 qg_status qg_place_halves(qg_placer *p, const qgk_half **out, const qg_tensor **tensor,
                           const char *name, int n, int k, qg_err *err)
 {
-    stored s;
+    qg_parts s;
     const void *halves;
 
-    QG_PASS(find_stored(p, &s, name, n, k, false, err));
+    QG_PASS(qg_parts_find(p, &s, name, n, k, false, err));
     QG_PASS(place_halves(p, &halves, &s, err));
     *out = halves;
     if (tensor)
@@ -454,7 +323,7 @@ qg_status qg_place_tied(qg_placer *p, qg_linear *out, const qgk_half *halves, co
 {
     qg_weight_sums sums = p->sums; /* the embedding has been counted */
     size_t n_seen = p->n_seen;
-    stored s;
+    qg_parts s;
 
     *out = (qg_linear){.n_weights = 1};
     out->weight[0] = (qgk_weight){.format = QGK_FORMAT_F16,
@@ -464,7 +333,7 @@ qg_status qg_place_tied(qg_placer *p, qg_linear *out, const qgk_half *halves, co
                                   .segment = {{.n = n, .data = halves}}};
     if (p->backend->table.linear[QGK_FORMAT_F16].in_place)
         return QG_OK;
-    QG_PASS(find_stored(p, &s, name, n, k, false, err));
+    QG_PASS(qg_parts_find(p, &s, name, n, k, false, err));
     QG_PASS(place_packed(p, &out->weight[0].segment[0].data, &s, err));
     p->sums = sums;
     p->n_seen = n_seen;

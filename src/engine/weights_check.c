@@ -115,9 +115,9 @@ static const damage damages[] = {
      .status = QG_EFORMAT},
     {.name = "model.layers.0.self_attn.q_proj.weight",
      .rename = "model.layers.0.self_attn.q_proj.qweight",
-     .message = "tensor 'model.layers.0.self_attn.q_proj.weight' is missing, but "
-                "'model.layers.0.self_attn.q_proj.qweight' is there: the folder is quantized, yet "
-                "declares no quantization_config",
+     .message = "'model.layers.0.self_attn.q_proj' is quantized "
+                "('model.layers.0.self_attn.q_proj.qweight'), yet the folder declares nothing; add "
+                "the quantization_config that its tool wrote",
      .status = QG_EFORMAT},
     {.name = "model.layers.0.mlp.gate_proj.weight",
      .rows = 106,
