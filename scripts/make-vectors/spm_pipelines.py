@@ -67,6 +67,10 @@ def bpe_pipelines(v, text, flavours):
 
     yield "llama2", v.folder(model, added, norm=LEGACY, post=first,
                              dec=decoder_of_bytes(STRIP_ONE)), config
+    vocab, merges = train_bpe(text, 110)
+    added = v.added_tokens(vocab, flags)
+    model = v.bpe(vocab, v.joined(merges), **options)
+    first = v.template("<s>", ids=vocab)
     yield "spm-first", v.folder(
         v.bpe(vocab, merges, **options, ignore_merges=True), added,
         pre=metaspace("first", False), post=v.template("<s>", "</s>", vocab),
@@ -89,8 +93,7 @@ def bpe_pipelines(v, text, flavours):
     lost = {"<0x%02X>" % b for b in (0xc3, 0xe4, 0xf0, 0x0a, 0x80, 0x98)}
     few = {k: i for i, k in enumerate(k for k in vocab if k not in lost)}
     lacking = v.added_tokens(few, flags)
-    for name, more in (("fuse", options), ("each", {**options, "fuse_unk": False}),
-                       ("none", {"byte_fallback": True})):
+    for name, more in (("fuse", options), ("none", {"byte_fallback": True})):
         yield f"spm-bytes-{name}", v.folder(v.bpe(few, merges, **more), lacking, norm=LEGACY,
                                             dec=decoder_of_bytes(STRIP_ONE)), None
 
@@ -149,10 +152,13 @@ def unigram_pipelines(v, text, flavours, rules=None):
     """(name, tokenizer.json, config); the first is the main one."""
     text = [re.sub(r"\s+", " ", t) for t in text]
     pieces, charsmap = train_unigram(text, 320, rules or small_rules())
-    vocab = {p: i for i, (p, _) in enumerate(pieces)}
     flags = {**{s: v.PLAIN_SPECIAL for s in ("<pad>", "</s>", "<unk>")}, **flavours}
-    added = v.added_tokens(vocab, flags)
-    end = v.template(None, "</s>", vocab)
+
+    def ids(pieces):
+        return {p: i for i, (p, _) in enumerate(pieces)}
+
+    added = v.added_tokens(ids(pieces), flags)
+    end = v.template(None, "</s>", ids(pieces))
     config = {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
     words = v.sequence("pre", {"type": "WhitespaceSplit"}, metaspace())
     spm = v.sequence("norm", precompiled(charsmap),
@@ -161,9 +167,10 @@ def unigram_pipelines(v, text, flavours, rules=None):
 
     yield "t5", v.folder(unigram(pieces), added, norm=spm, pre=metaspace(), post=end,
                          dec=metaspace()), config
-    few = {"added": added, "dec": metaspace()}
+    pieces, charsmap = train_unigram(text, 200, rules or small_rules())
+    few = {"added": v.added_tokens(ids(pieces), flags), "dec": metaspace()}
     yield "unigram-words", v.folder(unigram(pieces), **few, norm=precompiled(charsmap), pre=words,
-                                    post=v.template("<pad>", "</s>", vocab)), None
+                                    post=v.template("<pad>", "</s>", ids(pieces))), None
     yield "unigram-first", v.folder(unigram(pieces), **few, norm=spm, pre=metaspace("first")), None
     yield "unigram-nmt", v.folder(unigram(pieces), **few, norm=v.sequence(
         "norm", {"type": "Nmt"}, {"type": "NFKC"}, {"type": "Lowercase"},
@@ -173,10 +180,10 @@ def unigram_pipelines(v, text, flavours, rules=None):
     all_bytes = pieces + [(b, -20.0) for b in BYTES]
     yield "unigram-bytes", v.folder(
         unigram(all_bytes, byte_fallback=True),
-        v.added_tokens({p: i for i, (p, _) in enumerate(all_bytes)}, flags),
+        v.added_tokens(ids(all_bytes), flags),
         norm=LEGACY, dec=decoder_of_bytes(STRIP_ONE)), None
     most = [(p, s) for p, s in all_bytes if p not in ("<0xE2>", "<0x0A>", "<0xF0>")]
     yield "unigram-some-bytes", v.folder(
         unigram(most, byte_fallback=True),
-        v.added_tokens({p: i for i, (p, _) in enumerate(most)}, flags),
+        v.added_tokens(ids(most), flags),
         norm=LEGACY, dec=decoder_of_bytes(STRIP_ONE)), None

@@ -23,10 +23,11 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 import spm_pipelines
 import unicode14
+import vocab_files
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 N_STRINGS, N_VARIANT = 1000, 200
-N_DECODE, N_DECODE_VARIANT = 120, 30
+N_DECODE, N_DECODE_VARIANT, N_DECODE_FEW = 120, 30, 15
 MAIN = ("gpt2", "llama3", "smollm2", "qwen2")
 
 CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
@@ -309,11 +310,14 @@ def write_folder(out, name, data, config, strings, n_decode):
     (path / "tokenizer.json").write_text("{" + lines + "}\n", encoding="utf-8")
     if config:
         (path / "tokenizer_config.json").write_text(compact(config) + "\n", encoding="utf-8")
-    tok = Tokenizer.from_file(str(path / "tokenizer.json"))
+    write_answers(path, Tokenizer.from_file(str(path / "tokenizer.json")), strings, n_decode)
+
+
+def write_answers(path, tok, strings, n_decode):
     answers = [answer(tok, s) for s in strings]
-    r = random.Random(name)
+    r = random.Random(path.name)
     used = sorted({i for a in answers for i in a["ids"]})
-    extra = [t["id"] for t in data["added_tokens"]]
+    extra = sorted(tok.get_added_tokens_decoder())
     for _ in range(n_decode):
         ids = [r.choice(extra if r.random() < 0.1 else used) for _ in range(r.randint(1, 12))]
         answers.append({"decode": ids} | decoded(tok, ids, None))
@@ -328,15 +332,21 @@ def write_all(out):
     (out / "strings.jsonl").write_text(
         "".join(compact({"text": s}, True) + "\n" for s in strings), encoding="ascii")
     this = sys.modules[__name__]
+    text, fixed = training_text(), strings[:len(unicode14.FIXED)]
     for name, data, config in [*main_pipelines(), *variants(),
-                               *spm_pipelines.bpe_pipelines(this, training_text(), FLAVOURS),
-                               *spm_pipelines.unigram_pipelines(this, training_text(), FLAVOURS)]:
-        if config:
-            write_folder(out, name, copy.deepcopy(data), config, strings, N_DECODE)
-        else:
-            write_folder(out, name, copy.deepcopy(data), None, strings[:N_VARIANT], N_DECODE_VARIANT)
+                               *spm_pipelines.bpe_pipelines(this, text, FLAVOURS),
+                               *spm_pipelines.unigram_pipelines(this, text, FLAVOURS)]:
+        few, n_few = ((fixed, N_DECODE_FEW) if name.startswith(("spm-", "unigram-"))
+                      else (strings[:N_VARIANT], N_DECODE_VARIANT))
+        write_folder(out, name, copy.deepcopy(data), config, strings if config else few,
+                     N_DECODE if config else n_few)
+    for name, files, is_main in vocab_files.files_pipelines(this):
+        (out / name).mkdir()
+        vocab_files.write(out / name, files)
+        write_answers(out / name, vocab_files.backend(out / name), strings if is_main else fixed,
+                      N_DECODE if is_main else N_DECODE_FEW)
     (out / "VERSIONS").write_text(
-        f"tokenizers {tokenizers.__version__}\n"
+        f"tokenizers {tokenizers.__version__}\ntransformers {vocab_files.version}\n"
         f"sentencepiece {spm_pipelines.sentencepiece.__version__}\nunicode {unicode14.unicodedata.unidata_version}\n"
         "command scripts/make-vectors/tokenizers_vectors.py\n", encoding="ascii")
 

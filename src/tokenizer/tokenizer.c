@@ -15,6 +15,7 @@
 #include "tokenizer/part.h"
 #include "tokenizer/postprocess.h"
 #include "tokenizer/pretoken.h"
+#include "tokenizer/vocabfiles.h"
 
 enum { MAX_FILE_BYTES = 256 * 1024 * 1024 };
 
@@ -160,18 +161,67 @@ qg_status qg_tokenizer_parse(const qg_tokenizer **out, qg_arena *arena, qg_str j
     return st;
 }
 
+static qg_status look_for(bool *found, qg_arena *scratch, const char *folder, const char *name,
+                          qg_err *err)
+{
+    char *path = qg_path_join(scratch, folder, name);
+    QG_NEED(path, err);
+    *found = qg_file_exists(path);
+    return QG_OK;
+}
+
+/* Why a folder has no tokenizer that can be read, and the way out. */
+static qg_status refuse_folder(qg_arena *scratch, const char *folder, bool one, qg_err *err)
+{
+    static const char *const spm[] = {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model"};
+    bool found = false;
+
+    for (size_t i = 0; i < sizeof spm / sizeof *spm; i++) {
+        QG_PASS(look_for(&found, scratch, folder, spm[i], err));
+        if (found)
+            return qg_fail(err, QG_ENOSUP,
+                           "'%s' has '%s' but no tokenizer.json; write one with transformers: "
+                           "AutoTokenizer.from_pretrained('%s').save_pretrained('%s')",
+                           folder, spm[i], folder, folder);
+    }
+    if (one)
+        return qg_fail(err, QG_ENOTFOUND,
+                       "'%s' has no tokenizer.json, and of vocab.json and merges.txt only one",
+                       folder);
+    return qg_fail(err, QG_ENOTFOUND,
+                   "'%s' has no tokenizer: neither tokenizer.json nor vocab.json and merges.txt",
+                   folder);
+}
+
+static qg_status open_folder(const qg_tokenizer **out, qg_arena *arena, qg_arena *scratch,
+                             const char *folder, qg_err *err)
+{
+    char *path = qg_path_join(scratch, folder, "tokenizer.json");
+    bool whole = false, vocab = false, merges = false;
+    qg_str text;
+    qg_buf json;
+
+    QG_NEED(path, err);
+    QG_PASS(look_for(&whole, scratch, folder, "tokenizer.json", err));
+    QG_PASS(look_for(&vocab, scratch, folder, "vocab.json", err));
+    QG_PASS(look_for(&merges, scratch, folder, "merges.txt", err));
+    if (whole) {
+        QG_PASS(qg_file_read(&text, scratch, path, MAX_FILE_BYTES, err));
+        return qg_tokenizer_parse(out, arena, text, path, err);
+    }
+    if (!vocab || !merges)
+        return refuse_folder(scratch, folder, vocab || merges, err);
+    qg_buf_init(&json, scratch);
+    QG_PASS(qg_vocabfiles_convert(&json, scratch, folder, err));
+    return qg_tokenizer_parse(out, arena, qg_buf_view(&json), folder, err);
+}
+
 qg_status qg_tokenizer_open(const qg_tokenizer **out, qg_arena *arena, const char *folder,
                             qg_err *err)
 {
-    char *path = qg_path_join(arena, folder, "tokenizer.json");
     qg_arena *scratch = qg_arena_create();
-    qg_str text;
-    qg_status st = path && scratch ? QG_OK : qg_fail(err, QG_ENOMEM, "out of memory");
-
-    if (st == QG_OK)
-        st = qg_file_read(&text, scratch, path, MAX_FILE_BYTES, err);
-    if (st == QG_OK)
-        st = qg_tokenizer_parse(out, arena, text, path, err);
+    QG_NEED(scratch, err);
+    qg_status st = open_folder(out, arena, scratch, folder, err);
     qg_arena_free(scratch);
     return st;
 }

@@ -1,4 +1,5 @@
-/* Tokenizers: text to token ids and back, as a folder's `tokenizer.json` declares it.
+/* Tokenizers: text to token ids and back, as a folder's `tokenizer.json` (or older files) declares
+ * it.
  *
  * A qg_tokenizer is read once and never changes: it lives on the arena that it was opened on, and
  * any number of threads may encode and decode with it at the same time. The pipeline is that of the
@@ -21,9 +22,10 @@
 
 typedef struct qg_tokenizer qg_tokenizer;
 
-/* Reads `tokenizer.json` of a folder, and nothing else of it. QG_ENOTFOUND where there is none,
- * QG_EFORMAT where it is malformed or contradicts itself, QG_ENOSUP where it declares something
- * that is not supported yet; messages name the path inside the file. */
+/* Reads `tokenizer.json` of a folder, and nothing else of it; where there is none `vocab.json` and
+ * `merges.txt` with the files that belong to them (vocabfiles.h). QG_ENOTFOUND where a folder has
+ * neither, QG_EFORMAT where it is malformed or contradicts itself, QG_ENOSUP where it declares
+ * something that is not supported yet; messages name the path inside the file. */
 qg_status qg_tokenizer_open(const qg_tokenizer **out, qg_arena *arena, const char *folder,
                             qg_err *err);
 /* The same from text; `name` is for messages. */
@@ -62,7 +64,7 @@ bool qg_tokenizer_has(const qg_tokenizer *t, int32_t id);
 bool qg_tokenizer_is_special(const qg_tokenizer *t, int32_t id);
 /* The id of a token by its text as `tokenizer.json` spells it ("<s>", "\u0120the"). */
 bool qg_tokenizer_find(const qg_tokenizer *t, qg_str content, int32_t *id);
-/* SHA-256 of tokenizer.json, in hex. */
+/* SHA-256 of tokenizer.json, or of the one that stands for older files, in hex. */
 const char *qg_tokenizer_hash(const qg_tokenizer *t);
 
 /* Streaming decode: each push gives the text that the id completes. The pieces never split a UTF-8
