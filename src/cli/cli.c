@@ -30,7 +30,10 @@ const qg_option qg_cli_model_options[] = {
     QG_INT("max-model-len", qg_cli_model, max_model_len, "N", 0, 1 << 24,
            "most tokens of a sequence, 0: the model's, at most 4096 (0)"),
     QG_TEXT("quantization", qg_cli_model, quantization, "METHOD",
-            "method that the folder must hold: fp16"),
+            "method that the folder must hold: fp16, int8, gptq, awq; int8 over a plain folder is "
+            "made while loading"),
+    QG_TEXT("activations", qg_cli_model, activations, "int8|float",
+            "of an int8 made while loading (int8)"),
     QG_TEXT("dtype", qg_cli_model, dtype, "NAME", "float16 or auto (auto)"),
     {0},
 };
@@ -40,6 +43,7 @@ qg_engine_options qg_cli_engine_options(const qg_cli_model *m)
     return (qg_engine_options){.device = m->device,
                                .tier = m->tier,
                                .quantization = m->quantization,
+                               .activations = m->activations,
                                .dtype = m->dtype,
                                .n_threads = (int)m->threads,
                                .max_model_len = (int)m->max_model_len};

@@ -94,7 +94,7 @@ typedef struct qg_command {
 
 /* Options of every command that opens a model: the first member of its options struct. */
 typedef struct qg_cli_model {
-    const char *device, *tier, *quantization, *dtype;
+    const char *device, *tier, *quantization, *activations, *dtype;
     int64_t threads, max_model_len;
 } qg_cli_model;
 extern const qg_option qg_cli_model_options[];

@@ -98,6 +98,7 @@ START_TEST(words_that_are_wrong_get_a_hint)
     refused("Q judge a b c", 2, "unexpected argument 'c'");
     refused("Q score /nowhere --text a", 2, "/nowhere");
     refused("Q score " MODEL " --text a --quantization gptq", 2, "gptq");
+    refused("Q score " MODEL " --text a --activations half", 2, "expected one of int8|float");
     refused("Q report " MODEL "/config.json", 2, "schema");
 }
 END_TEST
@@ -263,6 +264,45 @@ START_TEST(folders_are_made_and_looked_into)
 }
 END_TEST
 
+START_TEST(quantized_folders_are_looked_into)
+{
+    static const struct {
+        const char *options, *method, *stored, *activations;
+        double bits, group;
+    } cases[] = {
+        {"--bits 4 --group-size 32 --asym", "gptq", "gptq", "float", 4, 32},
+        {"--format awq --group-size 64", "awq", "awq", "float", 4, 64},
+        {"--bits 8 --format compressed-tensors", "gptq", "compressed-tensors pack-quantized",
+         "float", 8, 128},
+        {"--format compressed-tensors --activations int8", "int8",
+         "compressed-tensors int-quantized", "int8", 8, -1},
+        {"--format bitsandbytes", "int8", "bitsandbytes", "float", 8, -1},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ck_assert_int_eq(shell(qg_arena_format(arena,
+                                               "Q synth --hidden-size 128 --intermediate-size 256 "
+                                               "--heads 4 --kv-heads 2 --head-dim 32 %s -o $D/%zu",
+                                               cases[i].options, i))
+                             .exit_code,
+                         0);
+        const qg_json *root =
+            json_line(shell(qg_arena_format(arena, "Q inspect $D/%zu --json", i)), 0);
+        const qg_json *q = qg_json_get(root, "quantization");
+        /* codes count, scales do not: two layers, the last norm, the rows of the embedding */
+        ck_assert(qg_str_is(text_of(root, "method"), cases[i].method));
+        ck_assert(qg_str_is(text_of(q, "stored"), cases[i].stored));
+        ck_assert(qg_str_is(text_of(q, "activations"), cases[i].activations));
+        ck_assert_double_eq(real_of(q, "bits"), cases[i].bits);
+        ck_assert_double_eq(real_of(q, "group_size"), cases[i].group);
+        int64_t rest = (int64_t)real_of(root, "params") -
+                       2 * (2 * 128 * 128 + 2 * 64 * 128 + 3 * 256 * 128 + 2 * 128) - 128;
+        ck_assert_int_eq(rest % 128, 0); /* rows of the embedding */
+        ck_assert(rest / 128 >= 258 && rest / 128 <= 512);
+    }
+}
+END_TEST
+
 START_TEST(lint_and_the_gate_agree_on_exit_codes)
 {
     ck_assert_int_eq(shell("Q lint suites/smoke.yaml").exit_code, 0);
@@ -332,6 +372,7 @@ Suite *cli_check(void)
     tcase_add_test(t, generation_is_reproducible);
     tcase_add_test(t, bench_tells_every_sample_and_the_ledger);
     tcase_add_test(t, folders_are_made_and_looked_into);
+    tcase_add_test(t, quantized_folders_are_looked_into);
     tcase_add_test(t, lint_and_the_gate_agree_on_exit_codes);
     tcase_add_test(t, blessing_prints_the_difference_and_writes);
     tcase_add_test(t, lint_prints_the_language);

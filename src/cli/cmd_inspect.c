@@ -1,11 +1,15 @@
 /* `quantgate inspect MODEL`: what is in a checkpoint, from config.json and the headers of the
- * tensors alone. Quantized folders that no method here runs are shown as well. */
+ * tensors alone (and GPTQ's zero points, where only they tell their version). Quantized folders
+ * that no method here runs are shown as well. */
 #include "base/file.h"
 #include "base/json.h"
 #include "base/units.h"
 #include "checkpoint/config.h"
 #include "checkpoint/shards.h"
 #include "cli/cli.h"
+#include "engine/storage.h"
+
+#include <string.h>
 
 typedef struct inspect_options {
     bool json;
@@ -42,7 +46,8 @@ typedef struct contents {
     qg_model_config config;
     const qg_checkpoint *checkpoint;
     const char *method;
-    int64_t n_params; /* -1: packed, not told by the shapes */
+    qg_storage storage; /* its method is NULL where nothing here reads such bits */
+    int64_t n_params;   /* -1: not told by shapes that nothing here reads */
     int64_t bytes[N_PARTS], total_bytes;
 } contents;
 
@@ -63,6 +68,20 @@ static part part_of(qg_str name)
     return PART_OTHER;
 }
 
+/* Numbers of the model that a tensor holds: codes as many as there are, their scales none. */
+static int64_t params_of(const contents *c, const qg_tensor *t)
+{
+    const qgk_method *m = c->storage.method;
+    const char *suffix = strrchr(t->name, '.');
+
+    for (int i = 0; suffix && m->marker >= 0 && m->parts[i].suffix; i++)
+        if (strcmp(m->parts[i].suffix, suffix + 1) == 0)
+            return i > 0                 ? 0
+                   : t->dtype == QGK_I32 ? t->n_elements * 32 / c->storage.config.bits
+                                         : t->n_elements;
+    return t->n_elements;
+}
+
 static qg_status look(contents *c, qg_arena *arena, const char *folder, qg_err *err)
 {
     if (!qg_dir_exists(folder))
@@ -70,13 +89,19 @@ static qg_status look(contents *c, qg_arena *arena, const char *folder, qg_err *
     QG_PASS(qg_config_read(&c->config, arena, folder, NULL, err));
     QG_PASS(qg_checkpoint_open(&c->checkpoint, arena, folder, err));
     const qg_quantization_config *q = &c->config.quantization;
-    c->method = !q->present ? "fp16" : q->method ? q->method : "unnamed";
-    c->n_params = q->present ? -1 : 0;
+    c->method = q->method ? q->method : "unnamed";
+    c->n_params = -1;
+    if (qg_storage_choose(&c->storage, &c->config, c->checkpoint, NULL, NULL, NULL) == QG_OK) {
+        c->method = c->storage.method->runs_as;
+        c->n_params = 0;
+    } else {
+        c->storage.method = NULL;
+    }
     for (size_t i = 0; i < qg_checkpoint_count(c->checkpoint); i++) {
         const qg_tensor *t = qg_checkpoint_at(c->checkpoint, i);
         c->bytes[part_of(qg_str_from(t->name))] += (int64_t)t->n_bytes;
-        if (!q->present)
-            c->n_params += t->n_elements;
+        if (c->storage.method)
+            c->n_params += params_of(c, t);
     }
     c->total_bytes = (int64_t)qg_checkpoint_bytes(c->checkpoint);
     return QG_OK;
@@ -102,6 +127,28 @@ static void put_config(qg_json_writer *w, const qg_model_config *m)
     qg_json_put_real(w, "rope_theta", m->rope.theta);
     qg_json_put_int(w, "sliding_window", m->sliding_window);
     qg_json_put_bool(w, "tied", m->tie_word_embeddings);
+    qg_json_write_close(w);
+}
+
+/* How linears are stored; null for a plain folder, or one that nothing here reads. */
+static void put_quantization(qg_json_writer *w, const contents *c)
+{
+    const qgk_quant_config *q = &c->storage.config;
+
+    qg_json_write_key(w, "quantization");
+    if (!c->storage.method || !c->storage.said.declared) {
+        qg_json_write_null(w);
+        return;
+    }
+    qg_json_write_object(w);
+    qg_json_put_text(w, "declared", c->storage.said.declared);
+    qg_json_put_text(w, "stored", c->storage.method->name);
+    qg_json_put_int(w, "bits", q->bits);
+    qg_json_put_int(w, "group_size", q->group_size);
+    qg_json_put_bool(w, "symmetric", q->symmetric);
+    qg_json_put_bool(w, "act_order", q->act_order);
+    qg_json_put_text(w, "activations",
+                     c->storage.method->format(q) == QGK_FORMAT_W8A8 ? "int8" : "float");
     qg_json_write_close(w);
 }
 
@@ -141,6 +188,7 @@ static qg_status write_json(const contents *c, qg_buf *out, qg_err *err)
     qg_json_write_close(&w);
     qg_json_put_int(&w, "shards", (int64_t)qg_checkpoint_n_shards(c->checkpoint));
     put_config(&w, &c->config);
+    put_quantization(&w, c);
     qg_json_write_key(&w, "tensors");
     qg_json_write_array(&w);
     for (size_t i = 0; i < qg_checkpoint_count(c->checkpoint); i++)
@@ -160,6 +208,18 @@ static void write_table(const contents *c, const char *folder, qg_buf *out)
     qg_buf_format(out, "%s: %s, %s", folder, m->model_type, c->method);
     if (c->n_params >= 0)
         qg_buf_format(out, ", %.4g million parameters", (double)c->n_params * 1e-6);
+    if (c->storage.method && c->storage.said.declared) {
+        const qgk_quant_config *q = &c->storage.config;
+        qg_buf_format(out, "\n%s: %d bit, %s", c->storage.method->name, q->bits,
+                      q->symmetric ? "symmetric" : "with zero points");
+        if (q->group_size > 0)
+            qg_buf_format(out, ", groups of %d", q->group_size);
+        else
+            qg_buf_text(out, ", a scale an output");
+        qg_buf_format(out, "%s, %s activations",
+                      q->act_order ? ", in the order of activations" : "",
+                      c->storage.method->format(q) == QGK_FORMAT_W8A8 ? "int8" : "float");
+    }
     qg_buf_format(out,
                   "\n%d layers, hidden %d, %d heads, %d of keys and values, head %d, mlp %d, "
                   "vocabulary %d, %d positions, rope %s, ",

@@ -44,6 +44,9 @@ qg_status qg_storage_choose(qg_storage *storage, const qg_model_config *config,
 {
     qg_quantization q;
 
+    if (activations && strcmp(activations, "int8") != 0 && strcmp(activations, "float") != 0)
+        return qg_fail(err, QG_EARG, "activations '%s' are unknown, expected int8 or float",
+                       activations);
     QG_PASS(qg_quantization_read(&q, config, checkpoint, err));
     if (declared && strcmp(declared, "int8") == 0 && !q.declared && qgk_method_find("int8"))
         return choose_int8(storage, activations);
