@@ -42,8 +42,9 @@ static void fill_ref(qgk_table *t)
 
 static size_t scratch_avx2(const qgk_limits *limits)
 {
-    return larger(larger(scratch_ref(limits), qgk_attention_avx2_scratch(limits)),
-                  larger(qgk_f16_avx2_scratch(limits), qgk_i8_avx2_scratch(limits)));
+    size_t linear = larger(larger(qgk_f16_avx2_scratch(limits), qgk_i8_avx2_scratch(limits)),
+                           qgk_grouped_scratch(limits));
+    return larger(larger(scratch_ref(limits), qgk_attention_avx2_scratch(limits)), linear);
 }
 
 static void fill_avx2(qgk_table *t)
@@ -59,6 +60,7 @@ static void fill_avx2(qgk_table *t)
     qgk_argmax_avx2(t);
     qgk_f16_avx2(t);
     qgk_i8_avx2(t);
+    qgk_grouped_avx2(t);
 }
 
 static size_t scratch_avx512(const qgk_limits *limits)
@@ -74,6 +76,7 @@ static void fill_avx512(qgk_table *t, unsigned features)
     qgk_attention_avx512(t);
     qgk_activation_avx512(t);
     qgk_f16_avx512(t);
+    qgk_grouped_avx512(t);
     if (features & QGK_CPU_AVX512_VNNI)
         qgk_i8_avx512(t);
 }

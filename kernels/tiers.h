@@ -33,14 +33,17 @@ void qgk_activation_avx2(qgk_table *t);
 void qgk_argmax_avx2(qgk_table *t);
 void qgk_f16_avx2(qgk_table *t);
 void qgk_i8_avx2(qgk_table *t);
+void qgk_grouped_avx2(qgk_table *t);
 size_t qgk_attention_avx2_scratch(const qgk_limits *limits);
 size_t qgk_f16_avx2_scratch(const qgk_limits *limits);
 size_t qgk_i8_avx2_scratch(const qgk_limits *limits);
+size_t qgk_grouped_scratch(const qgk_limits *limits); /* AVX2 and above */
 
 void qgk_attention_avx512(qgk_table *t);
 void qgk_activation_avx512(qgk_table *t);
 void qgk_f16_avx512(qgk_table *t);
 void qgk_i8_avx512(qgk_table *t);
+void qgk_grouped_avx512(qgk_table *t);
 size_t qgk_attention_avx512_scratch(const qgk_limits *limits);
 size_t qgk_i8_avx512_scratch(const qgk_limits *limits);
 
