@@ -142,6 +142,9 @@ sanitize: ## every test under AddressSanitizer and UBSan
 coverage: ## line coverage into build/coverage
 	ci/coverage.sh
 
+convert: ## test scripts/convert-bin.py where torch is installed
+	scripts/convert-bin-check.py
+
 workflows: ## check .github/ against its schema
 	ci/workflows.sh
 
@@ -160,6 +163,6 @@ clean: ## remove what was built
 	rm -rf $(BUILD)
 
 FORCE:
-.PHONY: all help check kcheck bench style layers suites transcripts sanitize coverage workflows \
+.PHONY: all help check kcheck bench style layers suites transcripts sanitize coverage convert workflows \
         headers format ci clean FORCE
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

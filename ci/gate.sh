@@ -43,6 +43,7 @@ step suites ci/suites.sh
 step cli ci/cli.sh
 step sanitize ci/sanitize.sh
 step coverage ci/coverage.sh
+step convert scripts/convert-bin-check.py
 step workflows ci/workflows.sh
 
 printf '\n%s\nall: %d s\n%d passed, %d failed\n' "$table" $SECONDS $n_passed $n_failed
