@@ -299,6 +299,25 @@ START_TEST(parameters_are_counted_however_they_are_stored)
 }
 END_TEST
 
+/* The n-th allocation fails, for every n that there is; orders need room of their own. */
+START_TEST(planning_survives_failing_allocations)
+{
+    const char *folder = model("m", &ordered);
+    qg_ledger l;
+
+    for (long n = 1;; n++) {
+        qg_err_clear(&err);
+        qg_arena_fail_after(n);
+        qg_status status = qg_engine_plan_memory(&l, folder, &(qg_engine_options){0}, &err);
+        if (qg_arena_fail_after(0)) {
+            ck_assert_int_eq(status, QG_OK);
+            return;
+        }
+        ck_assert_int_eq(status, QG_ENOMEM);
+    }
+}
+END_TEST
+
 Suite *parts_check(void)
 {
     Suite *s = suite_create("parts_check");
@@ -312,5 +331,6 @@ Suite *parts_check(void)
     tcase_add_test(c, groups_that_do_not_divide_say_which_would);
     tcase_add_test(c, what_is_declared_is_what_is_found);
     tcase_add_test(c, parameters_are_counted_however_they_are_stored);
+    tcase_add_test(c, planning_survives_failing_allocations);
     return s;
 }
