@@ -378,7 +378,8 @@ static size_t scratch_size(int n_threads)
                          .max_n = 1 << 17,
                          .max_len = 1 << 12,
                          .n_heads = 64,
-                         .head_dim = 256};
+                         .head_dim = 256,
+                         .formats = (1u << QGK_N_FORMATS) - 1};
     return kc_table()->scratch_bytes(&limits);
 }
 

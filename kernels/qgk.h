@@ -34,6 +34,7 @@ typedef struct qgk_ctx {
 /* The largest shapes that a context will see: what scratch is sized for. */
 typedef struct qgk_limits {
     int n_threads, max_rows, max_seqs, max_k, max_n, max_len, n_heads, head_dim;
+    unsigned formats; /* bit f: weights of qgk_format f are multiplied */
 } qgk_limits;
 
 /* The rows of one forward pass: rows of a sequence stand together, in order of position. All arrays

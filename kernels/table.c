@@ -17,10 +17,26 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+/* Scratch of the products of a format: none where no weight has it. */
+static size_t of_format(const qgk_limits *limits, qgk_format f,
+                        size_t (*scratch)(const qgk_limits *))
+{
+    return limits->formats >> f & 1 ? scratch(limits) : 0;
+}
+
+static size_t of_groups(const qgk_limits *limits, size_t (*scratch)(const qgk_limits *))
+{
+    return larger(of_format(limits, QGK_FORMAT_W8A16, scratch),
+                  of_format(limits, QGK_FORMAT_W4A16, scratch));
+}
+
 static size_t scratch_ref(const qgk_limits *limits)
 {
-    return larger(larger(qgk_attention_ref_scratch(limits), qgk_f16_ref_scratch(limits)),
-                  larger(qgk_i8_ref_scratch(limits), qgk_grouped_ref_scratch(limits)));
+    size_t linear = larger(of_format(limits, QGK_FORMAT_F16, qgk_f16_ref_scratch),
+                           of_format(limits, QGK_FORMAT_W8A8, qgk_i8_ref_scratch));
+
+    return larger(qgk_attention_ref_scratch(limits),
+                  larger(linear, of_groups(limits, qgk_grouped_ref_scratch)));
 }
 
 static void fill_ref(qgk_table *t)
@@ -42,8 +58,10 @@ static void fill_ref(qgk_table *t)
 
 static size_t scratch_avx2(const qgk_limits *limits)
 {
-    size_t linear = larger(larger(qgk_f16_avx2_scratch(limits), qgk_i8_avx2_scratch(limits)),
-                           qgk_grouped_scratch(limits));
+    size_t linear = larger(of_format(limits, QGK_FORMAT_F16, qgk_f16_avx2_scratch),
+                           larger(of_format(limits, QGK_FORMAT_W8A8, qgk_i8_avx2_scratch),
+                                  of_groups(limits, qgk_grouped_scratch)));
+
     return larger(larger(scratch_ref(limits), qgk_attention_avx2_scratch(limits)), linear);
 }
 
@@ -66,7 +84,8 @@ static void fill_avx2(qgk_table *t)
 static size_t scratch_avx512(const qgk_limits *limits)
 {
     return larger(scratch_avx2(limits),
-                  larger(qgk_attention_avx512_scratch(limits), qgk_i8_avx512_scratch(limits)));
+                  larger(qgk_attention_avx512_scratch(limits),
+                         of_format(limits, QGK_FORMAT_W8A8, qgk_i8_avx512_scratch)));
 }
 
 static void fill_avx512(qgk_table *t, unsigned features)

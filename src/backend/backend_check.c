@@ -104,7 +104,8 @@ START_TEST(scratch_is_workspace)
                          .max_n = 512,
                          .max_len = 128,
                          .n_heads = 4,
-                         .head_dim = 32};
+                         .head_dim = 32,
+                         .formats = 1u << QGK_FORMAT_F16};
     size_t bytes = b->table.scratch_bytes(&limits);
 
     ck_assert_int_eq(qg_backend_reserve_scratch(b, &limits, &err), QG_OK);

@@ -58,6 +58,7 @@ typedef struct qg_transformer {
 void qg_transformer_layout(qg_transformer *d, qg_slab *activations, qg_slab *workspace);
 /* After the slabs have their buffers: the host's side of the pass and the rotary table. */
 qg_status qg_transformer_open(qg_transformer *d, qg_arena *arena, qg_err *err);
+/* All but the formats, which the weights know. */
 qgk_limits qg_transformer_limits(const qg_transformer *d);
 
 void qg_transformer_run(qg_transformer *d);

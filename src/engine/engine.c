@@ -151,6 +151,14 @@ static qg_status layout(qg_engine *e, qg_slab slabs[QG_N_PURPOSES], qg_arena *ar
                              e->backend, arena, err);
 }
 
+static qgk_limits limits_of(const qg_engine *e)
+{
+    qgk_limits limits = qg_transformer_limits(&e->decoder);
+
+    limits.formats = e->sums.formats;
+    return limits;
+}
+
 static qg_status plan(qg_ledger *out, qg_engine *e, qg_slab slabs[QG_N_PURPOSES], qg_arena *arena,
                       qg_err *err)
 {
@@ -158,7 +166,7 @@ static qg_status plan(qg_ledger *out, qg_engine *e, qg_slab slabs[QG_N_PURPOSES]
 
     QG_PASS(layout(e, slabs, arena, err));
     QG_PASS(check_storage(e, err));
-    qgk_limits limits = qg_transformer_limits(&e->decoder);
+    qgk_limits limits = limits_of(e);
     qg_slab_take(&scratch, e->backend->table.scratch_bytes(&limits), 1);
     *out = (qg_ledger){.mapped = (int64_t)e->sums.mapped_bytes};
     for (int p = 0; p < QG_N_PURPOSES; p++)
@@ -199,7 +207,7 @@ static qg_status open_backend(qg_engine *e, qg_arena *arena, const qg_engine_opt
 
 static qg_status allocate(qg_engine *e, qg_arena *arena, qg_slab slabs[QG_N_PURPOSES], qg_err *err)
 {
-    qgk_limits limits = qg_transformer_limits(&e->decoder);
+    qgk_limits limits = limits_of(e);
 
     for (int p = 0; p < QG_N_PURPOSES; p++) {
         void *base;

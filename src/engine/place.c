@@ -177,6 +177,7 @@ static qg_status place_packed(qg_placer *p, const void **out, const qg_parts *s,
     qgk_format format = s->method->format(s->bits.config);
     const qgk_linear *linear = &p->backend->table.linear[format];
 
+    p->sums.formats |= 1u << format;
     if (format == QGK_FORMAT_F16 && linear->in_place)
         return place_halves(p, out, s, err);
     void *to = qg_slab_take(p->slab, linear->packed_bytes(s->bits.shape), 1);
@@ -321,10 +322,12 @@ qg_status qg_place_halves(qg_placer *p, const qgk_half **out, const qg_tensor **
 qg_status qg_place_tied(qg_placer *p, qg_linear *out, const qgk_half *halves, const char *name,
                         int n, int k, qg_err *err)
 {
-    qg_weight_sums sums = p->sums; /* the embedding has been counted */
+    qg_weight_sums sums;
     size_t n_seen = p->n_seen;
     qg_parts s;
 
+    p->sums.formats |= 1u << QGK_FORMAT_F16;
+    sums = p->sums; /* the embedding has been counted */
     *out = (qg_linear){.n_weights = 1};
     out->weight[0] = (qgk_weight){.format = QGK_FORMAT_F16,
                                   .n = n,

@@ -36,6 +36,7 @@ typedef struct qg_weight_sums {
     size_t mapped_bytes; /* used in place, beside what the slab holds */
     int64_t n_params;    /* numbers in the model: weights, biases, norms; scales do not count */
     int n_quantized;     /* linears that lie there as the folder's method stores them */
+    unsigned formats;    /* bit f: a linear has weights of qgk_format f */
 } qg_weight_sums;
 
 typedef struct qg_placer {
