@@ -41,6 +41,11 @@ def mixed(tensors, seed):
     return out
 
 
+def calmer(tensors):
+    """Logits of less than half the size: a code that falls to the other side is worth less."""
+    return {k: 0.4 * v if k == "model.norm.weight" else v for k, v in tensors.items()}
+
+
 def write_source(folder, special, seed):
     """A float folder that any of the tools opens; special as in two_layer_families.py."""
     if special.get("family") == "opt":
@@ -54,7 +59,8 @@ def write_source(folder, special, seed):
         tokenizer = two_layer_models.tokenizer(families.VOCAB)
         names = {"bos_token": "<|endoftext|>", "eos_token": "<|im_end|>",
                  "pad_token": "<|im_end|>"}
-    families.write_folder(folder, mixed(tensors, seed), config, tokenizer,
+    tensors = mixed(calmer(tensors) if special.get("calm") else tensors, seed)
+    families.write_folder(folder, tensors, config, tokenizer,
                           {**names, "tokenizer_class": "PreTrainedTokenizerFast"})
 
 
@@ -111,6 +117,6 @@ def run(what, folders, write, forward):
         if not a.forward:
             with tempfile.TemporaryDirectory() as tmp:
                 source = pathlib.Path(tmp) / "source"
-                write_source(source, special["model"], seed)
+                write_source(source, special["model"], special.get("seed", seed))
                 write(source, pathlib.Path(tmp) / "saved", VECTORS / name, special)
         forward(VECTORS / name)

@@ -1,6 +1,8 @@
-/* The engine against Hugging Face transformers in float32 on the same float16 weights: the vectors
- * that scripts/make-vectors/logprobs.py wrote, for every committed folder, and for SmolLM2 where it
- * is there ($SMOLLM2_DIR or models/), on every tier. Log-probabilities differ by at most 1e-3; 64
+/* The engine against Hugging Face transformers in float32 on the same weights: the vectors that
+ * scripts/make-vectors/ wrote, for every committed folder, and for SmolLM2 where it is there
+ * ($SMOLLM2_DIR or models/), on every tier. Quantized folders come from the tools themselves, and
+ * their weights were decoded by the scripts. Log-probabilities differ by at most 1e-3, and where
+ * activations are rounded too, 99 of 100 by at most 2e-2, since a code may fall to either side;
  * greedy tokens are the same where every margin exceeds 0.01. */
 #include "base/file.h"
 #include "base/json.h"
@@ -16,36 +18,60 @@
 #include <string.h>
 
 static const char *const tiers[] = {"ref", "auto"};
-/* Of each folder below golden/vectors/fp16, and of the models named in full. */
+/* Of each folder below golden/vectors, and of the models named in full. */
 static const struct {
     const char *name, *folder;
-    bool by_length; /* transformers' result depends on the length of the pass */
+    enum {
+        BY_WEIGHTS,
+        BY_LENGTH, /* transformers' result depends on the length of the pass */
+        ROUNDED,   /* activations are rounded to 8 bits */
+    } how;
 } models[] = {
-    {"two-f16-gqa", NULL, false},
-    {"two-f16-bias", NULL, false},
-    {"two-f16-shards", NULL, false},
-    {"two-bf16-linear", NULL, false},
-    {"two-f32-llama3", NULL, false},
-    {"two-mixed", NULL, false},
-    {"two-llama-dynamic", NULL, true},
-    {"two-llama-dynamic-new", NULL, true},
-    {"two-llama-yarn", NULL, false},
-    {"two-llama-yarn-new", NULL, false},
-    {"two-llama-yarn-plain", NULL, false},
-    {"two-mistral-window", NULL, false},
-    {"two-mistral-full", NULL, false},
-    {"two-qwen2-tied", NULL, false},
-    {"two-qwen2-untied", NULL, false},
-    {"two-opt-pre", NULL, false},
-    {"two-opt-post-proj", NULL, false},
-    {"two-opt-no-final", NULL, false},
-    {"two-opt-no-bias", NULL, false},
-    {"tiny-llama", "golden/models/tiny-llama", false},
-    {"tiny-opt", "golden/models/tiny-opt", false},
-    {"SmolLM2-135M-Instruct", "models/SmolLM2-135M-Instruct", false},
+    {.name = "fp16/two-f16-gqa"},
+    {.name = "fp16/two-f16-bias"},
+    {.name = "fp16/two-f16-shards"},
+    {.name = "fp16/two-bf16-linear"},
+    {.name = "fp16/two-f32-llama3"},
+    {.name = "fp16/two-mixed"},
+    {.name = "fp16/two-llama-dynamic", .how = BY_LENGTH},
+    {.name = "fp16/two-llama-dynamic-new", .how = BY_LENGTH},
+    {.name = "fp16/two-llama-yarn"},
+    {.name = "fp16/two-llama-yarn-new"},
+    {.name = "fp16/two-llama-yarn-plain"},
+    {.name = "fp16/two-mistral-window"},
+    {.name = "fp16/two-mistral-full"},
+    {.name = "fp16/two-qwen2-tied"},
+    {.name = "fp16/two-qwen2-untied"},
+    {.name = "fp16/two-opt-pre"},
+    {.name = "fp16/two-opt-post-proj"},
+    {.name = "fp16/two-opt-no-final"},
+    {.name = "fp16/two-opt-no-bias"},
+    {.name = "fp16/tiny-llama", .folder = "golden/models/tiny-llama"},
+    {.name = "fp16/tiny-opt", .folder = "golden/models/tiny-opt"},
+    {.name = "gptq/gptqmodel-v1-sym-g32"},
+    {.name = "gptq/gptqmodel-v1-asym-g64"},
+    {.name = "gptq/gptqmodel-v1-sym-act-g128"},
+    {.name = "gptq/gptqmodel-v1-sym-act-column-dynamic"},
+    {.name = "gptq/gptqmodel-v1-8bit-asym-g64-opt"},
+    {.name = "gptq/gptqmodel-v2-asym-act-g32-qwen2"},
+    {.name = "gptq/gptqmodel-v2-8bit-sym-act-g32"},
+    {.name = "gptq/llmcompressor-w4a16-g128"},
+    {.name = "gptq/llmcompressor-w4a16-asym-g32-qwen2"},
+    {.name = "gptq/llmcompressor-w4a16-act-weight-asym-g64"},
+    {.name = "gptq/repacked-w4a16-act-group-asym-g32-qwen2"},
+    {.name = "awq/autoawq-g128"},
+    {.name = "awq/autoawq-g64-untied"},
+    {.name = "awq/autoawq-g32-qwen2-left"},
+    {.name = "int8/llmcompressor-w8a16-channel-opt"},
+    {.name = "int8/llmcompressor-w8a16-asym-g64"},
+    {.name = "int8/llmcompressor-w8a8", .how = ROUNDED},
+    {.name = "int8/llmcompressor-w8a8-targets-qwen2", .how = ROUNDED},
+    {.name = "int8/bitsandbytes-opt"},
+    {.name = "int8/bitsandbytes-qwen2-left"},
+    {.name = "fp16/SmolLM2-135M-Instruct", .folder = "models/SmolLM2-135M-Instruct"},
 };
 enum { N_MODELS = sizeof models / sizeof *models, N_TIERS = sizeof tiers / sizeof *tiers };
-enum { SMOLLM2 = N_MODELS - 1 };
+enum { SMOLLM2 = N_MODELS - 1, MOST_TOP = 8 };
 
 /* One line of the file. */
 typedef struct prompt {
@@ -103,8 +129,8 @@ static const char *folder_of(int model)
 
     if (model == SMOLLM2 && own)
         return own;
-    return fixture_path(
-        folder ? folder : qg_arena_format(arena, "golden/vectors/fp16/%s", models[model].name));
+    return fixture_path(folder ? folder
+                               : qg_arena_format(arena, "golden/vectors/%s", models[model].name));
 }
 
 /* False where the model is not on this machine, which is said. */
@@ -113,7 +139,7 @@ static bool open_model(int model, const char *tier)
     arena = fixture_arena();
     const char *folder = folder_of(model);
     const char *vectors =
-        fixture_path(qg_arena_format(arena, "golden/vectors/fp16/%s.jsonl", models[model].name));
+        fixture_path(qg_arena_format(arena, "golden/vectors/%s.jsonl", models[model].name));
 
     if (!qg_dir_exists(folder) || !qg_file_exists(vectors)) {
         fprintf(stderr, "vectors_check: skipped '%s': the model or its vectors are not here\n",
@@ -121,7 +147,7 @@ static bool open_model(int model, const char *tier)
         return false;
     }
     read_prompts(vectors);
-    if (!models[model].by_length)
+    if (models[model].how != BY_LENGTH)
         engine = fixture_open(folder, &(qg_engine_options){.tier = tier, .max_model_len = 512});
     return true;
 }
@@ -129,22 +155,23 @@ static bool open_model(int model, const char *tier)
 /* Opens the model for texts of `n` tokens where that makes a difference. */
 static void open_for_length(int model, const char *tier, size_t n)
 {
-    if (models[model].by_length)
+    if (models[model].how == BY_LENGTH)
         engine = fixture_open(folder_of(model),
                               &(qg_engine_options){.tier = tier, .max_model_len = (int)n});
 }
 
-static double worst_of_prompt(const prompt *p)
+/* Differences of the given tokens, then of the best ones at each position; returns how many. */
+static size_t compare(const prompt *p, double *difference)
 {
     const qg_json *given = qg_json_get(p->node, "logprob"), *top = qg_json_get(p->node, "top");
     int vocabulary = qg_engine_describe(engine).vocab_size;
     qg_err err = {0};
     qg_score s;
-    double worst = 0;
+    size_t n = 0;
 
     ck_assert_int_eq(qg_score_ids(&s, arena, engine, &p->ids, 1, vocabulary, &err), QG_OK);
     for (size_t i = 1; i < p->ids.n; i++)
-        worst = fmax(worst, fabs(s.logprob[i] - number_at(given, i)));
+        difference[n++] = fabs(s.logprob[i] - number_at(given, i));
     for (size_t i = 0; i < p->ids.n; i++) {
         const qg_json *row = qg_json_at(top, i);
         for (size_t j = 0; j < qg_json_len(row); j++) {
@@ -154,29 +181,53 @@ static double worst_of_prompt(const prompt *p)
             int k = 0;
             while (k < s.next[i].n_top && s.next[i].top[k].id != id)
                 k++;
-            worst = fmax(worst, fabs(s.next[i].top[k].logprob - number_at(pair, 1)));
+            difference[n++] = fabs(s.next[i].top[k].logprob - number_at(pair, 1));
         }
     }
-    return worst;
+    return n;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* The smallest that `share` of them do not exceed; puts them in order. */
+static double quantile(double *v, size_t n, double share)
+{
+    qsort(v, n, sizeof *v, by_size);
+    return v[(size_t)ceil(share * (double)n) - 1];
 }
 
 START_TEST(log_probabilities_are_those_of_transformers)
 {
     int model = _i / N_TIERS;
     const char *tier = tiers[_i % N_TIERS];
+    bool rounded = models[model].how == ROUNDED;
+    size_t n = 0, room = 0;
 
     if (!open_model(model, tier))
         return;
+    for (int i = 0; i < n_prompts; i++)
+        room += prompts[i].ids.n * (1 + MOST_TOP);
+    double *all = QG_NEW_N(arena, double, room);
     for (int i = 0; i < n_prompts; i++) {
         qg_arena_mark mark = qg_arena_here(arena);
         open_for_length(model, tier, prompts[i].ids.n);
-        double worst = worst_of_prompt(&prompts[i]);
+        size_t n_new = compare(&prompts[i], all + n);
+        double worst = quantile(all + n, n_new, 1);
+        n += n_new;
         if (getenv("QG_VERBOSE"))
             fprintf(stderr, "%s %s %s: %.2e\n", models[model].name, tier, prompts[i].name, worst);
-        ck_assert_msg(worst <= 1e-3, "%s, prompt %s, tier %s: off by %g", models[model].name,
-                      prompts[i].name, tier, worst);
+        ck_assert_msg(rounded || worst <= 1e-3, "%s, prompt %s, tier %s: off by %g",
+                      models[model].name, prompts[i].name, tier, worst);
         qg_arena_rewind(arena, mark);
     }
+    double most = quantile(all, n, 0.99);
+    ck_assert_msg(most <= 2e-2, "%s, tier %s: one of 100 is off by %g or more", models[model].name,
+                  tier, most);
 }
 END_TEST
 
@@ -186,7 +237,7 @@ START_TEST(greedy_tokens_are_those_of_transformers)
     qg_completion out;
     qg_err err = {0};
 
-    if (!open_model(model, tiers[_i % N_TIERS]))
+    if (models[model].how == ROUNDED || !open_model(model, tiers[_i % N_TIERS]))
         return;
     for (int i = 0; i < n_prompts; i++) {
         const qg_json *greedy = qg_json_get(prompts[i].node, "greedy");
@@ -213,7 +264,8 @@ START_TEST(greedy_tokens_are_those_of_transformers)
         }
         n_compared++;
     }
-    ck_assert_int_ge(n_compared, models[model].by_length ? 0 : 1); /* those have one, maybe a tie */
+    ck_assert_int_ge(n_compared,
+                     models[model].how == BY_LENGTH ? 0 : 1); /* those have one, maybe a tie */
 }
 END_TEST
 
