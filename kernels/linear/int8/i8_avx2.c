@@ -12,7 +12,7 @@
 enum {
     TILE_M = 6,
     WIDTH = 16,
-    AHEAD = 2048, /* bytes of weights that are fetched before they are used */
+    AHEAD = 4096, /* bytes of weights that are fetched before they are used */
 };
 
 /* The bits of the largest |x|, which order as the numbers do: infinity, then NaN above all. */
@@ -77,26 +77,33 @@ static inline void store8(const qgk_i8_tile *t, int r, int from, __m256i sum)
 __attribute__((always_inline)) static inline void tile_of(const qgk_i8_tile *t, const int m)
 {
     const char *w = t->panel + WIDTH * sizeof(float), *x = (const char *)(t->x + 1);
-    __m256i sum[TILE_M][2];
+    size_t row_bytes = t->row_bytes;
+    int steps = t->steps;
+    __m256i sum[TILE_M][2], done[TILE_M][2];
 
 #pragma GCC unroll 8
     for (int r = 0; r < m; r++)
         sum[r][0] = sum[r][1] = _mm256_setzero_si256();
-    for (int i = 0; i < t->steps; i++, w += 32, x += 4) {
+    for (int i = 0; i < steps; i++, w += 32, x += 4) {
         __m256i w0 = load16(w), w1 = load16(w + 16);
         if (m < TILE_M)
             _mm_prefetch(w + AHEAD, _MM_HINT_T0);
 #pragma GCC unroll 8
         for (int r = 0; r < m; r++) {
-            __m256i xr = broadcast4(x + (size_t)r * t->row_bytes);
+            __m256i xr = broadcast4(x + (size_t)r * row_bytes);
             sum[r][0] = _mm256_add_epi32(sum[r][0], _mm256_madd_epi16(w0, xr));
             sum[r][1] = _mm256_add_epi32(sum[r][1], _mm256_madd_epi16(w1, xr));
         }
     }
+    /* through memory: a variable index into sum would keep it out of registers */
 #pragma GCC unroll 8
     for (int r = 0; r < m; r++) {
-        store8(t, r, 0, sum[r][0]);
-        store8(t, r, 8, sum[r][1]);
+        _mm256_store_si256(&done[r][0], sum[r][0]);
+        _mm256_store_si256(&done[r][1], sum[r][1]);
+    }
+    for (int r = 0; r < m; r++) {
+        store8(t, r, 0, done[r][0]);
+        store8(t, r, 8, done[r][1]);
     }
 }
 

@@ -11,7 +11,7 @@
 enum {
     TILE_M = 8,
     WIDTH = 32,
-    AHEAD = 2048, /* bytes of weights that are fetched before they are used */
+    AHEAD = 4096, /* bytes of weights that are fetched before they are used */
 };
 
 /* The bits of the largest |x|, which order as the numbers do: infinity, then NaN above all. */
@@ -51,13 +51,13 @@ static inline __m512i broadcast4(const char *p)
 }
 
 /* Stores outputs from .. from + 15 of a row of the tile, as far as they exist. */
-static inline void store16(const qgk_i8_tile *t, int r, int from, __m512i sum)
+static inline void store16(const qgk_i8_tile *t, int r, int from, const int32_t *sums)
 {
     const float *scales = (const void *)t->panel;
     __mmask16 exist = qgk_first_of16(t->n - from < 0 ? 0 : t->n - from < 16 ? t->n - from : 16);
     __m512 scale =
         _mm512_mul_ps(_mm512_set1_ps(qgk_i8_row_at(t, r)->scale), _mm512_loadu_ps(scales + from));
-    __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale);
+    __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_load_si512(sums)), scale);
 
     if (t->bias)
         y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(exist, t->bias + from));
@@ -67,12 +67,15 @@ static inline void store16(const qgk_i8_tile *t, int r, int from, __m512i sum)
 __attribute__((always_inline)) static inline void tile_of(const qgk_i8_tile *t, const int m)
 {
     const char *w = t->panel + WIDTH * sizeof(float), *x = (const char *)(t->x + 1);
+    size_t row_bytes = t->row_bytes;
+    int steps = t->steps;
     __m512i sum[TILE_M][2];
+    _Alignas(64) int32_t done[TILE_M][WIDTH];
 
 #pragma GCC unroll 16
     for (int r = 0; r < m; r++)
         sum[r][0] = sum[r][1] = _mm512_set1_epi32(qgk_i8_row_at(t, r)->first);
-    for (int i = 0; i < t->steps; i++, w += 128, x += 4) {
+    for (int i = 0; i < steps; i++, w += 128, x += 4) {
         __m512i w0 = _mm512_loadu_si512(w), w1 = _mm512_loadu_si512(w + 64);
         if (m < TILE_M) {
             _mm_prefetch(w + AHEAD, _MM_HINT_T0);
@@ -80,15 +83,20 @@ __attribute__((always_inline)) static inline void tile_of(const qgk_i8_tile *t, 
         }
 #pragma GCC unroll 16
         for (int r = 0; r < m; r++) {
-            __m512i xr = broadcast4(x + (size_t)r * t->row_bytes);
+            __m512i xr = broadcast4(x + (size_t)r * row_bytes);
             sum[r][0] = _mm512_dpbusd_epi32(sum[r][0], w0, xr);
             sum[r][1] = _mm512_dpbusd_epi32(sum[r][1], w1, xr);
         }
     }
+    /* through memory: a variable index into sum would keep it out of registers */
 #pragma GCC unroll 16
     for (int r = 0; r < m; r++) {
-        store16(t, r, 0, sum[r][0]);
-        store16(t, r, 16, sum[r][1]);
+        _mm512_store_si512(done[r], sum[r][0]);
+        _mm512_store_si512(done[r] + 16, sum[r][1]);
+    }
+    for (int r = 0; r < m; r++) {
+        store16(t, r, 0, done[r]);
+        store16(t, r, 16, done[r] + 16);
     }
 }
 

@@ -134,8 +134,9 @@ static inline void qgk_i8_multiply(const qgk_i8_tier *t, float *out, const qgk_i
         tile.panel = (const char *)s->data + (size_t)p * panel_bytes;
         tile.bias = w->bias ? w->bias + s->at + p * t->width : NULL;
         tile.n = s->n - p * t->width;
-        for (int row = 0, m; row < n_rows; row += m) {
-            m = n_rows - row < t->max_rows ? n_rows - row : t->max_rows;
+        for (int row = 0, m, n_tiles = (n_rows + t->max_rows - 1) / t->max_rows; row < n_rows;
+             row += m, n_tiles--) {
+            m = (n_rows - row + n_tiles - 1) / n_tiles; /* tiles of about one height */
             tile.x = (const void *)((const char *)x + (size_t)row * tile.row_bytes);
             tile.out = out + (size_t)row * tile.stride + s->at + p * t->width;
             t->tile(&tile, m);
