@@ -246,14 +246,15 @@ def given(line):
 
 
 def damage_rows(c, lines):
-    """(mistake, largest difference, change of the mean) over all positions of all prompts."""
+    """(mistake, largest and 99th percentile of the differences, change of the mean)."""
     right = np.concatenate([given(v) for v in lines])
     for damage, formats in DAMAGES.items():
         if not c.kinds & set(formats):
             continue
         model = c.model(damage)
         wrong = np.concatenate([given(logprobs.score(model, v["ids"], 1)) for v in lines])
-        yield damage, np.abs(wrong - right).max(), (right - wrong).mean()
+        d = np.abs(wrong - right)
+        yield damage, d.max(), np.quantile(d, 0.99), (right - wrong).mean()
 
 
 def own_rows(c, lines):
@@ -289,8 +290,8 @@ def main():
             logprobs.save(folder.with_suffix(".jsonl"), lines)
             own += [f"| `{name}` | {how} | {worst:.2g} | {most:.2g} | {mean:.2g} |"
                     for how, worst, most, mean in own_rows(c, lines[1:])]
-            damage += [f"| `{name}` | {what} | {worst:.3g} | {mean:+.3g} |"
-                       for what, worst, mean in damage_rows(c, lines[1:])]
+            damage += [f"| `{name}` | {what} | {worst:.3g} | {most:.2g} | {mean:+.2g} |"
+                       for what, worst, most, mean in damage_rows(c, lines[1:])]
     print("\n".join(own), "\n".join(damage), sep="\n\n")
 
 
