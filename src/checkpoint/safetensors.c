@@ -121,7 +121,7 @@ static qg_status read_offsets(qg_tensor *t, const qg_json *entry, qg_str data, q
                        t->name, (long long)begin, (long long)end);
     if ((uint64_t)end > data.len)
         return qg_fail_about(err, QG_EFORMAT, "tensor-outside", t->name,
-                             "tensor '%s' ends at byte %lld of the data, the file has %zu: it is "
+                             "tensor '%s' ends at byte %lld of the data, the file has %zu; it is "
                              "truncated, fetch it again",
                              t->name, (long long)end, data.len);
     if (__builtin_mul_overflow(t->n_elements, (int64_t)width, &n_bytes))
@@ -197,7 +197,7 @@ static qg_status find_header(qg_str *header, qg_safetensors *st, qg_err *err)
         return qg_fail(err, QG_EFORMAT, "the file is empty");
     if (qg_str_starts(st->file, QG_STR("version https://git-lfs")))
         return qg_fail(err, QG_EFORMAT,
-                       "the file is a pointer of git-lfs, not the weights: run 'git lfs pull'");
+                       "the file is a pointer of git-lfs, not the weights; run 'git lfs pull'");
     if (st->file.len < LENGTH_BYTES)
         return qg_fail(err, QG_EFORMAT,
                        "the file has %zu bytes, too few for the length of a header", st->file.len);
@@ -222,17 +222,34 @@ static qg_status find_header(qg_str *header, qg_safetensors *st, qg_err *err)
     return QG_OK;
 }
 
+/* The key that ends at `column` of a header of one line; empty where there is none. */
+static qg_str key_before(qg_str header, int column)
+{
+    size_t end = column > 0 ? (size_t)column - 1 : 0, from = end;
+
+    if (end >= header.len || header.ptr[end] != '"')
+        return (qg_str){"", 0};
+    while (from > 0 && header.ptr[from - 1] != '"')
+        from--;
+    return qg_str_sub(header, from, end - from);
+}
+
 /* jansson refuses a repeated key with words of JSON; here it is a tensor. */
 static qg_status parse_header(const qg_json **root, qg_arena *arena, qg_str header, qg_err *err)
 {
     qg_err detail = {0};
     qg_status s = qg_json_parse(root, arena, header, "header", &detail);
-    const char *key = strstr(detail.message, "duplicate object key");
+    const char *place = strstr(detail.message, "at line 1, column ");
 
     if (s == QG_OK)
         return QG_OK;
-    return key ? qg_fail_about(err, s, "tensor-duplicate", key, "duplicate tensor: %s", key)
-               : qg_fail(err, s, "%s", detail.message);
+    if (!place || !strstr(detail.message, "duplicate object key"))
+        return qg_fail(err, s, "%s", detail.message);
+    qg_str key = key_before(header, atoi(place + strlen("at line 1, column ")));
+    const char *name = qg_str_dup(arena, key);
+    QG_NEED(name, err);
+    return qg_fail_about(err, s, "tensor-duplicate", key.len ? name : NULL,
+                         key.len ? "duplicate tensor '%s'" : "a tensor is listed twice%s", name);
 }
 
 static qg_status read_tensors(qg_safetensors *st, qg_arena *arena, const qg_json *root, qg_err *err)

@@ -67,7 +67,7 @@ static qg_status fail_pickle(const char *name, qg_err *err)
 {
     return qg_fail_about(
         err, QG_ENOSUP, "weights-pickled", NULL,
-        "'%s' is pickled, which can run code when it is read, and is not supported: "
+        "'%s' is pickled, which can run code when it is read, and is not supported; "
         "convert the folder with scripts/convert-bin.py",
         name);
 }
