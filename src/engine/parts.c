@@ -207,7 +207,7 @@ static qg_status fail_part(const qg_placer *p, const qg_parts *s, const qgk_part
         if (*m != s->method && shape.group && would_fit(t, part->suffix, *m, s->bits.shape)) {
             id = "method-mismatch";
             snprintf(hint, sizeof hint,
-                     "; found the layout of '%s', declared is '%s': write \"quant_method\": \"%s\"",
+                     "; found the layout of '%s', declared is '%s'; write \"quant_method\": \"%s\"",
                      (*m)->name, p->storage->said.declared, (*m)->name);
         }
     return fail_shape(t, n_dims, expected, id, hint, err);

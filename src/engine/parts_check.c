@@ -91,13 +91,13 @@ static const fault faults[] = {
     {&gptq, SET = "{\"quant_method\":\"awq\",\"bits\":4,\"group_size\":32}",
      .id = "method-mismatch",
      .message = "has shape [8, 64], config.json makes it [64, 8]; found the layout of 'gptq', "
-                "declared is 'awq': write \"quant_method\": \"gptq\""},
+                "declared is 'awq'; write \"quant_method\": \"gptq\""},
     {&awq,
      SET =
          "{\"quant_method\":\"gptq\",\"bits\":4,\"group_size\":32,\"checkpoint_format\":\"gptq\"}",
      .id = "method-mismatch",
      .message = "has shape [64, 8], config.json makes it [8, 64]; found the layout of 'awq', "
-                "declared is 'gptq': write \"quant_method\": \"awq\""},
+                "declared is 'gptq'; write \"quant_method\": \"awq\""},
     {&gptq,
      SET =
          "{\"quant_method\":\"gptq\",\"bits\":8,\"group_size\":32,\"checkpoint_format\":\"gptq\"}",
