@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { N_WIDE = 8 };
+
 typedef struct patient {
     qg_findings *out;
     qg_arena *arena;
@@ -21,6 +23,10 @@ typedef struct patient {
     const qg_checkpoint *checkpoint;
     qg_storage storage;
     qg_inventory inventory;
+    bool *failed; /* [n_items]: a finding tells what is wrong with it */
+    struct {
+        size_t n, first; /* linears with the mistake; the finding that tells it */
+    } wide[N_WIDE];      /* mistakes of the whole folder */
     qg_backend *backend;
     qg_slab slab; /* planning */
     qg_placer placer;
@@ -39,7 +45,6 @@ static const char *usual_fix(const char *id)
         {"tensor-dtype", "convert the tensor to one of these"},
         {"tensor-unknown", "remove it, or mend config.json (num_hidden_layers)"},
         {"tensor-overlap", "write the file again: it is damaged"},
-        {"tensor-outside", "fetch the file again: it is truncated"},
         {"tensor-bytes", "write the file again: its header is wrong"},
         {"tensor-duplicate", "write the file again with each tensor once"},
         {"dtype-fp8", "convert the folder to float16 or int8"},
@@ -48,6 +53,12 @@ static const char *usual_fix(const char *id)
         {"float16-overflow", "scale the tensor down, or use another checkpoint"},
         {"weight-not-finite", "fetch or convert the folder again"},
         {"group-size", "quantize again with one of these group sizes"},
+        {"quantization-unsupported", "quantize again with what is supported"},
+        {"quantization-config", "mend it, or copy the file again"},
+        {"config-unreadable", "mend it, or copy the file again"},
+        {"tokenizer-unreadable", "fetch the files of the tokenizer again"},
+        {"weights-missing", "fetch the folder again: it is not complete"},
+        {"weights-unreadable", "fetch the file again"},
     };
 
     for (size_t i = 0; i < sizeof fixes / sizeof *fixes; i++)
@@ -57,13 +68,14 @@ static const char *usual_fix(const char *id)
 }
 
 /* The error as a finding: what stands behind the last semicolon of a message is its fix. */
-static void add_error(patient *p, const char *id, const char *place, const qg_err *e)
+static void add_error(patient *p, const char *id, const qg_err *e)
 {
     char text[2 * QG_ERR_TEXT + QG_ERR_PATH];
+    const char *place = e->file[0] ? e->file : p->folder;
     const char *last = NULL;
     qg_finding about = {.id = e->id ? e->id : id, .tensor = e->tensor[0] ? e->tensor : NULL};
 
-    snprintf(text, sizeof text, "%s", e->message);
+    snprintf(text, sizeof text, "%s%s%s", e->context, e->context[0] ? ": " : "", e->message);
     for (char *at = text; (at = strstr(at, "; ")); at += 2)
         last = at;
     if (last) {
@@ -82,7 +94,7 @@ static bool went_well(patient *p, qg_status s, const char *id, const qg_err *e)
     if (s == QG_ENOMEM)
         p->out->out_of_memory = true;
     else if (s != QG_OK)
-        add_error(p, id, p->folder, e);
+        add_error(p, id, e);
     return s == QG_OK;
 }
 
@@ -106,14 +118,15 @@ static void add(patient *p, qg_severity severity, const char *id, const char *te
 static bool read_config(patient *p)
 {
     qg_err e = {0};
+    qg_status s;
 
     if (!qg_dir_exists(p->folder)) {
         add(p, QG_SEVERITY_ERROR, "folder-missing", NULL, "check the path",
             "there is no model folder '%s'", p->folder);
         return false;
     }
-    if (!went_well(p, qg_config_read(&p->config, p->arena, p->folder, qg_family_names(), &e),
-                   "config-unreadable", &e))
+    s = qg_config_read(&p->config, p->arena, p->folder, qg_family_names(), &e);
+    if (!went_well(p, s, s == QG_ENOSUP ? "family-unsupported" : "config-unreadable", &e))
         return false;
     p->family = qg_family_find(p->config.model_type);
     return went_well(p, qg_family_check(p->family, &p->config, &e), "family-unsupported", &e);
@@ -161,8 +174,9 @@ static bool prepare(patient *p)
     /* a mistake does not end the walk, so a tensor may be asked for again */
     p->placer.seen =
         QG_NEW_N(p->arena, const qg_tensor *, 2 * qg_checkpoint_count(p->checkpoint) + 8);
-    p->out->out_of_memory = p->out->out_of_memory || !p->placer.seen;
-    return p->placer.seen != NULL;
+    p->failed = QG_NEW_N(p->arena, bool, p->inventory.n_items);
+    p->out->out_of_memory = p->out->out_of_memory || !p->placer.seen || !p->failed;
+    return p->placer.seen && p->failed;
 }
 
 static qg_status place_item(patient *p, const qg_item *item, qg_err *e)
@@ -182,6 +196,37 @@ static qg_status place_item(patient *p, const qg_item *item, qg_err *e)
                       : QG_OK;
 }
 
+/* What the quantization's configuration causes, it causes in every linear: told once, the others
+ * are counted. */
+static bool is_repeated(patient *p, const qg_err *e)
+{
+    static const char *const ids[N_WIDE] = {
+        "method-mismatch",          "packed-width",      "group-size",
+        "quantization-undeclared",  "module-ignored",    "gptq-zeros-v1-v2",
+        "zero-point-not-symmetric", "zero-point-missing"};
+
+    for (size_t i = 0; e->id && i < N_WIDE; i++)
+        if (strcmp(e->id, ids[i]) == 0) {
+            if (p->wide[i].n++ == 0)
+                p->wide[i].first = p->out->n;
+            return p->wide[i].n > 1;
+        }
+    return false;
+}
+
+static void tell_repeated(patient *p)
+{
+    for (size_t i = 0; i < N_WIDE; i++) {
+        if (p->wide[i].n < 2 || p->wide[i].first >= p->out->n)
+            continue;
+        qg_finding *f = &p->out->at[p->wide[i].first];
+        const char *text = qg_arena_format(p->out->arena, "%s (and %zu more linears likewise)",
+                                           f->message, p->wide[i].n - 1);
+        p->out->out_of_memory = p->out->out_of_memory || !text;
+        f->message = text ? text : f->message;
+    }
+}
+
 static void examine_items(patient *p)
 {
     for (size_t i = 0; i < p->inventory.n_items; i++) {
@@ -194,41 +239,60 @@ static void examine_items(patient *p)
                 "write \"tie_word_embeddings\": true into config.json if the head is the "
                 "embedding, else fetch the folder again",
                 "%s, and config.json does not tie the head to the embedding", e.message);
-        else
+        else if (s == QG_OK || !is_repeated(p, &e))
             went_well(p, s, "tensor", &e);
-        if (s != QG_OK)
-            qg_arena_rewind(p->arena, mark);
+        p->failed[i] = s != QG_OK;
+        qg_arena_rewind(p->arena, mark);
     }
+    tell_repeated(p);
 }
 
-/* Belongs to an item, whatever became of it. */
-static bool is_known(const patient *p, const char *name)
+/* Asked for, or of an item with a finding of its own. */
+static bool is_known(const patient *p, const qg_tensor *t)
 {
-    size_t n_name = strlen(name);
-
+    for (size_t i = 0; i < p->placer.n_seen; i++)
+        if (p->placer.seen[i] == t)
+            return true;
     for (size_t i = 0; i < p->inventory.n_items; i++) {
         const char *item = p->inventory.items[i].name;
         size_t n = strlen(item);
-        if (n < n_name && strncmp(name, item, n) == 0 && name[n] == '.' &&
-            !strchr(name + n + 1, '.'))
+        if (p->failed[i] && strncmp(t->name, item, n) == 0 && t->name[n] == '.')
             return true;
     }
     return false;
 }
 
+/* The head that config.json ties may be stored all the same, if it is the embedding. */
+static bool is_tied_head(patient *p, const qg_tensor *t)
+{
+    const char *name = t->name, *head = p->family->head;
+    size_t n = strlen(head);
+    char embed_name[QG_ERR_PATH];
+
+    if (!p->config.tie_word_embeddings || strncmp(name, head, n) != 0 ||
+        strcmp(name + n, ".weight") != 0)
+        return false;
+    snprintf(embed_name, sizeof embed_name, "%s.weight", p->inventory.items[0].name);
+    const qg_tensor *embed = qg_checkpoint_find(p->checkpoint, embed_name);
+    if (embed && (t->dtype != embed->dtype || t->n_bytes != embed->n_bytes ||
+                  (!p->options->quick && memcmp(t->data, embed->data, t->n_bytes) != 0)))
+        add(p, QG_SEVERITY_ERROR, "head-untied", name,
+            "write \"tie_word_embeddings\": false into config.json",
+            "config.json ties the head to the embedding, but tensors '%s' and '%s' differ", name,
+            embed_name);
+    return true;
+}
+
 static void examine_rest(patient *p)
 {
     qg_str ignored = qg_str_from(p->family->ignored_suffix ? p->family->ignored_suffix : "\n");
-    const char *head = p->family->head;
 
     for (size_t i = 0; i < qg_checkpoint_count(p->checkpoint); i++) {
-        const char *name = qg_checkpoint_at(p->checkpoint, i)->name;
-        size_t n = strlen(head);
-        bool is_head = strncmp(name, head, n) == 0 && name[n] == '.';
-        if (is_known(p, name) || is_head || qg_str_ends(qg_str_from(name), ignored))
+        const qg_tensor *t = qg_checkpoint_at(p->checkpoint, i);
+        if (qg_str_ends(qg_str_from(t->name), ignored) || is_known(p, t) || is_tied_head(p, t))
             continue;
-        add(p, QG_SEVERITY_ERROR, "tensor-unknown", name, usual_fix("tensor-unknown"),
-            "tensor '%s' does not belong to a model of config.json's shape", name);
+        add(p, QG_SEVERITY_ERROR, "tensor-unknown", t->name, usual_fix("tensor-unknown"),
+            "tensor '%s' does not belong to a model of config.json's shape", t->name);
     }
 }
 
@@ -269,7 +333,10 @@ static void examine_dense(patient *p)
 {
     for (size_t i = 0; i < qg_checkpoint_count(p->checkpoint); i++) {
         const qg_tensor *t = qg_checkpoint_at(p->checkpoint, i);
+        qg_str name = qg_str_from(t->name);
         int64_t n_large = 0, n_bad = 0;
+        if (!qg_str_ends(name, QG_STR(".weight")) && !qg_str_ends(name, QG_STR(".bias")))
+            continue; /* scales have been looked at */
         if (t->dtype != QGK_F16 && t->dtype != QGK_BF16 && t->dtype != QGK_F32)
             continue;
 #pragma omp parallel for reduction(+ : n_large, n_bad)
@@ -296,8 +363,8 @@ static void examine_tokenizer(patient *p)
     const qg_tokenizer *tokenizer;
     qg_err e = {0};
 
-    if (!went_well(p, qg_tokenizer_open(&tokenizer, p->arena, p->folder, &e),
-                   "tokenizer-unreadable", &e))
+    qg_status s = qg_tokenizer_open(&tokenizer, p->arena, p->folder, &e);
+    if (!went_well(p, s, s == QG_ENOSUP ? "tokenizer-unsupported" : "tokenizer-unreadable", &e))
         return;
     size_t n = qg_tokenizer_size(tokenizer);
     if (n > (size_t)p->config.vocab_size)

@@ -9,12 +9,13 @@
  *
  * A finding has an id, the tensor where it is about one, what is wrong and what to do:
  *
- *     config-unreadable family-unsupported weights-missing weights-unreadable weights-pickled
- *     tensor-missing tensor-shape tensor-dtype tensor-unknown tensor-overlap tensor-outside
- *     tensor-duplicate tensor-bytes dtype-fp8 method-mismatch method-mixed quantization-undeclared
- *     quantization-config quantization-unsupported gptq-zeros-v1-v2 gptq-zeros-guessed group-size
- *     packed-width g-idx-* scale-* zero-* head-missing scale-denormal float16-overflow
- *     weight-not-finite tokenizer-unreadable vocabulary-embedding special-id-range small-model
+ *     folder-missing config-unreadable family-unsupported weights-missing weights-unreadable
+ *     weights-pickled tensor-missing tensor-shape tensor-dtype tensor-unknown tensor-overlap
+ *     tensor-outside tensor-duplicate tensor-bytes dtype-fp8 method-mismatch method-mixed
+ *     quantization-undeclared quantization-config quantization-unsupported gptq-zeros-v1-v2
+ *     gptq-zeros-guessed group-size packed-width g-idx-* scale-* zero-* weight-* module-*
+ *     head-missing head-untied scale-denormal float16-overflow weight-not-finite
+ *     tokenizer-unreadable tokenizer-unsupported vocabulary-embedding special-id-range small-model
  */
 #ifndef QG_DOCTOR_DOCTOR_H
 #define QG_DOCTOR_DOCTOR_H
