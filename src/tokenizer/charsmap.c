@@ -168,31 +168,47 @@ qg_status qg_charsmap_open(const qg_charsmap **out, qg_arena *arena, qg_str base
 
 /* -- running ----------------------------------------------------------------------------------- */
 
-static void run_cluster(qg_buf *to, const qg_charsmap *m, qg_str cluster)
+/* What upstream takes for the first character's: all that the first part which leaves anything
+ * became, where the part is one character, else the first character of that. */
+static void note_head(size_t *head, const qg_buf *to, size_t before, qg_str part)
+{
+    uint32_t code;
+
+    if (before > 0 || to->len == 0 || *head == 0)
+        return;
+    bool one = qg_utf8_decode(part, &code) == part.len;
+    *head = one ? to->len : qg_utf8_decode(qg_buf_view(to), &code);
+}
+
+static void run_cluster(qg_buf *to, size_t *head, const qg_charsmap *m, qg_str cluster)
 {
     qg_str found;
+    size_t before = to->len;
 
     if (cluster.len <= MAX_CLUSTER_BYTES && find(m, cluster, &found)) {
         qg_buf_str(to, found);
+        note_head(head, to, before, cluster);
         return;
     }
     for (size_t i = 0, n; i < cluster.len; i += n) {
         uint32_t code;
         n = qg_utf8_decode(qg_str_sub(cluster, i, 4), &code);
         qg_str c = qg_str_sub(cluster, i, n);
+        before = to->len;
         qg_buf_str(to, find(m, c, &found) ? found : c);
+        note_head(head, to, before, c);
     }
 }
 
-qg_status qg_charsmap_run(qg_str *out, qg_arena *arena, const qg_charsmap *m, qg_str text,
-                          qg_err *err)
+qg_status qg_charsmap_run(qg_str *out, size_t *head, qg_arena *arena, const qg_charsmap *m,
+                          qg_str text, qg_err *err)
 {
     qg_buf to;
 
     qg_buf_init(&to, arena);
     for (size_t i = 0, n; i < text.len; i += n) {
         n = qg_char_cluster(qg_str_sub(text, i, text.len));
-        run_cluster(&to, m, qg_str_sub(text, i, n));
+        run_cluster(&to, head, m, qg_str_sub(text, i, n));
     }
     QG_NEED(!to.failed, err);
     *out = qg_buf_view(&to);

@@ -16,9 +16,9 @@ typedef struct qg_charsmap qg_charsmap;
 
 qg_status qg_charsmap_open(const qg_charsmap **out, qg_arena *arena, qg_str base64, qg_err *err);
 
-/* Text (valid UTF-8) with what the map replaces. *out is `text` itself where nothing does, else new
- * text on the arena. */
-qg_status qg_charsmap_run(qg_str *out, qg_arena *arena, const qg_charsmap *m, qg_str text,
-                          qg_err *err);
+/* Text (valid UTF-8) with what the map replaces, on the arena. `head` is that of a piece
+ * (pieces.h): where it is not 0 it becomes the length of what stands for the first character. */
+qg_status qg_charsmap_run(qg_str *out, size_t *head, qg_arena *arena, const qg_charsmap *m,
+                          qg_str text, qg_err *err);
 
 #endif

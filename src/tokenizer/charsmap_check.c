@@ -68,7 +68,8 @@ static qg_status open_map(const qg_charsmap **out, const map *m)
 static void gives(const qg_charsmap *m, qg_str text, qg_str want)
 {
     qg_str out;
-    need(qg_charsmap_run(&out, arena, m, text, &err), "running");
+    size_t head = 1;
+    need(qg_charsmap_run(&out, &head, arena, m, text, &err), "running");
     ck_assert_msg(qg_str_eq(out, want), "'" QG_STR_PRI "' is '" QG_STR_PRI "'", QG_STR_ARG(text),
                   QG_STR_ARG(out));
 }
@@ -161,6 +162,7 @@ START_TEST(no_flipped_bit_reads_outside)
         map raw = small_map();
         const qg_charsmap *m;
         qg_arena_mark mark = qg_arena_here(arena);
+        size_t head = 1;
         qg_str out;
 
         ((unsigned char *)&raw)[bit / 8] ^= (unsigned char)(1u << bit % 8);
@@ -170,7 +172,7 @@ START_TEST(no_flipped_bit_reads_outside)
             for (unsigned c = 1; c < 0x800; c++) {
                 char text[8] = "A";
                 size_t n = 1 + qg_utf8_encode(c, text + 1);
-                need(qg_charsmap_run(&out, arena, m, (qg_str){text, n}, &err), "running");
+                need(qg_charsmap_run(&out, &head, arena, m, (qg_str){text, n}, &err), "running");
             }
         qg_arena_rewind(arena, mark);
     }

@@ -338,7 +338,7 @@ static bool is_ascii(qg_str s)
     return true;
 }
 
-static qg_status form(qg_str *text, qg_arena *arena, bool compat, bool composed, qg_err *err)
+static qg_status form_text(qg_str *text, qg_arena *arena, bool compat, bool composed, qg_err *err)
 {
     codes c;
 
@@ -349,6 +349,21 @@ static qg_status form(qg_str *text, qg_arena *arena, bool compat, bool composed,
     if (composed)
         compose(&c);
     return encode(text, arena, &c, err);
+}
+
+/* The head is what its form has alone, and at least the first character. */
+static qg_status form(qg_piece *p, qg_arena *arena, bool compat, bool composed, qg_err *err)
+{
+    qg_str head = qg_str_sub(p->text, 0, p->head);
+    uint32_t c;
+
+    QG_PASS(form_text(&head, arena, compat, composed, err));
+    QG_PASS(form_text(&p->text, arena, compat, composed, err));
+    if (p->head > 0) {
+        size_t one = qg_utf8_decode(p->text, &c);
+        p->head = head.len > one ? head.len : one;
+    }
+    return QG_OK;
 }
 
 /* -- the declared chain ------------------------------------------------------------------------ */
@@ -372,30 +387,31 @@ struct qg_normalizer {
 static qg_status run_nfc(const step *s, qg_piece *p, qg_arena *arena, qg_err *err)
 {
     (void)s;
-    return form(&p->text, arena, false, true, err);
+    return form(p, arena, false, true, err);
 }
 
 static qg_status run_nfd(const step *s, qg_piece *p, qg_arena *arena, qg_err *err)
 {
     (void)s;
-    return form(&p->text, arena, false, false, err);
+    return form(p, arena, false, false, err);
 }
 
 static qg_status run_nfkc(const step *s, qg_piece *p, qg_arena *arena, qg_err *err)
 {
     (void)s;
-    return form(&p->text, arena, true, true, err);
+    return form(p, arena, true, true, err);
 }
 
 static qg_status run_nfkd(const step *s, qg_piece *p, qg_arena *arena, qg_err *err)
 {
     (void)s;
-    return form(&p->text, arena, true, false, err);
+    return form(p, arena, true, false, err);
 }
 
 static qg_status run_lowercase(const step *s, qg_piece *p, qg_arena *arena, qg_err *err)
 {
     qg_str text = p->text;
+    size_t head = p->head;
     char *to = qg_arena_array(arena, text.len, 2); /* U+023A grows from 2 bytes to 3, U+0130 too */
     size_t n = 0;
 
@@ -410,18 +426,20 @@ static qg_status run_lowercase(const step *s, qg_piece *p, qg_arena *arena, qg_e
         } else {
             n += qg_utf8_encode((uint32_t)utf8proc_tolower((utf8proc_int32_t)c), to + n);
         }
+        if (i <= head)
+            p->head = n;
     }
     p->text = (qg_str){to, n};
     return QG_OK;
 }
 
-/* Drops or maps every character; 0xffffffff drops. What goes from the start takes `first` along. */
+/* Drops or maps every character. */
 #define DROP UINT32_MAX
 static qg_status map_characters(qg_piece *p, qg_arena *arena, uint32_t (*map)(uint32_t),
                                 qg_err *err)
 {
     char *to = qg_arena_alloc(arena, p->text.len); /* no map here makes a character longer */
-    size_t n = 0;
+    size_t n = 0, head = p->head;
 
     QG_NEED(to, err);
     for (size_t i = 0; i < p->text.len;) {
@@ -430,8 +448,8 @@ static qg_status map_characters(qg_piece *p, qg_arena *arena, uint32_t (*map)(ui
         c = map(c);
         if (c != DROP)
             n += qg_utf8_encode(c, to + n);
-        else if (n == 0)
-            p->first = false;
+        if (i <= head)
+            p->head = n;
     }
     p->text = (qg_str){to, n};
     return QG_OK;
@@ -478,7 +496,7 @@ static qg_status run_strip(const step *s, qg_piece *p, qg_arena *arena, qg_err *
     (void)err;
     while (s->left && (n = qg_utf8_decode(*text, &c)) > 0 && qg_char_is_space(c)) {
         *text = qg_str_sub(*text, n, text->len);
-        p->first = false;
+        p->head -= p->head < n ? p->head : n;
     }
     while (s->right && text->len > 0) {
         size_t at = text->len - 1;
@@ -492,18 +510,9 @@ static qg_status run_strip(const step *s, qg_piece *p, qg_arena *arena, qg_err *
     return QG_OK;
 }
 
-/* What replaces several characters stands where the last of them stood, upstream says; so a piece
- * that begins with it is not what the text begins with. */
 static qg_status run_replace(const step *s, qg_piece *p, qg_arena *arena, qg_err *err)
 {
-    size_t taken = 0;
-    uint32_t c = 0;
-    size_t one = qg_utf8_decode(p->text, &c);
-
-    QG_PASS(qg_regex_replace(&p->text, &taken, arena, s->pattern, p->text, s->content, err));
-    if (taken > one || (taken == one && s->content.len == 0))
-        p->first = false;
-    return QG_OK;
+    return qg_regex_replace(&p->text, &p->head, arena, s->pattern, p->text, s->content, err);
 }
 
 static qg_status run_prepend(const step *s, qg_piece *p, qg_arena *arena, qg_err *err)
@@ -515,17 +524,22 @@ static qg_status run_prepend(const step *s, qg_piece *p, qg_arena *arena, qg_err
     memcpy(to, s->content.ptr, s->content.len);
     memcpy(to + s->content.len, p->text.ptr, p->text.len);
     p->text = (qg_str){to, s->content.len + p->text.len};
+    p->head += p->head > 0 ? s->content.len : 0;
     return QG_OK;
 }
 
 static qg_status run_precompiled(const step *s, qg_piece *p, qg_arena *arena, qg_err *err)
 {
-    return qg_charsmap_run(&p->text, arena, s->charsmap, p->text, err);
+    return qg_charsmap_run(&p->text, &p->head, arena, s->charsmap, p->text, err);
 }
 
 static qg_status run_byte_level(const step *s, qg_piece *p, qg_arena *arena, qg_err *err)
 {
+    qg_str head = qg_str_sub(p->text, 0, p->head);
+
     (void)s;
+    QG_PASS(qg_byte_letters(&head, arena, head, err));
+    p->head = head.len;
     return qg_byte_letters(&p->text, arena, p->text, err);
 }
 

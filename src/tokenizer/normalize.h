@@ -19,8 +19,8 @@ typedef struct qg_normalizer qg_normalizer;
 qg_status qg_normalizer_open(const qg_normalizer **out, qg_arena *arena, const qg_json *node,
                              qg_err *err);
 
-/* A piece of text through the chain: new text on the arena where something changes; `first` goes
- * where the chain takes away what the piece began with. */
+/* A piece of text through the chain: new text on the arena where something changes. The head
+ * shrinks and grows with what it becomes, as upstream's offsets do. */
 qg_status qg_normalize(qg_piece *piece, qg_arena *arena, const qg_normalizer *n, qg_err *err);
 
 /* U+0020 for 0x20 and so on: the letters that byte-level vocabularies spell bytes with (GPT-2's

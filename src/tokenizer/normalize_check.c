@@ -127,36 +127,44 @@ START_TEST(rules_for_translation)
 }
 END_TEST
 
-/* What prepend_scheme "first" asks: a piece is no longer what the text begins with where the
- * characters at its start went. */
-START_TEST(the_start_of_a_text_may_go)
+/* What prepend_scheme "first" asks: which bytes stand for the text's first character. */
+START_TEST(the_head_follows_its_character)
 {
 #define BOTH       "{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":true}"
 #define BLANKS(to) "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" +\"},\"content\":\"" to "\"}"
     static const struct {
         const char *json, *text;
-        bool first;
+        size_t head;
     } cases[] = {
-        {"null", " a", true},
-        {BOTH, "a ", true},
-        {BOTH, " a", false},
-        {TYPE("Nmt"), "a\x01", true},
+        {"null", " a", 1},
+        {BOTH, "a ", 1},
+        {BOTH, " a", 0},
+        {TYPE("Nmt"), "a\x01", 1},
         {TYPE("Nmt"),
          "\x01"
          "a",
-         false},
-        {BLANKS("_"), "a  b", true},
-        {BLANKS("_"), " a", true},
-        {BLANKS("_"), "  a", false},
-        {BLANKS(""), " a", false},
-        {TYPE("NFKC"), "\xef\xac\x81", true},
+         0},
+        {TYPE("Lowercase"), "\xc4\xb0x", 3}, /* i and a dot above */
+        {TYPE("ByteLevel"), "\xc3\xa9x", 4},
+        {BLANKS("_"), "a  b", 1},
+        {BLANKS("__"), " a", 2},
+        {BLANKS("_"), "  a", 0}, /* it stands for the second blank */
+        {BLANKS(""), " a", 0},
+        {"{\"type\":\"Prepend\",\"prepend\":\"__\"}", "ab", 3},
+        {TYPE("NFKC"), "\xef\xac\x81x", 2}, /* the ligature's two letters */
+        {TYPE("NFKC"), "\xe3\x88\xb1x", 5}, /* a character in brackets */
+        {TYPE("NFC"), "e\xcc\x81", 2},
+        {TYPE("NFD"), "\xc3\xa9x", 3},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const qg_normalizer *n;
-        qg_piece piece = {.text = qg_str_from(cases[i].text), .first = true};
+        uint32_t code;
+        qg_piece piece = {.text = qg_str_from(cases[i].text)};
+        piece.head = qg_utf8_decode(piece.text, &code);
         need(open_text(&n, cases[i].json), cases[i].json);
         need(qg_normalize(&piece, arena, n, &err), cases[i].json);
-        ck_assert_msg(piece.first == cases[i].first, "%s of '%s'", cases[i].json, cases[i].text);
+        ck_assert_msg(piece.head == cases[i].head, "%s of '%s' has a head of %zu", cases[i].json,
+                      cases[i].text, piece.head);
     }
 }
 END_TEST
@@ -288,7 +296,7 @@ Suite *normalize_check(void)
     tcase_add_test(t, characters_newer_than_upstreams_tables);
     tcase_add_test(t, other_normalizers);
     tcase_add_test(t, rules_for_translation);
-    tcase_add_test(t, the_start_of_a_text_may_go);
+    tcase_add_test(t, the_head_follows_its_character);
     tcase_add_test(t, clusters_of_annex_29);
     tcase_add_test(t, bad_normalizers_are_refused);
     tcase_add_test(t, bytes_and_letters_are_one_to_one);

@@ -39,9 +39,11 @@ void qg_pieces_add(qg_pieces *p, qg_piece piece)
 
 void qg_pieces_add_part(qg_pieces *p, const qg_piece *whole, size_t from, size_t to, int32_t id)
 {
+    size_t end = to < whole->head ? to : whole->head;
+
     qg_pieces_add(p, (qg_piece){.text = qg_str_sub(whole->text, from, to - from),
                                 .id = id,
-                                .first = whole->first && from == 0});
+                                .head = end > from ? end - from : 0});
 }
 
 void qg_idlist_begin(qg_idlist *l, qg_arena *arena)

@@ -14,7 +14,7 @@ enum { QG_ID_NONE = -1 };
 typedef struct qg_piece {
     qg_str text; /* valid UTF-8, never empty; not owned */
     int32_t id;  /* an added token that no later stage touches, or QG_ID_NONE */
-    bool first;  /* what the whole text begins with is the first character of this piece */
+    size_t head; /* how many of its first bytes stand for the first character of the whole text */
 } qg_piece;
 
 typedef struct qg_pieces {
@@ -27,7 +27,7 @@ typedef struct qg_pieces {
 void qg_pieces_begin(qg_pieces *p, qg_arena *arena);
 /* Empty text is dropped, as every stage of the upstream library drops it. */
 void qg_pieces_add(qg_pieces *p, qg_piece piece);
-/* The part of a piece from one offset to another. */
+/* The part of a piece from one offset to another; of its head it gets what lies within. */
 void qg_pieces_add_part(qg_pieces *p, const qg_piece *whole, size_t from, size_t to, int32_t id);
 
 typedef struct qg_idlist {

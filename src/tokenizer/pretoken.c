@@ -306,8 +306,10 @@ static qg_status split_piece(qg_pieces *out, spans *l, const step *s, qg_regex_s
     return QG_OK;
 }
 
-static qg_status with_prefix_space(qg_str *text, qg_arena *arena, qg_err *err)
+static qg_status with_prefix_space(qg_piece *piece, qg_arena *arena, qg_err *err)
 {
+    qg_str *text = &piece->text;
+
     if (text->ptr[0] == ' ')
         return QG_OK;
     char *p = qg_arena_alloc(arena, text->len + 1);
@@ -315,6 +317,7 @@ static qg_status with_prefix_space(qg_str *text, qg_arena *arena, qg_err *err)
     p[0] = ' ';
     memcpy(p + 1, text->ptr, text->len);
     *text = (qg_str){p, text->len + 1};
+    piece->head += piece->head > 0;
     return QG_OK;
 }
 
@@ -324,9 +327,9 @@ static qg_status with_replacement(qg_piece *piece, qg_arena *arena, const qg_met
 {
     qg_str text = piece->text;
     char *p = qg_arena_array(arena, text.len + 1, m->replacement.len);
-    size_t n = 0;
+    size_t n = 0, head = piece->head;
     bool prepend =
-        m->scheme == QG_PREPEND_ALWAYS || (m->scheme == QG_PREPEND_FIRST && piece->first);
+        m->scheme == QG_PREPEND_ALWAYS || (m->scheme == QG_PREPEND_FIRST && piece->head > 0);
 
     QG_NEED(p, err);
     if (prepend && text.ptr[0] != ' ' && !qg_str_starts(text, m->replacement)) {
@@ -334,12 +337,11 @@ static qg_status with_replacement(qg_piece *piece, qg_arena *arena, const qg_met
         n = m->replacement.len;
     }
     for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] != ' ') {
-            p[n++] = text.ptr[i];
-            continue;
-        }
-        memcpy(p + n, m->replacement.ptr, m->replacement.len);
-        n += m->replacement.len;
+        bool blank = text.ptr[i] == ' ';
+        memcpy(p + n, blank ? m->replacement.ptr : text.ptr + i, blank ? m->replacement.len : 1);
+        n += blank ? m->replacement.len : 1;
+        if (i < head)
+            piece->head = n;
     }
     piece->text = (qg_str){p, n};
     return QG_OK;
@@ -361,7 +363,7 @@ static qg_status run_step(qg_pieces *pieces, const step *s, qg_err *err)
             continue;
         }
         if (s->prefix_space)
-            QG_PASS(with_prefix_space(&piece.text, pieces->arena, err));
+            QG_PASS(with_prefix_space(&piece, pieces->arena, err));
         if (s->metaspace)
             QG_PASS(with_replacement(&piece, pieces->arena, s->metaspace, err));
         if (s->regex || s->is || s->words)

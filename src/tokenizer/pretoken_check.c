@@ -20,7 +20,7 @@ static void gives(const char *json, const char *text, const char *want)
 
     ck_assert_msg(open_text(&p, json) == QG_OK, "%s: %s", json, err.message);
     qg_pieces_begin(&pieces, arena);
-    qg_pieces_add(&pieces, (qg_piece){.text = qg_str_from(text), .id = QG_ID_NONE, .first = true});
+    qg_pieces_add(&pieces, (qg_piece){.text = qg_str_from(text), .id = QG_ID_NONE, .head = 1});
     ck_assert_int_eq(qg_pretokenize(&pieces, p, &err), QG_OK);
     qg_buf_init(&b, arena);
     for (size_t i = 0; i < pieces.n; i++) {

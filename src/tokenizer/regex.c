@@ -212,16 +212,14 @@ qg_status qg_regex_scan_next(qg_regex_scan *s, bool *found, size_t *from, size_t
     return QG_OK;
 }
 
-qg_status qg_regex_replace(qg_str *out, size_t *taken, qg_arena *arena, const qg_regex *re,
+qg_status qg_regex_replace(qg_str *out, size_t *head, qg_arena *arena, const qg_regex *re,
                            qg_str text, qg_str content, qg_err *err)
 {
     qg_regex_scan *s;
     qg_buf b;
-    size_t kept = 0, from = 0, to = 0;
+    size_t kept = 0, from = 0, to = 0, limit = head ? *head : 0, grown = 0;
     bool found = false;
 
-    if (taken)
-        *taken = 0;
     if (text.len == 0) {
         *out = text;
         return QG_OK;
@@ -233,14 +231,20 @@ qg_status qg_regex_replace(qg_str *out, size_t *taken, qg_arena *arena, const qg
         QG_PASS(qg_regex_scan_next(s, &found, &from, &to, err));
         if (!found)
             break;
-        if (taken && from == 0)
-            *taken = to;
         qg_buf_append(&b, text.ptr + kept, from - kept);
+        if (kept < limit)
+            grown = b.len - (from > limit ? from - limit : 0);
         qg_buf_str(&b, content);
+        if (to <= limit)
+            grown = b.len;
         kept = to;
     }
     qg_buf_append(&b, text.ptr + kept, text.len - kept);
     QG_NEED(!b.failed, err);
+    if (kept < limit)
+        grown = b.len - (text.len - limit);
+    if (head)
+        *head = grown;
     *out = qg_buf_view(&b);
     return QG_OK;
 }

@@ -37,9 +37,10 @@ void qg_regex_scan_text(qg_regex_scan *s, qg_str text);
  * skipped, as Oniguruma's find_iter does. *found is false when there is none left. */
 qg_status qg_regex_scan_next(qg_regex_scan *s, bool *found, size_t *from, size_t *to, qg_err *err);
 
-/* `text` with every match replaced by `content`; on the arena where there is a match. `taken` (may
- * be NULL) gets the length of a match that begins the text, 0 where there is none. */
-qg_status qg_regex_replace(qg_str *out, size_t *taken, qg_arena *arena, const qg_regex *re,
+/* `text` with every match replaced by `content`; on the arena where there is a match. `head` (may
+ * be NULL) is a number of bytes at the start of the text, and becomes that of what stands for them:
+ * upstream has a replacement stand where the last character of its match stood. */
+qg_status qg_regex_replace(qg_str *out, size_t *head, qg_arena *arena, const qg_regex *re,
                            qg_str text, qg_str content, qg_err *err);
 
 #endif

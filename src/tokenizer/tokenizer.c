@@ -249,10 +249,12 @@ static qg_status encode(qg_idlist *ids, const qg_tokenizer *t, qg_str text, unsi
 {
     qg_pieces pieces;
     qg_idlist inner;
+    uint32_t first = 0;
 
     qg_pieces_begin(&pieces, ids->arena);
     qg_idlist_begin(&inner, ids->arena);
-    qg_pieces_add(&pieces, (qg_piece){.text = text, .id = QG_ID_NONE, .first = true});
+    size_t head = qg_utf8_decode(text, &first);
+    qg_pieces_add(&pieces, (qg_piece){.text = text, .id = QG_ID_NONE, .head = head});
     QG_PASS(qg_added_cut(&pieces, &t->added, false, err));
     QG_PASS(normalize_pieces(&pieces, t->normalizer, err));
     QG_PASS(qg_added_cut(&pieces, &t->added, true, err));
