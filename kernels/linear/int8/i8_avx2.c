@@ -86,8 +86,7 @@ __attribute__((always_inline)) static inline void tile_of(const qgk_i8_tile *t, 
         sum[r][0] = sum[r][1] = _mm256_setzero_si256();
     for (int i = 0; i < steps; i++, w += 32, x += 4) {
         __m256i w0 = load16(w), w1 = load16(w + 16);
-        if (m < TILE_M)
-            _mm_prefetch(w + AHEAD, _MM_HINT_T0);
+        _mm_prefetch(w + AHEAD, _MM_HINT_T0);
 #pragma GCC unroll 8
         for (int r = 0; r < m; r++) {
             __m256i xr = broadcast4(x + (size_t)r * row_bytes);

@@ -77,10 +77,8 @@ __attribute__((always_inline)) static inline void tile_of(const qgk_i8_tile *t, 
         sum[r][0] = sum[r][1] = _mm512_set1_epi32(qgk_i8_row_at(t, r)->first);
     for (int i = 0; i < steps; i++, w += 128, x += 4) {
         __m512i w0 = _mm512_loadu_si512(w), w1 = _mm512_loadu_si512(w + 64);
-        if (m < TILE_M) {
-            _mm_prefetch(w + AHEAD, _MM_HINT_T0);
-            _mm_prefetch(w + AHEAD + 64, _MM_HINT_T0);
-        }
+        _mm_prefetch(w + AHEAD, _MM_HINT_T0);
+        _mm_prefetch(w + AHEAD + 64, _MM_HINT_T0);
 #pragma GCC unroll 16
         for (int r = 0; r < m; r++) {
             __m512i xr = broadcast4(x + (size_t)r * row_bytes);
