@@ -318,6 +318,24 @@ START_TEST(planning_survives_failing_allocations)
 }
 END_TEST
 
+/* Sums of codes must fit in int32. */
+START_TEST(inputs_of_w8a8_are_limited)
+{
+    static const qg_model_config plain;
+    qg_storage storage;
+    qgk_shape shape;
+
+    ck_assert_int_eq(qg_storage_choose(&storage, &plain, NULL, "int8", "int8", &err), QG_OK);
+    ck_assert_int_eq(qg_storage_shape(&shape, &storage, Q, 64, 131072, &err), QG_OK);
+    ck_assert_int_eq(qg_storage_shape(&shape, &storage, Q, 64, 131073, &err), QG_ENOSUP);
+    ck_assert_str_eq(err.message, "'" Q "' has 131073 inputs, 8-bit activations allow 131072; "
+                                  "quantize with float activations");
+    ck_assert_str_eq(err.id, "quantization-unsupported");
+    ck_assert_int_eq(qg_storage_choose(&storage, &plain, NULL, "int8", "float", &err), QG_OK);
+    ck_assert_int_eq(qg_storage_shape(&shape, &storage, Q, 64, 131073, &err), QG_OK);
+}
+END_TEST
+
 Suite *parts_check(void)
 {
     Suite *s = suite_create("parts_check");
@@ -329,6 +347,7 @@ Suite *parts_check(void)
     tcase_add_loop_test(c, what_a_folder_is_not_is_told, 0, sizeof faults / sizeof *faults);
     tcase_add_test(c, an_order_that_is_no_grouping);
     tcase_add_test(c, groups_that_do_not_divide_say_which_would);
+    tcase_add_test(c, inputs_of_w8a8_are_limited);
     tcase_add_test(c, what_is_declared_is_what_is_found);
     tcase_add_test(c, parameters_are_counted_however_they_are_stored);
     tcase_add_test(c, planning_survives_failing_allocations);

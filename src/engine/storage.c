@@ -91,6 +91,11 @@ qg_status qg_storage_shape(qgk_shape *out, const qg_storage *storage, const char
             err, QG_EFORMAT, "group-size", name,
             "'%s' has %d inputs, which groups of %d do not divide; these would: %s", name, k, group,
             fitting_groups(fits, k));
+    if (storage->method->format(c) == QGK_FORMAT_W8A8 && k > QGK_W8A8_MAX_K)
+        return qg_fail_about(err, QG_ENOSUP, "quantization-unsupported", name,
+                             "'%s' has %d inputs, 8-bit activations allow %d; quantize with float "
+                             "activations",
+                             name, k, (int)QGK_W8A8_MAX_K);
     for (const qgk_part *part = storage->method->parts; part->suffix; part++)
         for (int d = 0; d < 2; d++)
             if ((part->shape[d] == QGK_DIM_K_WORDS && (int64_t)k * c->bits % 32 != 0) ||

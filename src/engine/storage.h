@@ -23,7 +23,7 @@ qg_status qg_storage_choose(qg_storage *out, const qg_model_config *config,
                             const char *activations, qg_err *err);
 
 /* The shape of linear `name` [n][k] in that storage. QG_EFORMAT where the groups do not divide k,
- * or codes do not fill words: says what would. */
+ * or codes do not fill words: says what would. QG_ENOSUP above QGK_W8A8_MAX_K inputs of W8A8. */
 qg_status qg_storage_shape(qgk_shape *out, const qg_storage *storage, const char *name, int n,
                            int k, qg_err *err);
 
