@@ -1,7 +1,9 @@
 /* Attention in float32 over the paged cache, three queries at a time that read the same KV head.
  *
  * A task (attention_task.h) takes up to three queries: scores (8 lane sums over the head, four
- * positions at once), softmax, then the weighted sum of the values in order of position.
+ * positions at once), softmax, then the weighted sum of the values in order of position. What
+ * a query may not see weighs exactly 0; as adding 0 times a value turns -0 into 0, every sum ends
+ * with + 0, so that a query's bits do not depend on its neighbours.
  */
 #include "kernels/attention/attention_task.h"
 #include "kernels/simd.h"
@@ -114,7 +116,7 @@ __attribute__((always_inline)) static inline void values(const qgk_task *t, cons
     for (int r = 0; r < n; r++)
         for (int j = 0; j < w; j++)
             _mm256_maskstore_ps(t->out[r] + i + 8 * j, j == w - 1 ? lanes : _mm256_set1_epi32(-1),
-                                sum[r][j]);
+                                _mm256_add_ps(sum[r][j], _mm256_setzero_ps()));
 }
 
 __attribute__((always_inline)) static inline void attend_tile(const qgk_task *t, float *score,

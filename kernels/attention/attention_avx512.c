@@ -4,7 +4,7 @@
  * one chain over the head, without lane sums, and the transposition serves all queries of the task.
  * Then softmax, and the weighted sum of the values in order of position. Ranges start at multiples
  * of 16 positions and what a query may not see weighs exactly 0, so a query's bits do not depend on
- * its neighbours.
+ * its neighbours; as adding 0 times a value turns -0 into 0, every sum ends with + 0.
  */
 #include "kernels/attention/attention_task.h"
 #include "kernels/simd.h"
@@ -175,7 +175,8 @@ __attribute__((always_inline)) static inline void values_of(const qgk_task *t, i
 #pragma GCC unroll 8
         for (int j = 0; j < w; j++)
             _mm512_mask_storeu_ps(t->out[r0 + r] + i + 16 * j,
-                                  j == w - 1 ? lanes : (__mmask16)0xffff, sum[r][j]);
+                                  j == w - 1 ? lanes : (__mmask16)0xffff,
+                                  _mm512_add_ps(sum[r][j], _mm512_setzero_ps()));
 }
 
 /* The outputs of queries r0 .. r0 + n - 1; weights [n][end - first] */
