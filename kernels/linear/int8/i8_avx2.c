@@ -36,9 +36,10 @@ static void quantize(qgk_i8_row *to, const float *x, int k)
 {
     float inverse = qgk_i8_scale(to, largest_bits(x, k));
     int16_t *codes = (int16_t *)(to + 1);
+    int used = inverse > 0 ? k : 0; /* codes of other rows are 0, whatever they hold */
 
     for (int i = 0; i < (k + 31) / 32 * 32; i += 8) {
-        __m256i exist = qgk_first_lanes(k - i < 0 ? 0 : k - i < 8 ? k - i : 8);
+        __m256i exist = qgk_first_lanes(used - i < 0 ? 0 : used - i < 8 ? used - i : 8);
         __m256 xi = _mm256_maskload_ps(x + i, exist);
         __m256i code = _mm256_cvtps_epi32(_mm256_mul_ps(xi, _mm256_set1_ps(inverse)));
         _mm_store_si128(

@@ -31,11 +31,11 @@ static void quantize(qgk_i8_row *to, const float *x, int k)
     float inverse = qgk_i8_scale(to, largest_bits(x, k));
     int8_t *codes = (int8_t *)(to + 1);
     __m512i sum = _mm512_setzero_si512();
+    int used = inverse > 0 ? k : 0; /* codes of other rows are 0, whatever they hold */
 
     for (int i = 0; i < (k + 63) / 64 * 64; i += 16) {
-        __mmask16 exist = qgk_first_of16(k - i < 0 ? 0 : k - i < 16 ? k - i : 16);
+        __mmask16 exist = qgk_first_of16(used - i < 0 ? 0 : used - i < 16 ? used - i : 16);
         __m512 xi = _mm512_maskz_loadu_ps(exist, x + i);
-        /* NaN and infinity times 0 become the least int32, whose last byte is 0 */
         __m512i code = _mm512_cvtps_epi32(_mm512_mul_ps(xi, _mm512_set1_ps(inverse)));
         sum = _mm512_add_epi32(sum, code);
         _mm_store_si128((__m128i *)(void *)(codes + i), _mm512_cvtepi32_epi8(code));
