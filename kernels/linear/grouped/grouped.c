@@ -141,14 +141,7 @@ static qgk_grouped segment_of(const qgk_weight *w, const qgk_segment *part, floa
     return g;
 }
 
-/* Floats of scratch that each thread has for itself: rows of weights, at most doubled by filling up
- * the steps of their groups. */
-static size_t wide_floats(int k)
-{
-    return ((size_t)k * 2 + QGK_STEP) * QGK_WIDE_N;
-}
-
-/* Rows of x that the scratch behind them, of `left` floats, holds for every segment. */
+/* Rows of x that `left` floats of scratch hold for every segment. */
 static int rows_that_fit(size_t left, const qgk_weight *w, int rows)
 {
     size_t fit = (size_t)rows;
@@ -166,7 +159,7 @@ static int rows_that_fit(size_t left, const qgk_weight *w, int rows)
 void qgk_grouped_product(qgk_ctx *ctx, float *out, const float *x, const qgk_weight *w, int rows,
                          qgk_grouped_fn multiply)
 {
-    size_t wide = wide_floats(w->k), before = (size_t)ctx->n_threads * wide;
+    size_t before = (size_t)ctx->n_threads * QGK_GROUPED_ROOM;
     float *scratch = ctx->scratch, *ordered_x = scratch + before;
     int block = rows_that_fit(ctx->scratch_bytes / sizeof(float) - before, w, rows);
 
@@ -190,15 +183,13 @@ void qgk_grouped_product(qgk_ctx *ctx, float *out, const float *x, const qgk_wei
             int n_blocks = (g.n + QGK_BLOCK_N - 1) / QGK_BLOCK_N;
             int n0 = (int)((int64_t)n_blocks * me / n_threads) * QGK_BLOCK_N;
             int n1 = (int)((int64_t)n_blocks * (me + 1) / n_threads) * QGK_BLOCK_N;
-            multiply(&g, m, n0, n1 < g.n ? n1 : g.n,
-                     qgk_grouped_k(&g) * QGK_WIDE_N <= wide ? scratch + (size_t)me * wide : NULL);
+            multiply(&g, m, n0, n1 < g.n ? n1 : g.n, scratch + (size_t)me * QGK_GROUPED_ROOM);
         }
     }
 }
 
 size_t qgk_grouped_scratch(const qgk_limits *limits)
 {
-    return ((size_t)limits->n_threads * wide_floats(limits->max_k) +
-            (size_t)limits->max_k * X_ROWS) *
+    return ((size_t)limits->n_threads * QGK_GROUPED_ROOM + (size_t)limits->max_k * X_ROWS) *
            sizeof(float);
 }

@@ -39,11 +39,10 @@ size_t qgk_grouped_bytes(qgk_shape s);
 void qgk_grouped_pack(void *packed, qgk_shape s, const qgk_canon *rows, int row0,
                       const unsigned char place[QGK_STEP]);
 
-/* Multiplies `rows` rows of x with columns n0 .. n1 - 1, n0 a multiple of QGK_BLOCK_N. wide: room
- * for QGK_WIDE_N rows of weights in float32, this thread's own; NULL where groups of under 8 inputs
- * would take more than there is. */
-enum { QGK_WIDE_N = 4 };
-typedef void (*qgk_grouped_fn)(const qgk_grouped *g, int rows, int n0, int n1, float *wide);
+/* Multiplies `rows` rows of x with columns n0 .. n1 - 1, n0 a multiple of QGK_BLOCK_N; room: floats
+ * of this thread's own, at a cache line's border. */
+enum { QGK_GROUPED_ROOM = 1 << 14 };
+typedef void (*qgk_grouped_fn)(const qgk_grouped *g, int rows, int n0, int n1, float *room);
 
 /* The product of a table's slot, by the tier's function on each thread. */
 void qgk_grouped_product(qgk_ctx *ctx, float *out, const float *x, const qgk_weight *w, int rows,

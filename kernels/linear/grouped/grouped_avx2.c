@@ -11,22 +11,26 @@
 #include "kernels/tiers.h"
 
 enum {
-    TILE_N = QGK_WIDE_N, /* weight rows of a tile: what one lane-sum tree takes           */
-    TILE_M = 3,          /* rows of x of a tile                                           */
-    AHEAD = 2048,        /* bytes: what memory delivers while one line is on its way      */
-    X_FLOATS = 1 << 17,  /* rows of x that share wide weights stay in the second cache    */
+    TILE_N = 4,         /* weight rows of a tile: what one lane-sum tree takes           */
+    TILE_M = 3,         /* rows of x of a tile                                           */
+    AHEAD = 2048,       /* bytes: what memory delivers while one line is on its way      */
+    BLOCK_K = 1536,     /* 4 rows of float32 weights, 24 KiB, stay in the first-level cache  */
+    X_ROWS = 192,       /* rows of x that share them, at most                                */
+    X_FLOATS = 1 << 16, /* and their size: they stay in the second-level cache               */
 };
+
+_Static_assert((BLOCK_K + X_ROWS * 8) * TILE_N <= QGK_GROUPED_ROOM, "a thread's own scratch");
 
 /* As they stand in 8 bytes. */
 static const unsigned char place[QGK_STEP] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
-/* The weights of 4 rows of a block, within one group; or as floats. */
+/* The weights of 4 rows of a block, within one group; or a block of k as floats. */
 typedef struct weights {
     const unsigned char *codes; /* of the block */
     int first;                  /* row of the block */
     __m256 scale[TILE_N], minus_zero[TILE_N];
-    const float *wide; /* [4][k] */
-    size_t k;
+    float *wide; /* [4][BLOCK_K], from column k0 on */
+    int k0;
 } weights;
 
 /* Weights i .. i + 7 of row j. */
@@ -64,7 +68,7 @@ __attribute__((always_inline)) static inline __m256 load_of8(const weights *w, i
 
 __attribute__((always_inline)) static inline __m256 load_wide(const weights *w, int j, int i)
 {
-    return _mm256_loadu_ps(w->wide + (size_t)j * w->k + i);
+    return _mm256_load_ps(w->wide + j * BLOCK_K + i - w->k0);
 }
 
 static weights block_of(const qgk_grouped *s, int n)
@@ -117,83 +121,111 @@ static inline void store4(const qgk_grouped *s, int row, int n, __m128 sum)
         to[i] = s->bias ? four[i] + s->bias[n + i] : four[i];
 }
 
-/* Rows row .. row + m - 1 by columns n .. n + 3, group by group or from wide weights. */
+/* Rows row .. row + m - 1 by columns n .. n + 3, group by group. */
 __attribute__((always_inline)) static inline void tile(const qgk_grouped *s, int row, int n,
-                                                       const float *wide, const int m, load8 load)
+                                                       const int m, load8 load)
 {
     size_t k = qgk_grouped_k(s);
     int length = s->group_steps * QGK_STEP;
-    const float *x = s->x + (size_t)row * k;
     weights w = block_of(s, n);
     __m256 sum[TILE_M][TILE_N];
 
-    w.wide = wide;
-    w.k = k;
     for (int r = 0; r < m; r++)
         for (int j = 0; j < TILE_N; j++)
             sum[r][j] = _mm256_setzero_ps();
-    if (wide)
-        accumulate(sum, x, k, &w, load_wide, 0, (int)k, m);
-    else
-        for (int g = 0; g < s->n_groups; g++) {
-            enter_group(&w, s, g);
-            accumulate(sum, x, k, &w, load, g * length, (g + 1) * length, m);
-        }
+    for (int g = 0; g < s->n_groups; g++) {
+        enter_group(&w, s, g);
+        accumulate(sum, s->x + (size_t)row * k, k, &w, load, g * length, (g + 1) * length, m);
+    }
     for (int r = 0; r < m; r++)
         store4(s, row + r, n, qgk_sum4x8(sum[r][0], sum[r][1], sum[r][2], sum[r][3]));
 }
 
-/* The weights of columns n .. n + 3 to wide [4][k]. */
-__attribute__((always_inline)) static inline void widen(float *wide, const qgk_grouped *s, int n,
+/* Columns k0 .. k1 - 1 of w's rows to w->wide. */
+__attribute__((always_inline)) static inline void widen(weights *w, const qgk_grouped *s, int k1,
                                                         load8 load)
 {
-    size_t k = qgk_grouped_k(s);
     int length = s->group_steps * QGK_STEP;
-    weights w = block_of(s, n);
 
-    for (int g = 0; g < s->n_groups; g++) {
-        enter_group(&w, s, g);
-        for (int i = g * length; i < (g + 1) * length; i += 8)
+    for (int i = w->k0, end; i < k1;) {
+        enter_group(w, s, i / length);
+        for (end = (i / length + 1) * length; i < end && i < k1; i += 8)
             for (int j = 0; j < TILE_N; j++)
-                _mm256_storeu_ps(wide + (size_t)j * k + i, load(&w, j, i));
+                _mm256_store_ps(w->wide + j * BLOCK_K + i - w->k0, load(w, j, i));
     }
 }
 
-__attribute__((always_inline)) static inline void tile_rows(const qgk_grouped *s, int row, int row1,
-                                                            int n, const float *wide, load8 load)
+/* The same over columns k0 .. k1 - 1 of wide weights: from zero or the sums [m][4][8] of the last
+ * block to sums or outputs. */
+__attribute__((always_inline)) static inline void wide_tile(const qgk_grouped *s, int row, int n,
+                                                            const weights *w, int k1, float *sums,
+                                                            const int m)
 {
-    for (; row + TILE_M <= row1; row += TILE_M)
-        tile(s, row, n, wide, TILE_M, load);
-    if (row1 - row == 2)
-        tile(s, row, n, wide, 2, load);
-    else if (row1 - row == 1)
-        tile(s, row, n, wide, 1, load);
+    size_t k = qgk_grouped_k(s);
+    __m256 sum[TILE_M][TILE_N];
+
+    for (int r = 0; r < m; r++)
+        for (int j = 0; j < TILE_N; j++)
+            sum[r][j] =
+                w->k0 > 0 ? _mm256_load_ps(sums + (r * TILE_N + j) * 8) : _mm256_setzero_ps();
+    accumulate(sum, s->x + (size_t)row * k, k, w, load_wide, w->k0, k1, m);
+    for (int r = 0; r < m; r++)
+        if (k1 == (int)k)
+            store4(s, row + r, n, qgk_sum4x8(sum[r][0], sum[r][1], sum[r][2], sum[r][3]));
+        else
+            for (int j = 0; j < TILE_N; j++)
+                _mm256_store_ps(sums + (r * TILE_N + j) * 8, sum[r][j]);
+}
+
+/* Rows row .. row1 - 1 by columns n .. n + 3. */
+__attribute__((always_inline)) static inline void wide_tiles(const qgk_grouped *s, int row0,
+                                                             int row1, int n, float *room,
+                                                             load8 load)
+{
+    int k = (int)qgk_grouped_k(s), n_blocks = (k + BLOCK_K - 1) / BLOCK_K;
+    int block_k = ((k + n_blocks - 1) / n_blocks + QGK_STEP - 1) / QGK_STEP * QGK_STEP;
+    weights w = block_of(s, n);
+
+    w.wide = room;
+    for (int k1; w.k0 < k; w.k0 = k1) {
+        float *sums = room + TILE_N * BLOCK_K;
+        int row = row0;
+        k1 = w.k0 + block_k < k ? w.k0 + block_k : k;
+        widen(&w, s, k1, load);
+        for (; row + TILE_M <= row1; row += TILE_M, sums += TILE_M * TILE_N * 8)
+            wide_tile(s, row, n, &w, k1, sums, TILE_M);
+        if (row1 - row == 2)
+            wide_tile(s, row, n, &w, k1, sums, 2);
+        else if (row1 - row == 1)
+            wide_tile(s, row, n, &w, k1, sums, 1);
+    }
 }
 
 __attribute__((always_inline)) static inline void multiply_by(const qgk_grouped *s, int rows,
-                                                              int n0, int n1, float *wide,
+                                                              int n0, int n1, float *room,
                                                               load8 load)
 {
-    int share = (int)(X_FLOATS / qgk_grouped_k(s)) + TILE_M * 8;
+    int share = (int)(X_FLOATS / qgk_grouped_k(s)) / TILE_M * TILE_M;
 
-    if (rows <= TILE_M || !wide) {
+    share = share < 8 * TILE_M ? 8 * TILE_M : share > X_ROWS ? X_ROWS : share;
+    for (int n = n0; n < n1 && rows <= TILE_M; n += TILE_N)
+        if (rows == 1)
+            tile(s, 0, n, 1, load);
+        else if (rows == 2)
+            tile(s, 0, n, 2, load);
+        else
+            tile(s, 0, n, TILE_M, load);
+    for (int row = 0; row < rows && rows > TILE_M; row += share)
         for (int n = n0; n < n1; n += TILE_N)
-            tile_rows(s, 0, rows, n, NULL, load);
-        return;
-    }
-    for (int row = 0; row < rows; row += share)
-        for (int n = n0; n < n1; n += TILE_N) {
-            widen(wide, s, n, load);
-            tile_rows(s, row, row + share < rows ? row + share : rows, n, wide, load);
-        }
+            wide_tiles(s, row, row + share < rows ? row + share : rows, n, room, load);
 }
 
-static void multiply(const qgk_grouped *s, int rows, int n0, int n1, float *wide)
+static void multiply(const qgk_grouped *s, int rows, int n0, int n1, float *room)
 {
     if (s->bits == 4)
-        multiply_by(s, rows, n0, n1, wide, load_of4);
+        multiply_by(s, rows, n0, n1, room, load_of4);
     else
-        multiply_by(s, rows, n0, n1, wide, load_of8);
+        multiply_by(s, rows, n0, n1, room, load_of8);
 }
 
 /* out [rows][N] = x [rows][K] W^T + bias; activations are float32 on the CPU, so f32_out changes

@@ -16,7 +16,12 @@
 enum {
     AHEAD = 8192, /* bytes: what memory delivers while one line is on its way */
     HALVES = QGK_BLOCK_N / QGK_TILE_N,
+    BLOCK_K = 768,      /* 4 rows of float32 weights, 12 KiB, stay in the first-level cache     */
+    X_ROWS = 192,       /* rows of x that share them, at most                                   */
+    X_FLOATS = 1 << 17, /* and their size: they stay in the second-level cache                  */
 };
+
+_Static_assert((BLOCK_K + X_ROWS * 16) * QGK_TILE_N <= QGK_GROUPED_ROOM, "a thread's own scratch");
 
 /* Even lanes get the lower half of the 8 bytes of a step, odd lanes the upper. */
 static const unsigned char place[QGK_STEP] = {0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15};
@@ -77,6 +82,119 @@ __attribute__((always_inline)) static inline void enter_group(weights *w, const 
         else
             w->minus_zero[j] = _mm512_set1_ps(*less_zero);
     }
+}
+
+/* A block of k of 4 columns, n .. n + 3, in float32: columns k0 .. k1 - 1 of x. */
+typedef struct wide {
+    int n, k0, k1;
+    float *weights; /* [4][BLOCK_K] */
+    float *sums;    /* [X_ROWS][4][16]: lane sums between blocks */
+} wide;
+
+__attribute__((always_inline)) static inline __m512 load_wide(const void *p, int j, int i, int n)
+{
+    const wide *w = p;
+
+    (void)n;
+    return _mm512_load_ps(w->weights + j * BLOCK_K + i - w->k0);
+}
+
+__attribute__((always_inline)) static inline void widen(const wide *to, const qgk_grouped *s,
+                                                        const int bits)
+{
+    int length = s->group_steps * QGK_STEP;
+    weights w = {.codes = s->data + (size_t)(to->n / QGK_BLOCK_N) * s->block_bytes,
+                 .ahead = AHEAD,
+                 .first = to->n % QGK_BLOCK_N};
+
+    for (int i = to->k0, end; i < to->k1;) {
+        enter_group(&w, s, i / length, bits);
+        for (end = (i / length + 1) * length; i < end && i < to->k1; i += QGK_STEP)
+#pragma GCC unroll 4
+            for (int j = 0; j < QGK_TILE_N; j++)
+                _mm512_store_ps(to->weights + j * BLOCK_K + i - to->k0,
+                                bits == 4 ? load4(&w, j, i, 16) : load8(&w, j, i, 16));
+    }
+}
+
+/* m rows by the block: from zero or the sums of the last block to sums or outputs. */
+__attribute__((always_inline)) static inline void wide_tile_of(const qgk_grouped *s, int row,
+                                                               const wide *w, float *sums,
+                                                               const int m)
+{
+    size_t k = qgk_grouped_k(s);
+    qgk_columns columns = {s->out, s->bias, s->n, s->stride};
+    __m512 sum[QGK_TILE_M][QGK_TILE_N];
+
+    qgk_tile_zero(sum, m);
+    if (w->k0 > 0)
+#pragma GCC unroll 8
+        for (int r = 0; r < m; r++)
+#pragma GCC unroll 4
+            for (int j = 0; j < QGK_TILE_N; j++)
+                sum[r][j] = _mm512_load_ps(sums + (r * QGK_TILE_N + j) * 16);
+    qgk_tile_multiply(sum, s->x + (size_t)row * k, k, w, load_wide, w->k0, w->k1, m);
+    if (w->k1 == (int)k) {
+        qgk_tile_store(&columns, row, w->n, sum, m);
+        return;
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < m; r++)
+#pragma GCC unroll 4
+        for (int j = 0; j < QGK_TILE_N; j++)
+            _mm512_store_ps(sums + (r * QGK_TILE_N + j) * 16, sum[r][j]);
+}
+
+static void wide_tile(const qgk_grouped *s, int row, int m, const wide *w, float *sums)
+{
+    switch (m) {
+    case 1:
+        wide_tile_of(s, row, w, sums, 1);
+        break;
+    case 2:
+        wide_tile_of(s, row, w, sums, 2);
+        break;
+    case 3:
+        wide_tile_of(s, row, w, sums, 3);
+        break;
+    case 4:
+        wide_tile_of(s, row, w, sums, 4);
+        break;
+    case 5:
+        wide_tile_of(s, row, w, sums, 5);
+        break;
+    default:
+        wide_tile_of(s, row, w, sums, QGK_TILE_M);
+    }
+}
+
+/* Rows row0 .. row1 - 1 by columns n .. n + 3. */
+static void wide_tiles(const qgk_grouped *s, int row0, int row1, int n, float *room)
+{
+    int k = (int)qgk_grouped_k(s), n_blocks = (k + BLOCK_K - 1) / BLOCK_K;
+    int block_k = ((k + n_blocks - 1) / n_blocks + QGK_STEP - 1) / QGK_STEP * QGK_STEP;
+    wide w = {.n = n, .weights = room, .sums = room + QGK_TILE_N * BLOCK_K};
+
+    for (w.k0 = 0; w.k0 < k; w.k0 = w.k1) {
+        w.k1 = w.k0 + block_k < k ? w.k0 + block_k : k;
+        if (s->bits == 4)
+            widen(&w, s, 4);
+        else
+            widen(&w, s, 8);
+        for (int row = row0; row < row1; row += QGK_TILE_M)
+            wide_tile(s, row, row1 - row < QGK_TILE_M ? row1 - row : QGK_TILE_M, &w,
+                      w.sums + (row - row0) * QGK_TILE_N * 16);
+    }
+}
+
+static void multiply_wide(const qgk_grouped *s, int rows, int n0, int n1, float *room)
+{
+    int share = (int)(X_FLOATS / qgk_grouped_k(s)) / QGK_TILE_M * QGK_TILE_M;
+
+    share = share < 4 * QGK_TILE_M ? 4 * QGK_TILE_M : share > X_ROWS ? X_ROWS : share;
+    for (int row = 0; row < rows; row += share)
+        for (int n = n0; n < n1; n += QGK_TILE_N)
+            wide_tiles(s, row, row + share < rows ? row + share : rows, n, room);
 }
 
 /* m rows by columns n .. n + 3, or .. n + 7 where `halves` is 2. */
@@ -160,10 +278,11 @@ static void decode8(const qgk_grouped *s, int n0, int n1)
         tile_of(s, 0, n, 1, 1, HALVES, 8);
 }
 
-static void multiply(const qgk_grouped *s, int rows, int n0, int n1, float *wide)
+static void multiply(const qgk_grouped *s, int rows, int n0, int n1, float *room)
 {
-    (void)wide;
-    if (rows > 1)
+    if (rows > QGK_TILE_M)
+        multiply_wide(s, rows, n0, n1, room);
+    else if (rows > 1)
         qgk_tile_walk(s->bits == 4 ? tile4 : tile8, s, rows, n0, n1, s->block_bytes / QGK_BLOCK_N);
     else if (s->bits == 4)
         decode4(s, n0, n1);
