@@ -17,6 +17,8 @@ enum {
     AHEAD = 8192, /* bytes: what memory delivers while one line is on its way */
     HALVES = QGK_BLOCK_N / QGK_TILE_N,
     BLOCK_K = 768,      /* 4 rows of float32 weights, 12 KiB, stay in the first-level cache     */
+    FEW = 24,           /* rows: up to here weights are made anew in each tile                  */
+    FEW_M = 4,          /* its rows, with tables and scales in registers                        */
     X_ROWS = 192,       /* rows of x that share them, at most                                   */
     X_FLOATS = 1 << 17, /* and their size: they stay in the second-level cache                  */
 };
@@ -232,62 +234,53 @@ __attribute__((always_inline)) static inline void tile_of(const qgk_grouped *s, 
             qgk_tile_store(&columns, row, n + h * QGK_TILE_N, sum[h], m);
 }
 
+/* m <= FEW_M rows by 4 columns; one row alone by 8. */
 __attribute__((always_inline)) static inline void tile_of_rows(const qgk_grouped *s, int row, int n,
-                                                               int m, int first, const int bits)
+                                                               int m, int alone, const int bits)
 {
-    switch (m) {
-    case 1:
-        tile_of(s, row, n, first, 1, 1, bits);
-        break;
-    case 2:
-        tile_of(s, row, n, first, 2, 1, bits);
-        break;
-    case 3:
-        tile_of(s, row, n, first, 3, 1, bits);
-        break;
-    case 4:
-        tile_of(s, row, n, first, 4, 1, bits);
-        break;
-    case 5:
-        tile_of(s, row, n, first, 5, 1, bits);
-        break;
-    default:
-        tile_of(s, row, n, first, QGK_TILE_M, 1, bits);
-    }
+    if (alone)
+        tile_of(s, row, n, 1, 1, HALVES, bits);
+    else if (m == 1)
+        tile_of(s, row, n, 0, 1, 1, bits);
+    else if (m == 2)
+        tile_of(s, row, n, row == 0, 2, 1, bits);
+    else if (m == 3)
+        tile_of(s, row, n, row == 0, 3, 1, bits);
+    else
+        tile_of(s, row, n, row == 0, FEW_M, 1, bits);
 }
 
-static void tile4(const void *s, int row, int n, int m, int first)
+/* Not inlined, as their loops want all registers. */
+__attribute__((noinline)) static void tile4(const qgk_grouped *s, int row, int n, int m, int alone)
 {
-    tile_of_rows(s, row, n, m, first, 4);
+    tile_of_rows(s, row, n, m, alone, 4);
 }
 
-static void tile8(const void *s, int row, int n, int m, int first)
+__attribute__((noinline)) static void tile8(const qgk_grouped *s, int row, int n, int m, int alone)
 {
-    tile_of_rows(s, row, n, m, first, 8);
+    tile_of_rows(s, row, n, m, alone, 8);
 }
 
-static void decode4(const qgk_grouped *s, int n0, int n1)
+static void multiply_few(const qgk_grouped *s, int rows, int n0, int n1)
 {
-    for (int n = n0; n < n1; n += QGK_BLOCK_N)
-        tile_of(s, 0, n, 1, 1, HALVES, 4);
-}
+    int n_tiles = (rows + FEW_M - 1) / FEW_M, share = (rows + n_tiles - 1) / n_tiles;
 
-static void decode8(const qgk_grouped *s, int n0, int n1)
-{
-    for (int n = n0; n < n1; n += QGK_BLOCK_N)
-        tile_of(s, 0, n, 1, 1, HALVES, 8);
+    for (int n = n0; n < n1; n += rows == 1 ? QGK_BLOCK_N : QGK_TILE_N)
+        for (int row = 0; row < rows; row += share) {
+            int m = rows - row < share ? rows - row : share;
+            if (s->bits == 4)
+                tile4(s, row, n, m, rows == 1);
+            else
+                tile8(s, row, n, m, rows == 1);
+        }
 }
 
 static void multiply(const qgk_grouped *s, int rows, int n0, int n1, float *room)
 {
-    if (rows > QGK_TILE_M)
+    if (rows > FEW)
         multiply_wide(s, rows, n0, n1, room);
-    else if (rows > 1)
-        qgk_tile_walk(s->bits == 4 ? tile4 : tile8, s, rows, n0, n1, s->block_bytes / QGK_BLOCK_N);
-    else if (s->bits == 4)
-        decode4(s, n0, n1);
     else
-        decode8(s, n0, n1);
+        multiply_few(s, rows, n0, n1);
 }
 
 /* out [rows][N] = x [rows][K] W^T + bias; activations are float32 on the CPU, so f32_out changes
