@@ -38,9 +38,9 @@ static qg_status print_difference(qg_cli *cli, const char *path, const qg_gold *
         QG_PASS(qg_golden_compare(&d, cli->run, old, fresh, QG_GOLDEN_TOLERANCE, err));
         qg_buf_format(&b,
                       "%s: log-probabilities differ by at most %.6f (p99 %.6f) over %lld numbers, "
-                      "same top token %.3f %%, greedy tokens alike: %lld\n",
-                      path, d.logprob_max, d.logprob_p99, (long long)d.n_logprobs, d.same_top * 100,
-                      (long long)d.greedy_match);
+                      "KL at least %.2g, same top token %.3f %%, greedy tokens alike: %lld\n",
+                      path, d.logprob_max, d.logprob_p99, (long long)d.n_logprobs, d.kld_topk,
+                      d.same_top * 100, (long long)d.greedy_match);
         if (strcmp(old->model_hash, fresh->model_hash) != 0)
             qg_buf_format(&b, "  the weights changed: %.12s to %.12s\n", old->model_hash,
                           fresh->model_hash);

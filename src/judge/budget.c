@@ -97,6 +97,7 @@ static const char *counted(qg_metric metric)
     case QG_METRIC_SAME_TOP:
     case QG_METRIC_DRIFT_SAME_TOP:
     case QG_METRIC_KLD_TOPK:
+    case QG_METRIC_DRIFT_KLD_TOPK:
         return "positions";
     case QG_METRIC_GREEDY_MATCH:
         return "choices";

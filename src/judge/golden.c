@@ -269,7 +269,8 @@ bool qg_golden_has(qg_metric metric)
 {
     return metric == QG_METRIC_GOLDEN_LOGPROB_MAX || metric == QG_METRIC_GOLDEN_LOGPROB_P99 ||
            metric == QG_METRIC_GREEDY_MATCH || metric == QG_METRIC_KLD_TOPK ||
-           metric == QG_METRIC_DRIFT_LOGPROB_MAX || metric == QG_METRIC_DRIFT_SAME_TOP;
+           metric == QG_METRIC_DRIFT_LOGPROB_MAX || metric == QG_METRIC_DRIFT_SAME_TOP ||
+           metric == QG_METRIC_DRIFT_KLD_TOPK;
 }
 
 qg_value qg_golden_value(const qg_golden_diff *diff, qg_metric metric)
@@ -286,6 +287,7 @@ qg_value qg_golden_value(const qg_golden_diff *diff, qg_metric metric)
     case QG_METRIC_DRIFT_SAME_TOP:
         return (qg_value){any, diff->same_top, diff->n_positions};
     case QG_METRIC_KLD_TOPK:
+    case QG_METRIC_DRIFT_KLD_TOPK:
         return (qg_value){any, diff->kld_topk, diff->n_positions};
     case QG_METRIC_GREEDY_MATCH:
         return (qg_value){diff->n_choices > 0, (double)diff->greedy_match, diff->n_choices};

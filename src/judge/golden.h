@@ -13,7 +13,7 @@
  *   kld_topk           mean over positions of KL(golden || measured) on the partition {each token
  *                      that both list, everything else}: by the log-sum inequality never above the
  *                      KL divergence over the whole vocabulary.
- *   drift_logprob_max, drift_same_top   the same against the case's own golden
+ *   drift_logprob_max, drift_same_top, drift_kld_topk   the same against the case's own golden
  *
  * Goldens of another tokenizer, other prompts, backend class or protocol do not compare and are
  * refused with the command that renews them. Other weights do compare: showing the damage of a

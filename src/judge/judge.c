@@ -104,7 +104,8 @@ static qg_status fill_slot(judging *j, golden_slot *slot, const qg_suite_model *
 
 static bool is_drift(qg_metric metric)
 {
-    return metric == QG_METRIC_DRIFT_LOGPROB_MAX || metric == QG_METRIC_DRIFT_SAME_TOP;
+    return metric == QG_METRIC_DRIFT_LOGPROB_MAX || metric == QG_METRIC_DRIFT_SAME_TOP ||
+           metric == QG_METRIC_DRIFT_KLD_TOPK;
 }
 
 static qg_status golden_value(judging *j, qg_metric metric, qg_value *value, golden_slot **used,

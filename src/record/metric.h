@@ -82,6 +82,8 @@ typedef enum qg_section { QG_QUALITY, QG_PERFORMANCE } qg_section;
       "greatest difference from the log-probabilities of the case's own golden")                   \
     X(DRIFT_SAME_TOP, "drift_same_top", SHARE, BENEFIT, QUALITY, 0, 0, 1, "",                      \
       "share of positions whose best token is that of the case's own golden")                      \
+    X(DRIFT_KLD_TOPK, "drift_kld_topk", PLAIN, COST, QUALITY, 0, 0, 1e3, "nats",                   \
+      "kld_topk against the case's own golden")                                                    \
     X(SAME_TOP, "same_top", SHARE, BENEFIT, QUALITY, 0, 0, 1, "",                                  \
       "share of positions whose best token is that of the reference")                              \
     X(DP_RMS, "dp_rms", SHARE, COST, QUALITY, 0, 0, 1, "",                                         \

@@ -21,6 +21,7 @@ qg_expect_needs qg_metric_needs(qg_metric m)
         return (qg_expect_needs){.golden = true};
     case QG_METRIC_DRIFT_LOGPROB_MAX:
     case QG_METRIC_DRIFT_SAME_TOP:
+    case QG_METRIC_DRIFT_KLD_TOPK:
         return (qg_expect_needs){.drift = true};
     case QG_METRIC_ACCURACY:
         return (qg_expect_needs){.tasks = true};

@@ -45,11 +45,19 @@ static bool compares_own_golden(const qg_case *c)
 {
     for (size_t i = 0; i < c->expect.n; i++) {
         qg_metric m = c->expect.at[i].metric;
-        if (m == QG_METRIC_DRIFT_LOGPROB_MAX ||
+        if (m == QG_METRIC_DRIFT_LOGPROB_MAX || m == QG_METRIC_DRIFT_KLD_TOPK ||
             (m == QG_METRIC_GOLDEN_LOGPROB_MAX && c->model->is_reference))
             return true;
     }
     return false;
+}
+
+/* Whether the model may multiply activations of 8 bit. */
+static bool rounds_activations(const qg_suite_model *m)
+{
+    const char *activations = m->from ? m->quantize.activations : m->activations;
+
+    return strcmp(m->method, "int8") == 0 && strcmp(activations, "float") != 0;
 }
 
 /* The model's budgets that are of this case; drift, too. */
@@ -65,8 +73,11 @@ static qg_status pick_expects(qg_case *c, const qg_expects *all, const qg_suite 
     c->expect.at = at;
     if (c->kind == QG_CASE_QUALITY && s->quality.golden && s->quality.prompts.n &&
         !compares_own_golden(c)) /* the limit comes with the device */
-        at[c->expect.n++] = (qg_expect){
-            .metric = QG_METRIC_DRIFT_LOGPROB_MAX, .is_default = true, .place = c->model->place};
+        at[c->expect.n++] =
+            (qg_expect){.metric = rounds_activations(c->model) ? QG_METRIC_DRIFT_KLD_TOPK
+                                                               : QG_METRIC_DRIFT_LOGPROB_MAX,
+                        .is_default = true,
+                        .place = c->model->place};
     return QG_OK;
 }
 
@@ -79,8 +90,9 @@ static void set_drift(qg_case *c)
         qg_expect *e = (qg_expect *)(uintptr_t)&c->expect.at[i]; /* this file made them */
         if (!e->is_default)
             continue;
-        e->limit = cuda ? QG_DRIFT_CUDA : QG_DRIFT_CPU;
-        e->written = cuda ? "0.02 (default)" : "0.002 (default)";
+        bool kld = e->metric == QG_METRIC_DRIFT_KLD_TOPK;
+        e->limit = kld ? QG_DRIFT_INT8 : cuda ? QG_DRIFT_CUDA : QG_DRIFT_CPU;
+        e->written = !kld && cuda ? "0.02 (default)" : "0.002 (default)";
     }
 }
 

@@ -155,6 +155,15 @@ START_TEST(drift_is_not_judged_twice)
     ck_assert_double_eq(p.cases[1].expect.at[0].limit, 0.5);
     ids(suite_of(qg_arena_format(arena, "%s  golden: g\n", head)), (qg_plan_options){0}, &p);
     ck_assert(p.cases[0].expect.n == 1 && p.cases[1].expect.n == 1);
+    ck_assert_int_eq(p.cases[0].expect.at[0].metric, QG_METRIC_DRIFT_LOGPROB_MAX);
+    /* activations of 8 bit are chaotic in single numbers, not in KL */
+    ids(suite_of("version: 1\nname: x\nreference: a\nmodels:\n  a: {model: m}\n"
+                 "  b: {model: m, quantization: int8}\n"
+                 "  c: {model: m, quantization: int8, activations: float}\n"
+                 "quality: {prompts: [p], golden: g}\n"),
+        (qg_plan_options){0}, &p);
+    ck_assert_int_eq(p.cases[1].expect.at[0].metric, QG_METRIC_DRIFT_KLD_TOPK);
+    ck_assert_int_eq(p.cases[2].expect.at[0].metric, QG_METRIC_DRIFT_LOGPROB_MAX);
 }
 END_TEST
 
