@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.." || exit
 program=$(realpath "${QG_PROGRAM:-build/quantgate}")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+export QUANTGATE_CACHE=$PWD/build/cache # of the models that suites make
 n=0 n_bad=0
 
 # expect CODE TEXT WHAT COMMAND...: the command must exit so and print the text (empty: any).
@@ -47,37 +48,46 @@ done
 variant green
 expect 0 PASS "short variant of it" run
 
-cp -r golden/models/tiny-llama "$work/model"
-# One row of one matrix scaled by about two: the exponents of 256 halves go up by one.
-python3 - "$work/model/model.safetensors" <<'PY'
+# poke FOLDER TENSOR PYTHON: changes `bits`, the bytes of a tensor.
+poke() {
+    python3 - "$1/model.safetensors" "$2" "$3" <<'PY'
 import json, struct, sys
-with open(sys.argv[1], "r+b") as f:
+path, name, change = sys.argv[1:]
+with open(path, "r+b") as f:
     length = struct.unpack("<Q", f.read(8))[0]
-    header = json.loads(f.read(length))
-    at = 8 + length + header["model.layers.1.self_attn.v_proj.weight"]["data_offsets"][0]
-    f.seek(at)
-    row = [2 * w for w in struct.unpack("<256e", f.read(512))]
-    f.seek(at)
-    f.write(struct.pack("<256e", *row))
+    begin, end = json.loads(f.read(length))[name]["data_offsets"]
+    f.seek(8 + length + begin)
+    bits = bytearray(f.read(end - begin))
+    exec(change)
+    f.seek(8 + length + begin)
+    f.write(bits)
 PY
+}
+
+cp -r golden/models/tiny-llama "$work/model"
+poke "$work/model" model.layers.1.self_attn.v_proj.weight \
+    'bits[:512] = struct.pack("<256e", *[2 * w for w in struct.unpack("<256e", bits[:512])])'
 variant weight -e "s#golden/models/tiny-llama#$work/model#"
 expect 1 "$(line golden_logprob_max)" "a perturbed row of a weight" run --only '*/quality'
 
 cp -r golden/models/tiny-opt "$work/opt"
 # The table of learned positions, read from a row too early: an OPT whose offset of 2 is taken for 1.
-python3 - "$work/opt/model.safetensors" <<'PY'
-import json, struct, sys
-with open(sys.argv[1], "r+b") as f:
-    length = struct.unpack("<Q", f.read(8))[0]
-    header = json.loads(f.read(length))
-    at, end = (8 + length + x for x in header["model.decoder.embed_positions.weight"]["data_offsets"])
-    f.seek(at)
-    table = f.read(end - at)
-    f.seek(at)
-    f.write(table[-512:] + table[:-512])
-PY
+poke "$work/opt" model.decoder.embed_positions.weight 'bits[:] = bits[-512:] + bits[:-512]'
 base=suites/smoke-opt.yaml variant positions -e "s#golden/models/tiny-opt#$work/opt#"
 expect 1 "$(line golden_logprob_max)" "positions of OPT off by one row" run --only '*/quality'
+
+for suite in suites/quant/*.yaml; do
+    expect 0 PASS "four methods: $suite" run
+done
+# What no mean shows: one zero point off by one, two inputs that change their groups.
+"$program" quantize golden/models/tiny-llama --format awq --group-size 64 -o "$work/awq" >"$work/log" 2>&1
+poke "$work/awq" model.layers.1.mlp.down_proj.qzeros 'bits[0] ^= 1'
+base=suites/quant/llama.yaml variant zero -e "s#^  awq: .*from.*#  awq: {model: $work/awq, quantization: awq}#"
+expect 1 "$(line 'awq: {model')" "a zero point off by one" run --only '*/quality'
+"$program" quantize golden/models/tiny-llama --format gptq --group-size 64 -o "$work/gptq" >"$work/log" 2>&1
+poke "$work/gptq" model.layers.1.mlp.down_proj.g_idx 'bits[0:4], bits[256:260] = bits[256:260], bits[0:4]'
+base=suites/quant/llama.yaml variant order -e "s#^  gptq: .*from.*#  gptq: {model: $work/gptq, quantization: gptq}#"
+expect 1 "$(line 'gptq: {model')" "two inputs in each other's group" run --only '*/quality'
 
 variant budget -e 's/weights: [^,}]*/weights: 6 MiB/'
 expect 1 "$suite:$(grep -nF 'batch: 2' "$suite" | cut -d: -f1)" "a memory budget under the value" run --only '*/b2'

@@ -8,7 +8,8 @@ report=quantgate-report
 scripts/bootstrap.sh
 echo "demo: building build/quantgate"
 make -s -j"$(nproc)" build/quantgate
-suites=(suites/smoke.yaml suites/smoke-opt.yaml)
+suites=(suites/smoke.yaml suites/smoke-opt.yaml suites/quant/llama.yaml suites/quant/opt.yaml)
+export QUANTGATE_CACHE=$PWD/build/cache # of the models that suites make
 echo "demo: build/quantgate run ${suites[*]} --out $report"
 rm -f "$report"/*/report.txt # of an earlier run
 code=0
