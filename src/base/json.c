@@ -397,7 +397,10 @@ void qg_json_write_node(qg_json_writer *w, const qg_json *node)
         break;
     case QG_JSON_REAL:
         qg_json_real(node, &real);
-        qg_json_write_real(w, real);
+        if (real == rint(real) && fabs(real) < 1e15)
+            qg_json_write_fixed(w, real, 1); /* stays a real for strict readers */
+        else
+            qg_json_write_real(w, real);
         break;
     case QG_JSON_STRING:
         qg_json_str(node, &text);
