@@ -31,18 +31,14 @@ typedef struct job {
 
 /* ---- what is there ---- */
 
-static const qg_tensor *plain_tensor(const job *j, const qg_item *item)
-{
-    const char *name = qg_arena_format(j->arena, "%s.weight", item->name);
-    return name ? qg_checkpoint_find(j->checkpoint, name) : NULL;
-}
-
 static qg_status check_plain(const job *j, const qg_item *item, qg_err *err)
 {
-    const qg_tensor *t = plain_tensor(j, item);
+    const char *name = qg_arena_format(j->arena, "%s.weight", item->name);
 
+    QG_NEED(name, err);
+    const qg_tensor *t = qg_checkpoint_find(j->checkpoint, name);
     if (!t)
-        return qg_fail(err, QG_EFORMAT, "tensor '%s.weight' is missing", item->name);
+        return qg_fail(err, QG_EFORMAT, "tensor '%s' is missing", name);
     if (t->dtype != QGK_F16 && t->dtype != QGK_BF16 && t->dtype != QGK_F32)
         return qg_fail(err, QG_EFORMAT, "tensor '%s' is %s, expected F16, BF16 or F32", t->name,
                        qgk_dtype_name(t->dtype));
@@ -194,6 +190,8 @@ static qg_status write_config(const job *j, const char *path, qg_err *err)
     qg_json_write_begin(&w, &b);
     qg_json_write_object(&w);
     for (qg_json_iter it = {0}; qg_json_next(j->config.root, &it);) {
+        if (qg_str_is(it.key, "quantization_config")) /* null */
+            continue;
         qg_json_write_key_str(&w, it.key);
         qg_json_write_node(&w, it.value);
     }
