@@ -185,7 +185,8 @@ static qg_status place_packed(qg_placer *p, const void **out, const qg_parts *s,
     return is_planning(p) ? QG_OK : unpack_and_pack(p, to, s, err);
 }
 
-/* The order in backend memory, shared with the segment before where it is the same. */
+/* The order in backend memory, shared with the segment before where it is the same; one that is
+ * only imagined counts for itself, as the most that there can be. */
 static const int32_t *place_order(qg_placer *p, const qg_parts *s, const qg_parts *before,
                                   const qgk_segment *segment_before)
 {
@@ -193,7 +194,8 @@ static const int32_t *place_order(qg_placer *p, const qg_parts *s, const qg_part
 
     if (!s->order)
         return NULL;
-    if (before && before->order && memcmp(before->order, s->order, k * sizeof *s->order) == 0)
+    if (s->bits.part[0] && before && before->order &&
+        memcmp(before->order, s->order, k * sizeof *s->order) == 0)
         return segment_before->order;
     int32_t *to = qg_slab_take(p->slab, k, sizeof *to);
     if (to)

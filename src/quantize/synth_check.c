@@ -8,6 +8,7 @@
 #include "checkpoint/config.h"
 #include "checkpoint/fixture_check.h"
 #include "checkpoint/shards.h"
+#include "engine/engine.h"
 #include "tokenizer/tokenizer.h"
 
 #include <math.h>
@@ -165,6 +166,114 @@ START_TEST(presets_have_the_published_sizes)
 }
 END_TEST
 
+/* ---- quantized, and in every family ---- */
+
+static const qg_recipe recipes[] = {
+    {.format = "gptq", .group_size = 32},
+    {.format = "gptq", .bits = 8, .group_size = 32, .symmetric = -1},
+    {.format = "gptq_v2", .group_size = 64, .act_order = true},
+    {.format = "awq", .group_size = 32},
+    {.format = "compressed-tensors", .bits = 4, .group_size = 32},
+    {.format = "compressed-tensors", .bits = 4, .group_size = 32, .symmetric = -1},
+    {.format = "compressed-tensors", .bits = 8, .group_size = -1},
+    {.format = "compressed-tensors", .bits = 8, .activations = "int8"},
+    {.format = "bitsandbytes"},
+};
+static const char *const families[] = {"llama", "mistral", "qwen2", "opt"};
+enum { N_RECIPES = sizeof recipes / sizeof *recipes, N_FAMILIES = 4 };
+
+/* The engine opens the folder and holds as much of it as the dry run said. */
+static void plan_write_and_open(const qg_synth_options *o)
+{
+    qg_synth_size size;
+    qg_engine *e;
+
+    ck_assert_int_eq(qg_synth_plan(&size, o, &err), QG_OK);
+    ck_assert_uint_eq((size_t)size.total_bytes, qg_checkpoint_bytes(make("m", o)));
+    qg_status s =
+        qg_engine_open(&e, arena, folder_path("m"), &(qg_engine_options){.max_rows = 8}, &err);
+    ck_assert_msg(s == QG_OK, "%s: %s", err.context, err.message);
+    qg_engine_info info = qg_engine_describe(e);
+    ck_assert_int_eq(info.n_params, size.n_params);
+    ck_assert_int_eq(info.ledger.bytes[QG_PURPOSE_WEIGHTS], size.loaded_bytes);
+    if (o->recipe)
+        ck_assert_int_lt(size.loaded_bytes, size.loaded_fp16_bytes);
+    else
+        ck_assert_int_eq(size.loaded_bytes, size.loaded_fp16_bytes);
+}
+
+static qg_synth_options small(const char *family, const qg_recipe *recipe)
+{
+    return (qg_synth_options){.family = family,
+                              .hidden_size = 128,
+                              .n_heads = 4,
+                              .n_kv_heads = strcmp(family, "opt") == 0 ? 4 : 2,
+                              .head_dim = 32,
+                              .intermediate_size = 192,
+                              .recipe = recipe};
+}
+
+START_TEST(every_form_opens_and_takes_what_was_planned)
+{
+    qg_synth_options o = small("llama", &recipes[_i]);
+
+    plan_write_and_open(&o);
+}
+END_TEST
+
+START_TEST(every_family_opens_and_takes_what_was_planned)
+{
+    qg_synth_options o = small(families[_i / 2], _i % 2 ? &recipes[_i / 2] : NULL);
+
+    o.tied = _i / 2 % 2 ? 1 : -1;
+    plan_write_and_open(&o);
+}
+END_TEST
+
+/* Of Llama-2-7B: (weights of layers 6476005376 at 4 + 20 / 128 bits, or at 8 bits and 4 bytes a
+ * row, the other 262410240 in 16 bits) against 16 bits. */
+START_TEST(a_quantized_7b_takes_its_share)
+{
+    static const struct {
+        qg_recipe recipe;
+        double low, high;
+    } cases[] = {
+        {{.bits = 4, .group_size = 128}, 0.29, 0.33},
+        {{.format = "awq"}, 0.29, 0.33},
+        {{.bits = 8, .activations = "int8"}, 0.515, 0.525},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        qg_synth_options o = {.preset = "llama2-7b", .recipe = &cases[i].recipe};
+        qg_synth_size size;
+        ck_assert_int_eq(qg_synth_plan(&size, &o, &err), QG_OK);
+        double share = (double)size.loaded_bytes / (double)size.loaded_fp16_bytes;
+        ck_assert_int_eq(size.n_params, 6738415616);
+        ck_assert_double_ge(share, cases[i].low);
+        ck_assert_double_le(share, cases[i].high);
+        ck_assert_int_ge(size.loaded_fp16_bytes, 2 * size.n_params);
+        ck_assert_int_lt(size.loaded_fp16_bytes, 2 * size.n_params + 2000000);
+    }
+}
+END_TEST
+
+START_TEST(quantized_weights_are_those_of_the_seed_too)
+{
+    qg_synth_options o = small("llama", &recipes[3]);
+    const qg_checkpoint *a = make("a", &o), *b = make("b", &o), *c;
+
+    o.seed = 1;
+    c = make("c", &o);
+    for (size_t i = 0; i < qg_checkpoint_count(a); i++) {
+        const qg_tensor *t = qg_checkpoint_at(a, i), *same = qg_checkpoint_find(b, t->name);
+        ck_assert(same && memcmp(t->data, same->data, t->n_bytes) == 0);
+    }
+    const char *name = "model.layers.0.mlp.up_proj.qweight";
+    const qg_tensor *t = qg_checkpoint_find(a, name), *other = qg_checkpoint_find(c, name);
+    ck_assert_int_ne(memcmp(t->data, other->data, t->n_bytes), 0);
+}
+END_TEST
+
 START_TEST(the_tokenizer_fills_the_vocabulary)
 {
     const qg_json *root, *vocab;
@@ -225,6 +334,10 @@ static const struct {
     {{.rope_scaling = "longrope"}, QG_ENOSUP, "rope scaling 'longrope'"},
     {{.rope_scaling = "llama3", .rope_factor = 1e-30}, QG_EFORMAT, "'factor' is 1e-30"},
     {{.rope_scaling = "linear", .rope_factor = NAN}, QG_ENONFINITE, "'factor' is not a finite"},
+    {{.recipe = &(qg_recipe){.bits = 3}}, QG_EARG, "format 'gptq' holds no 3-bit codes"},
+    {{.recipe = &(qg_recipe){.group_size = 128}},
+     QG_EFORMAT,
+     "has 72 inputs, which groups of 128 do not divide; these would: -1"},
     {{.rope_theta = -1}, QG_EFORMAT, "'rope_theta' is -1"},
     {{.n_shards = 21}, QG_EARG, "21 shards for 20 tensors"},
     {{.n_shards = -1}, QG_EARG, "-1 shards"},
@@ -300,6 +413,10 @@ Suite *synth_check(void)
     tcase_add_test(t, shards_do_not_change_a_weight);
     tcase_add_test(t, the_dry_run_counts_what_is_written);
     tcase_add_test(t, presets_have_the_published_sizes);
+    tcase_add_loop_test(t, every_form_opens_and_takes_what_was_planned, 0, N_RECIPES);
+    tcase_add_loop_test(t, every_family_opens_and_takes_what_was_planned, 0, 2 * N_FAMILIES);
+    tcase_add_test(t, a_quantized_7b_takes_its_share);
+    tcase_add_test(t, quantized_weights_are_those_of_the_seed_too);
     tcase_add_test(t, the_tokenizer_fills_the_vocabulary);
     tcase_add_test(t, text_survives_the_tokenizer);
     tcase_add_loop_test(t, impossible_options_are_refused, 0, sizeof bad / sizeof *bad);
