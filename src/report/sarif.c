@@ -35,7 +35,22 @@ static void write_rules(qg_json_writer *w, const qg_findings *f)
     qg_json_write_end_array(w);
 }
 
-static void write_location(qg_json_writer *w, const qg_finding *f)
+/* A path as a relative reference of RFC 3986; NULL when out of memory. */
+static const char *uri_of(qg_arena *arena, const char *path)
+{
+    qg_buf b;
+
+    qg_buf_init(&b, arena);
+    for (const unsigned char *c = (const unsigned char *)path; *c; c++)
+        if ((*c >= '0' && *c <= '9') || (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') ||
+            strchr("-._~/", *c))
+            qg_buf_char(&b, (char)*c);
+        else
+            qg_buf_format(&b, "%%%02X", *c);
+    return b.failed ? NULL : qg_str_dup(arena, qg_buf_view(&b));
+}
+
+static void write_location(qg_json_writer *w, const qg_finding *f, const char *uri)
 {
     qg_json_write_key(w, "locations");
     qg_json_write_array(w);
@@ -44,7 +59,7 @@ static void write_location(qg_json_writer *w, const qg_finding *f)
     qg_json_write_object(w);
     qg_json_write_key(w, "artifactLocation");
     qg_json_write_object(w);
-    qg_json_put_text(w, "uri", f->place.file);
+    qg_json_put_text(w, "uri", uri);
     qg_json_write_close(w);
     if (f->place.line) {
         qg_json_write_key(w, "region");
@@ -68,17 +83,20 @@ static void write_location(qg_json_writer *w, const qg_finding *f)
     qg_json_write_end_array(w);
 }
 
-static void write_result(qg_json_writer *w, const qg_finding *f, qg_arena *arena)
+static qg_status write_result(qg_json_writer *w, const qg_finding *f, qg_arena *arena, qg_err *err)
 {
+    const char *uri = uri_of(arena, f->place.file);
     const char *message =
         f->suggestion ? qg_arena_format(arena, "%s; %s", f->message, f->suggestion) : f->message;
 
+    QG_NEED(uri && message, err);
     qg_json_write_object(w);
     qg_json_put_text(w, "ruleId", id_of(f));
     qg_json_put_text(w, "level", qg_severity_name(f->severity)); /* SARIF's words are ours */
-    put_text(w, "message", message ? message : f->message);
-    write_location(w, f);
+    put_text(w, "message", message);
+    write_location(w, f, uri);
     qg_json_write_close(w);
+    return QG_OK;
 }
 
 qg_status qg_sarif_write(qg_buf *out, const qg_findings *findings, const char *version, qg_err *err)
@@ -104,7 +122,7 @@ qg_status qg_sarif_write(qg_buf *out, const qg_findings *findings, const char *v
     qg_json_write_key(&w, "results");
     qg_json_write_array(&w);
     for (size_t i = 0; i < findings->n; i++)
-        write_result(&w, &findings->at[i], findings->arena);
+        QG_PASS(write_result(&w, &findings->at[i], findings->arena, err));
     qg_json_write_end_array(&w);
     qg_json_write_close(&w);
     qg_json_write_end_array(&w);
