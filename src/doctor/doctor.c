@@ -388,6 +388,9 @@ static void examine_size(patient *p)
 {
     int64_t n = p->placer.sums.n_params;
 
+    for (size_t i = 0; i < p->inventory.n_items; i++)
+        if (p->failed[i]) /* the sum would be too small */
+            return;
     if (strcmp(p->storage.method->name, "fp16") != 0 && n > 0 && n < 1000000000)
         add(p, QG_SEVERITY_NOTE, "small-model", NULL, NULL,
             "a model of %.3g million parameters: quantizing one under a billion gains little and "
