@@ -6,6 +6,7 @@
 #include "quantize/quantize.h"
 
 #include <stdio.h>
+#include <string.h>
 
 typedef struct quantize_options {
     qg_cli_recipe recipe;
@@ -80,6 +81,8 @@ static qg_status quantize(qg_cli *cli, qg_err *err)
 
     if (!o->out)
         return qg_fail(err, QG_EARG, "give '--out DIR', the folder to make");
+    if (strcmp(o->method, "rtn") != 0)
+        return qg_fail(err, QG_EARG, "method '%s' is unknown: rtn is there", o->method);
     QG_PASS(qg_cli_recipe_read(&q.recipe, &given, &o->recipe, err));
     q.user = &s;
     qg_progress_begin(&s.bar, stderr, "quantizing");
