@@ -5,20 +5,19 @@
  * row is a table of its 16 possible weights, from which one instruction takes 16 at a time: a step
  * is broadcast, each lane shifts its own nibble down, and only the lowest 4 bits count as an index.
  * Of 8 bits, codes are widened and scaled. One row decodes with 8 columns at a time, so that enough
- * sums are under way, and fetches codes ahead: that keeps it at the speed of memory.
+ * sums are under way, and fetches codes ahead: that keeps it at the speed of memory. Many rows make
+ * a block of weights once, in scratch, and share it: the same numbers, so the same bits.
  */
 #include "kernels/linear/grouped/grouped.h"
 #include "kernels/linear/tile_avx512.h"
 #include "kernels/tiers.h"
 
-#include <assert.h>
-
 enum {
-    AHEAD = 8192, /* bytes: what memory delivers while one line is on its way */
     HALVES = QGK_BLOCK_N / QGK_TILE_N,
-    BLOCK_K = 768,      /* 4 rows of float32 weights, 12 KiB, stay in the first-level cache     */
     FEW = 24,           /* rows: up to here weights are made anew in each tile                  */
     FEW_M = 4,          /* its rows, with tables and scales in registers                        */
+    AHEAD = 8192,       /* bytes: what memory delivers while one line is on its way             */
+    BLOCK_K = 768,      /* 4 rows of float32 weights, 12 KiB, stay in the first-level cache     */
     X_ROWS = 192,       /* rows of x that share them, at most                                   */
     X_FLOATS = 1 << 17, /* and their size: they stay in the second-level cache                  */
 };
