@@ -42,15 +42,45 @@ static qg_status cache_folder(const char **out, qg_arena *arena, qg_err *err)
                    "written");
 }
 
+/* Configuration and tokenizer: what goes into the made folder beside the weights. */
+static qg_status hash_small_files(char hex[QG_HASH_HEX], qg_arena *arena, const char *folder,
+                                  qg_err *err)
+{
+    static const char *const suffixes[] = {".json", ".txt", ".model", ".jinja"};
+    char **names;
+    qg_hash *h;
+    size_t n;
+
+    QG_PASS(qg_hash_begin(&h, arena, err));
+    QG_PASS(qg_dir_list(&names, &n, arena, folder, err));
+    for (size_t i = 0; i < n; i++) {
+        qg_str name = qg_str_from(names[i]), content;
+        const char *path = qg_path_join(arena, folder, names[i]);
+        bool wanted = false;
+        QG_NEED(path, err);
+        for (size_t s = 0; s < sizeof suffixes / sizeof *suffixes; s++)
+            wanted = wanted || qg_str_ends(name, qg_str_from(suffixes[s]));
+        if (!wanted || !qg_file_exists(path))
+            continue;
+        QG_PASS(qg_file_map(&content, arena, path, err));
+        qg_hash_add(h, names[i], name.len + 1);
+        qg_hash_add(h, &content.len, sizeof content.len);
+        qg_hash_add(h, content.ptr, content.len);
+    }
+    qg_hash_end(h, hex);
+    return QG_OK;
+}
+
 /* Everything that decides the bytes of the model. */
 static qg_status key_of(char hex[QG_HASH_HEX], qg_arena *arena, const qg_suite_model *source,
                         const qg_suite_recipe *q, qg_err *err)
 {
-    char weights[QG_HASH_HEX];
+    char weights[QG_HASH_HEX], files[QG_HASH_HEX];
 
     QG_PASS(qg_engine_hash_folder(weights, source->model, err));
+    QG_PASS(hash_small_files(files, arena, source->model, err));
     const char *text =
-        qg_arena_format(arena, "%s|%s|%s|%s|bits=%d|group=%d|sym=%d|order=%d|%s", weights,
+        qg_arena_format(arena, "%s|%s|%s|%s|%s|bits=%d|group=%d|sym=%d|order=%d|%s", weights, files,
                         q->method, q->format ? q->format : "", q->activations ? q->activations : "",
                         (int)q->bits, (int)q->group_size, q->sym, q->act_order, QG_BUILD_VERSION);
     QG_NEED(text, err);
