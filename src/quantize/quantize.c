@@ -133,16 +133,21 @@ static bool lies_inside(qg_arena *arena, const char *folder, const char *model)
 
 static qg_status read_floats(float *to, const qg_tensor *t, int n_threads, qg_err *err)
 {
-    int64_t n_bad = 0;
+    int64_t n_bad = 0, n_large = 0;
 
-#pragma omp parallel for num_threads(n_threads) reduction(+ : n_bad)
+#pragma omp parallel for num_threads(n_threads) reduction(+ : n_bad, n_large)
     for (int64_t i = 0; i < t->n_elements; i++) {
         to[i] = qgk_float_at(t->data, t->dtype, (size_t)i);
         n_bad += !isfinite(to[i]);
+        n_large += fabsf(to[i]) >= 65520;
     }
     if (n_bad)
         return qg_fail(err, QG_ENONFINITE, "tensor '%s' holds %lld infinite or NaN values", t->name,
                        (long long)n_bad);
+    if (n_large) /* what loading refuses too; scales in float16 could not follow */
+        return qg_fail(err, QG_ENONFINITE,
+                       "tensor '%s': %lld values exceed 65504, the largest of float16", t->name,
+                       (long long)n_large);
     return QG_OK;
 }
 

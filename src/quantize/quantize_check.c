@@ -481,6 +481,18 @@ START_TEST(damaged_weights_are_named)
 }
 END_TEST
 
+/* 65536 as a bfloat16. */
+START_TEST(values_beyond_float16_are_named)
+{
+    const damage d = {"model.layers.1.mlp.down_proj.weight", .value = 0x4780, 0};
+    const char *plain = kin("llama", "bfloat16", false), *made = place("made");
+
+    fixture_tensors(plain, apply, (void *)&d, NULL);
+    refuse(plain, made, group32, QG_ENONFINITE,
+           "tensor 'model.layers.1.mlp.down_proj.weight': 1 values exceed 65504");
+}
+END_TEST
+
 START_TEST(a_full_disk_leaves_nothing)
 {
     const char *made = place("made");
@@ -534,6 +546,7 @@ Suite *quantize_check(void)
     tcase_add_test(c, folders_that_cannot_be_are_refused);
     tcase_add_test(c, groups_must_divide);
     tcase_add_test(c, damaged_weights_are_named);
+    tcase_add_test(c, values_beyond_float16_are_named);
     tcase_add_test(c, a_full_disk_leaves_nothing);
     tcase_add_test(c, failing_allocations_leave_nothing);
     return s;
