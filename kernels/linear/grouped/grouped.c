@@ -11,7 +11,10 @@
 #include <assert.h>
 #include <omp.h>
 
-enum { X_ROWS = 32 }; /* of max_k floats: rows of x that scratch holds in order */
+enum {
+    X_ROWS = 64, /* of max_k floats: rows of x that scratch holds in order             */
+    OWN_ROWS = 4 /* up to here a copy for each thread costs less than that threads wait */
+};
 
 #define FOUR(n)       n, (n) + 1, (n) + 2, (n) + 3
 #define SIXTEEN(n)    FOUR(n), FOUR((n) + 4), FOUR((n) + 8), FOUR((n) + 12)
@@ -106,10 +109,17 @@ static void order_row(float *to, const float *x, const int32_t *order, int group
     }
 }
 
-/* On each thread: rows row0 .. of x in the order of segment `part`, for all threads. */
+/* Rows of x [rows][k] in the order of segment `part` to [rows][stride]: a thread's own copy, or one
+ * that all threads make together. */
 static void order_rows(float *to, size_t stride, const float *x, const qgk_segment *part, int k,
-                       int rows)
+                       int rows, int own)
 {
+    if (own) {
+        for (int r = 0; r < rows; r++)
+            order_row(to + (size_t)r * stride, x + (size_t)r * (size_t)k, part->order, part->group,
+                      k / part->group);
+        return;
+    }
 #pragma omp barrier /* until all have done with what stood there */
 #pragma omp for
     for (int r = 0; r < rows; r++)
@@ -160,9 +170,12 @@ void qgk_grouped_product(qgk_ctx *ctx, float *out, const float *x, const qgk_wei
                          qgk_grouped_fn multiply)
 {
     size_t before = (size_t)ctx->n_threads * QGK_GROUPED_ROOM;
-    float *scratch = ctx->scratch, *ordered_x = scratch + before;
-    int block = rows_that_fit(ctx->scratch_bytes / sizeof(float) - before, w, rows);
+    size_t left = ctx->scratch_bytes / sizeof(float) - before;
+    float *scratch = ctx->scratch;
+    int block = rows_that_fit(left, w, rows), copies = rows * ctx->n_threads;
+    int own = rows <= OWN_ROWS && rows_that_fit(left, w, copies) == copies;
 
+    assert(before * sizeof(float) <= ctx->scratch_bytes);
     assert(w->format == QGK_FORMAT_W4A16 || w->format == QGK_FORMAT_W8A16);
     assert(rows >= 0 && w->k > 0);
 #pragma omp parallel num_threads(ctx->n_threads)
@@ -175,9 +188,11 @@ void qgk_grouped_product(qgk_ctx *ctx, float *out, const float *x, const qgk_wei
             const float *from = x + (size_t)row * (size_t)w->k;
             qgk_grouped g = segment_of(w, part, out + (size_t)row * (size_t)w->n, from);
             if (!reads_in_place(part)) {
-                g.x = ordered_x;
+                size_t k = qgk_grouped_k(&g);
+                float *to = scratch + before + (own ? (size_t)(me * m) * k : 0);
                 if (!ordered || !reads_like(part, ordered))
-                    order_rows(ordered_x, qgk_grouped_k(&g), from, part, w->k, m);
+                    order_rows(to, k, from, part, w->k, m, own);
+                g.x = to;
                 ordered = part;
             }
             int n_blocks = (g.n + QGK_BLOCK_N - 1) / QGK_BLOCK_N;
