@@ -79,10 +79,10 @@ static qg_status key_of(char hex[QG_HASH_HEX], qg_arena *arena, const qg_suite_m
 
     QG_PASS(qg_engine_hash_folder(weights, source->model, err));
     QG_PASS(hash_small_files(files, arena, source->model, err));
-    const char *text =
-        qg_arena_format(arena, "%s|%s|%s|%s|%s|bits=%d|group=%d|sym=%d|order=%d|%s", weights, files,
-                        q->method, q->format ? q->format : "", q->activations ? q->activations : "",
-                        (int)q->bits, (int)q->group_size, q->sym, q->act_order, QG_BUILD_VERSION);
+    const char *text = qg_arena_format(
+        arena, "%s|%s|%s|%s|%s|bits=%d|group=%d|sym=%d|order=%d|%s", weights, files, q->method,
+        q->format ? q->format : "", q->activations ? q->activations : "", (int)q->bits,
+        (int)q->group_size, q->sym, q->act_order, QG_BUILD_VERSION " " QG_BUILD_COMMIT);
     QG_NEED(text, err);
     return qg_hash_text(hex, qg_str_from(text), err);
 }
