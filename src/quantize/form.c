@@ -227,6 +227,16 @@ static qgk_dtype dtype_of(const qgk_part *part)
     return (qgk_dtype)d;
 }
 
+/* The part of a linear of this shape, without a name. */
+static qg_tensor_spec spec_of(const qgk_part *part, qgk_shape s)
+{
+    qg_tensor_spec spec = {.dtype = dtype_of(part)};
+
+    for (; spec.n_dims < 2 && part->shape[spec.n_dims] != QGK_DIM_NONE; spec.n_dims++)
+        spec.shape[spec.n_dims] = qgk_dim_of(part->shape[spec.n_dims], s);
+    return spec;
+}
+
 qg_status qg_form_specs(const qg_form *f, qg_tensor_spec *specs, size_t *n_specs, qg_arena *arena,
                         const char *name, int n, int k, qg_err *err)
 {
@@ -238,13 +248,9 @@ qg_status qg_form_specs(const qg_form *f, qg_tensor_spec *specs, size_t *n_specs
         if (!has_part(f, part))
             continue;
         qg_tensor_spec *spec = &specs[(*n_specs)++];
-        *spec = (qg_tensor_spec){.name = qg_arena_format(arena, "%s.%s", name, part->suffix),
-                                 .dtype = dtype_of(part)};
+        *spec = spec_of(part, s);
+        spec->name = qg_arena_format(arena, "%s.%s", name, part->suffix);
         QG_NEED(spec->name, err);
-        while (spec->n_dims < 2 && part->shape[spec->n_dims] != QGK_DIM_NONE) {
-            spec->shape[spec->n_dims] = qgk_dim_of(part->shape[spec->n_dims], s);
-            spec->n_dims++;
-        }
     }
     return QG_OK;
 }
@@ -275,11 +281,10 @@ qg_status qg_form_write(const qg_form *f, qg_safetensors_writer *w, const qgk_ca
     qgk_dtype dtype[QGK_MAX_PARTS] = {0};
 
     for (int i = 0; m->parts[i].suffix; i++) {
-        qg_tensor_spec spec = {.dtype = dtype[i] = dtype_of(&m->parts[i])};
+        qg_tensor_spec spec = spec_of(&m->parts[i], s);
+        dtype[i] = spec.dtype;
         if (!has_part(f, &m->parts[i]))
             continue;
-        for (; spec.n_dims < 2 && m->parts[i].shape[spec.n_dims] != QGK_DIM_NONE; spec.n_dims++)
-            spec.shape[spec.n_dims] = qgk_dim_of(m->parts[i].shape[spec.n_dims], s);
         qg_tensor_spec_bytes(&spec, &n_bytes[i]); /* within config.h's bounds: no overflow */
         part[i] = qg_arena_alloc(arena, n_bytes[i]);
         QG_NEED(part[i], err);
