@@ -23,55 +23,48 @@ static const qg_option options[] = {
     {0},
 };
 
-/* What runs here. */
-typedef struct host {
-    qg_machine machine;
-    const char *no_gpu; /* why there is none; NULL: there is one */
-} host;
-
-static qg_status look_at_machine(host *h, qg_arena *arena, qg_findings *findings, qg_err *err)
+static qg_status look_at_machine(qg_machine *machine, qg_arena *arena, qg_findings *findings,
+                                 qg_err *err)
 {
     qg_backend *cpu, *cuda;
     qg_err why = {0};
 
     QG_PASS(qg_backend_open(&cpu, arena, &(qg_backend_options){.device = "cpu"}, err));
-    QG_PASS(qg_machine_describe(&h->machine, arena,
+    QG_PASS(qg_machine_describe(machine, arena,
                                 &(qg_engine_info){.device = cpu->name,
                                                   .tier = cpu->table.tier,
                                                   .n_threads = cpu->ctx.n_threads},
                                 err));
-    if (qg_backend_open(&cuda, arena, &(qg_backend_options){.device = "cuda"}, &why) != QG_OK) {
-        h->no_gpu = qg_str_dup(arena, qg_str_from(why.message));
-        QG_NEED(h->no_gpu, err);
+    if (qg_backend_open(&cuda, arena, &(qg_backend_options){.device = "cuda"}, &why) != QG_OK)
         qg_finding_add_about(findings, QG_SEVERITY_NOTE, (qg_place){"this machine", 0, 0},
-                             (qg_finding){.id = "no-gpu"}, "no GPU: %s", h->no_gpu);
-    }
+                             (qg_finding){.id = "no-gpu"}, "no GPU: %s", why.message);
     return QG_OK;
 }
 
-static void put_machine(qg_json_writer *w, const host *h)
+static void put_machine(qg_json_writer *w, const qg_machine *machine)
 {
     qg_json_write_key(w, "machine");
     qg_json_write_object(w);
-    qg_json_put_text(w, "cpu", h->machine.cpu);
-    qg_json_put_int(w, "cpus", h->machine.n_cpus);
-    qg_json_put_int(w, "threads", h->machine.n_threads);
-    qg_json_put_text(w, "tier", h->machine.tier);
-    qg_json_put_int(w, "memory_bytes", h->machine.memory_bytes);
-    qg_json_put_text(w, "os", h->machine.os);
+    qg_json_put_text(w, "cpu", machine->cpu);
+    qg_json_put_int(w, "cpus", machine->n_cpus);
+    qg_json_put_int(w, "threads", machine->n_threads);
+    qg_json_put_text(w, "tier", machine->tier);
+    qg_json_put_int(w, "memory_bytes", machine->memory_bytes);
+    qg_json_put_text(w, "os", machine->os);
     qg_json_put_text(w, "gpu", NULL);
     qg_json_put_text(w, "version", QG_BUILD_VERSION);
-    qg_json_put_text(w, "compiler", h->machine.compiler);
+    qg_json_put_text(w, "compiler", machine->compiler);
     qg_json_write_close(w);
 }
 
-static qg_status write_json(qg_buf *out, const host *h, const qg_findings *f, qg_err *err)
+static qg_status write_json(qg_buf *out, const qg_machine *machine, const qg_findings *f,
+                            qg_err *err)
 {
     qg_json_writer w;
 
     qg_json_write_begin(&w, out);
     qg_json_write_object(&w);
-    put_machine(&w, h);
+    put_machine(&w, machine);
     qg_json_write_key(&w, "findings");
     qg_json_write_array(&w);
     for (size_t i = 0; i < f->n; i++) {
@@ -91,13 +84,13 @@ static qg_status write_json(qg_buf *out, const host *h, const qg_findings *f, qg
     return QG_OK;
 }
 
-static void write_text(qg_buf *out, const host *h, const qg_findings *f, int n_folders)
+static void write_text(qg_buf *out, const qg_machine *machine, const qg_findings *f, int n_folders)
 {
     char memory[QG_UNIT_TEXT];
 
-    qg_buf_format(out, "%s, %d cores, %d threads, tier %s, %s of memory\n", h->machine.cpu,
-                  h->machine.n_cpus, h->machine.n_threads, h->machine.tier,
-                  qg_unit_print(memory, QG_UNIT_BYTES, (double)h->machine.memory_bytes));
+    qg_buf_format(out, "%s, %d cores, %d threads, tier %s, %s of memory\n", machine->cpu,
+                  machine->n_cpus, machine->n_threads, machine->tier,
+                  qg_unit_print(memory, QG_UNIT_BYTES, (double)machine->memory_bytes));
     qg_findings_format(out, f);
     qg_buf_format(out, "%d folder%s: %zu error%s, %zu warning%s\n", n_folders,
                   n_folders == 1 ? "" : "s", f->n_errors, f->n_errors == 1 ? "" : "s",
@@ -108,13 +101,13 @@ static qg_status doctor(qg_cli *cli, qg_err *err)
 {
     const doctor_options *o = cli->options;
     qg_findings findings;
-    host h = {0};
+    qg_machine machine;
     qg_buf out;
 
     if (o->json && o->sarif)
         return qg_fail(err, QG_EARG, "'--json' and '--sarif' exclude each other");
     qg_findings_begin(&findings, cli->run);
-    QG_PASS(look_at_machine(&h, cli->run, &findings, err));
+    QG_PASS(look_at_machine(&machine, cli->run, &findings, err));
     for (int i = 0; i < cli->n_args; i++)
         QG_PASS(qg_doctor_examine(
             &findings, cli->args[i],
@@ -122,11 +115,11 @@ static qg_status doctor(qg_cli *cli, qg_err *err)
             err));
     qg_buf_init(&out, cli->run);
     if (o->json)
-        QG_PASS(write_json(&out, &h, &findings, err));
+        QG_PASS(write_json(&out, &machine, &findings, err));
     else if (o->sarif)
         QG_PASS(qg_sarif_write(&out, &findings, QG_BUILD_VERSION, err));
     else
-        write_text(&out, &h, &findings, cli->n_args);
+        write_text(&out, &machine, &findings, cli->n_args);
     QG_NEED(!out.failed, err);
     cli->exit_code = findings.n_errors ? 2 : 0;
     return qg_cli_write(qg_buf_view(&out), err);
