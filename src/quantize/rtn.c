@@ -30,40 +30,51 @@ static float scale_of(double scale, const qg_rtn_grid *grid)
     return qgk_float_from_half(h ? h : 1);
 }
 
-/* One group of n weights to codes 0 .. 2^bits - 1. */
-static void quantize_group(uint8_t *codes, float *scale, uint8_t *zero, const float *w, int n,
-                           const qg_rtn_grid *grid)
+qg_rtn_scale qg_rtn_fit(const float *w, int n, double clip, const qg_rtn_grid *grid)
 {
     range r = range_of(w, n);
+    double low = clip * (double)r.low, high = clip * (double)r.high;
     int last = (1 << grid->bits) - 1;
     double steps = grid->steps != 0 ? grid->steps : last;
 
-    if (grid->symmetric) {
-        *scale = scale_of(2 * (double)fmaxf(-r.low, r.high) / steps, grid);
-        *zero = (uint8_t)(1 << (grid->bits - 1));
-    } else {
-        *scale = scale_of(((double)r.high - (double)r.low) / last, grid);
-        *zero = (uint8_t)fmin(rint(-(double)r.low / (double)*scale), last);
-    }
-    for (int i = 0; i < n; i++) {
-        double code = rint((double)w[i] / (double)*scale) + *zero;
-        codes[i] = (uint8_t)fmax(0, fmin(code, last));
-    }
+    if (grid->symmetric)
+        return (qg_rtn_scale){scale_of(2 * fmax(-low, high) / steps, grid), 1 << (grid->bits - 1)};
+    float scale = scale_of((high - low) / last, grid);
+    return (qg_rtn_scale){scale, (int)fmin(rint(-low / (double)scale), last)};
+}
+
+int qg_rtn_code(double w, qg_rtn_scale s, const qg_rtn_grid *grid)
+{
+    double code = rint(w / (double)s.value) + s.zero;
+
+    return (int)fmax(0, fmin(code, (1 << grid->bits) - 1));
+}
+
+void qg_rtn_put_code(qgk_canon *rows, int row, int column, int code)
+{
+    uint8_t *codes = (uint8_t *)rows->codes + (size_t)row * (size_t)rows->k;
+
+    codes[column] = (uint8_t)(rows->format == QGK_FORMAT_W8A8 ? code ^ 0x80 : code);
+}
+
+void qg_rtn_put_scale(qgk_canon *rows, int row, int group, qg_rtn_scale s)
+{
+    size_t at = (size_t)row * (size_t)(rows->k / rows->group) + (size_t)group;
+
+    rows->scales[at] = s.value;
+    if (rows->format != QGK_FORMAT_W8A8)
+        rows->zeros[at] = (uint8_t)s.zero;
 }
 
 static void quantize_row(qgk_canon *rows, int row, const float *w, const qg_rtn_grid *grid)
 {
-    int groups = rows->k / rows->group;
-    size_t first = (size_t)row * (size_t)rows->k, first_group = (size_t)row * (size_t)groups;
-    uint8_t *codes = (uint8_t *)rows->codes + first, unused;
-
-    for (int g = 0; g < groups; g++)
-        quantize_group(codes + g * rows->group, rows->scales + first_group + g,
-                       rows->format == QGK_FORMAT_W8A8 ? &unused : rows->zeros + first_group + g,
-                       w + first + g * rows->group, rows->group, grid);
-    if (rows->format == QGK_FORMAT_W8A8)
-        for (int i = 0; i < rows->k; i++)
-            codes[i] ^= 0x80; /* code - 128 as a signed byte */
+    w += (size_t)row * (size_t)rows->k;
+    for (int g = 0, at = 0; at < rows->k; g++) {
+        qg_rtn_scale s = qg_rtn_fit(w + at, rows->group, 1, grid);
+        qg_rtn_put_scale(rows, row, g, s);
+        for (int end = at + rows->group; at < end; at++)
+            qg_rtn_put_code(rows, row, at, qg_rtn_code((double)w[at], s, grid));
+    }
 }
 
 void qg_rtn_quantize(qgk_canon *rows, const float *w, const qg_rtn_grid *grid, int n_threads)
