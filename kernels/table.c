@@ -54,6 +54,7 @@ static void fill_ref(qgk_table *t)
     qgk_f16_ref(t);
     qgk_i8_ref(t);
     qgk_grouped_ref(t);
+    qgk_gram_ref(t);
 }
 
 static size_t scratch_avx2(const qgk_limits *limits)

@@ -19,6 +19,7 @@ void qgk_argmax_ref(qgk_table *t);
 void qgk_f16_ref(qgk_table *t);
 void qgk_i8_ref(qgk_table *t);
 void qgk_grouped_ref(qgk_table *t);
+void qgk_gram_ref(qgk_table *t);
 size_t qgk_attention_ref_scratch(const qgk_limits *limits);
 size_t qgk_f16_ref_scratch(const qgk_limits *limits);
 size_t qgk_i8_ref_scratch(const qgk_limits *limits);
