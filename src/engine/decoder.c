@@ -148,6 +148,12 @@ static void linear(qg_transformer *d, void *out, const qgk_act *x, const qg_line
         ctx->table->linear[l->weight[i].format].product(ctx, out, x, &l->weight[i], rows, f32_out);
 }
 
+static void tap(qg_transformer *d, qg_input input, const qgk_act *x, int rows, int k)
+{
+    if (d->on_input)
+        d->on_input(d->user, input, x, rows, k);
+}
+
 static void norm(qg_transformer *d, qgk_act *out, const qgk_act *x, const qg_norm *n, int rows)
 {
     const qgk_table *t = &d->backend->table;
@@ -189,12 +195,14 @@ static void attention_block(qg_transformer *d, int index, const qgk_act *in, con
     float scale = (float)(1 / sqrt(c->head_dim));
     int window = c->is_windowed[index] ? c->sliding_window : 0;
 
+    tap(d, QG_INPUT_QKV, in, rows, c->hidden_size);
     linear(d, d->qkv, in, &layer->qkv, rows, 0);
     if (d->cos_sin) /* the heads of q and of k stand side by side */
         t->rope(ctx, d->qkv, width, d->cos_sin, batch->row_pos, rows, c->n_heads + c->n_kv_heads,
                 c->head_dim);
     t->kv_append(ctx, kv, keys, values, width, batch);
     t->attention(ctx, d->attended, d->qkv, width, kv, batch, c->n_heads, scale, window);
+    tap(d, QG_INPUT_O, d->attended, rows, (int)q);
     linear(d, d->delta, d->attended, &layer->o, rows, 0);
 }
 
@@ -205,6 +213,7 @@ static void mlp_block(qg_transformer *d, const qg_layer *layer, const qgk_act *i
     qgk_ctx *ctx = &d->backend->ctx;
     int ffn = d->config->intermediate_size;
 
+    tap(d, QG_INPUT_MLP, in, rows, d->config->hidden_size);
     if (d->gate_up) {
         linear(d, d->gate_up, in, &layer->mlp_in, rows, 0);
         t->swiglu(ctx, d->inner, d->gate_up, rows, ffn);
@@ -213,11 +222,12 @@ static void mlp_block(qg_transformer *d, const qg_layer *layer, const qgk_act *i
         linear(d, d->inner, in, &layer->mlp_in, rows, 0);
         (is_gelu ? t->gelu : t->relu)(ctx, d->inner, (size_t)rows * (size_t)ffn);
     }
+    tap(d, QG_INPUT_DOWN, d->inner, rows, ffn);
     linear(d, d->delta, d->inner, &layer->mlp_out, rows, 0);
 }
 
 /* The pass as kernels read it: one upload of all integers, up to the last table in use. */
-static qgk_batch upload_pass(qg_transformer *d)
+qgk_batch qg_transformer_upload(qg_transformer *d)
 {
     size_t used = (size_t)(d->pass.block_table - d->pass.ids) +
                   (size_t)d->n_seqs * (size_t)d->sizes.blocks_per_seq;
@@ -235,7 +245,7 @@ static qgk_batch upload_pass(qg_transformer *d)
     };
 }
 
-static void embed(qg_transformer *d, const qgk_batch *batch)
+void qg_transformer_embed(qg_transformer *d, const qgk_batch *batch)
 {
     const qg_weights *w = d->weights;
     const qgk_table *t = &d->backend->table;
@@ -250,29 +260,63 @@ static void embed(qg_transformer *d, const qgk_batch *batch)
         t->embed_add(ctx, d->x, w->positions, batch->row_pos, rows, d->config->hidden_size);
 }
 
+/* What the blocks read: the norm of x, or x itself where norms come after. */
+static qgk_act *block_input(qg_transformer *d)
+{
+    return d->config->post_norm ? d->x : d->normed;
+}
+
+/* Both blocks of a layer but the last addition. */
+static void blocks(qg_transformer *d, int index, const qgk_batch *batch)
+{
+    const qg_layer *l = &d->weights->layers[index];
+    qgk_act *in = block_input(d);
+
+    attention_block(d, index, in, batch);
+    add_norm(d, in, d->config->post_norm ? &l->attention_norm : &l->mlp_norm, batch->n_rows);
+    mlp_block(d, l, in, batch->n_rows);
+}
+
+static void add_delta(qg_transformer *d, int rows)
+{
+    d->backend->table.add(&d->backend->ctx, d->x, d->delta,
+                          (size_t)rows * (size_t)d->config->hidden_size);
+}
+
+void qg_transformer_layer(qg_transformer *d, int index, const qgk_batch *batch)
+{
+    const qg_layer *l = &d->weights->layers[index];
+    bool post = d->config->post_norm;
+
+    if (!post)
+        norm(d, d->normed, d->x, &l->attention_norm, batch->n_rows);
+    blocks(d, index, batch);
+    if (post)
+        add_norm(d, d->x, &l->mlp_norm, batch->n_rows);
+    else
+        add_delta(d, batch->n_rows);
+}
+
+/* As layer by layer, but the last addition of a layer is fused with the norm of the next. */
 void qg_transformer_run(qg_transformer *d)
 {
-    const qg_model_config *c = d->config;
     const qg_layer *layers = d->weights->layers;
-    bool post = c->post_norm;
-    qgk_act *in = post ? d->x : d->normed; /* what the blocks read */
-    qgk_batch batch = upload_pass(d);
+    int n_layers = d->config->n_layers;
+    bool post = d->config->post_norm;
+    qgk_act *in = block_input(d);
+    qgk_batch batch = qg_transformer_upload(d);
     int rows = batch.n_rows;
 
-    embed(d, &batch);
+    qg_transformer_embed(d, &batch);
     if (!post)
         norm(d, in, d->x, &layers[0].attention_norm, rows);
-    for (int i = 0; i < c->n_layers; i++) {
-        const qg_layer *l = &layers[i];
-        attention_block(d, i, in, &batch);
-        add_norm(d, in, post ? &l->attention_norm : &l->mlp_norm, rows);
-        mlp_block(d, l, in, rows);
-        if (post || i + 1 < c->n_layers)
-            add_norm(d, in, post ? &l->mlp_norm : &layers[i + 1].attention_norm, rows);
+    for (int i = 0; i < n_layers; i++) {
+        blocks(d, i, &batch);
+        if (post || i + 1 < n_layers)
+            add_norm(d, in, post ? &layers[i].mlp_norm : &layers[i + 1].attention_norm, rows);
     }
     if (!post)
-        d->backend->table.add(&d->backend->ctx, d->x, d->delta,
-                              (size_t)rows * (size_t)c->hidden_size);
+        add_delta(d, rows);
 }
 
 qg_status qg_transformer_logits(qg_transformer *d, int32_t *best, int first, int n, qg_err *err)

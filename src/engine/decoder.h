@@ -29,6 +29,23 @@ typedef struct qg_pass_tables {
     int32_t *block_table;             /* [max_seqs][blocks_per_seq] */
 } qg_pass_tables;
 
+/* What the linears of a layer read, in the order in which a layer makes it; name as in reports */
+#define QG_INPUT_LIST(X)                                                                           \
+    X(QKV, "qkv") /* of q, k, v */                                                                 \
+    X(O, "o")                                                                                      \
+    X(MLP, "mlp") /* of gate, up or fc1 */                                                         \
+    X(DOWN, "down") /* of down or fc2 */
+
+typedef enum qg_input {
+#define X(input, name) QG_INPUT_##input,
+    QG_INPUT_LIST(X)
+#undef X
+        QG_N_INPUTS
+} qg_input;
+
+/* x [rows][k] in backend memory, while the layer waits. */
+typedef void qg_on_input(void *user, qg_input input, const qgk_act *x, int rows, int k);
+
 typedef struct qg_transformer {
     qg_backend *backend;
     const qg_model_config *config;
@@ -39,6 +56,8 @@ typedef struct qg_transformer {
     /* The pass: filled by the caller before qg_transformer_run(). */
     qg_pass_tables pass;
     int n_rows, n_seqs, n_wanted;
+    qg_on_input *on_input; /* told what linears read; NULL: nobody */
+    void *user;
     /* In backend memory. */
     qg_pass_tables device;
     float *cos_sin;           /* [max_len][head_dim], where the family rotates */
@@ -62,6 +81,10 @@ qg_status qg_transformer_open(qg_transformer *d, qg_arena *arena, qg_err *err);
 qgk_limits qg_transformer_limits(const qg_transformer *d);
 
 void qg_transformer_run(qg_transformer *d);
+/* The same in steps: the pass to the backend, its embedding to x, then each layer from x to x. */
+qgk_batch qg_transformer_upload(qg_transformer *d);
+void qg_transformer_embed(qg_transformer *d, const qgk_batch *batch);
+void qg_transformer_layer(qg_transformer *d, int index, const qgk_batch *batch);
 /* Logits of wanted rows first .. first + n - 1 (n at most logits_rows) and the index of each
  * largest, -1 where a row is not finite, to best [n] on the host. */
 qg_status qg_transformer_logits(qg_transformer *d, int32_t *best, int first, int n, qg_err *err);

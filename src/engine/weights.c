@@ -120,15 +120,22 @@ static qg_status place_positions(loader *ld, qg_weights *w, qg_err *err)
     return QG_OK;
 }
 
+/* What stands before the layers. */
+static qg_status place_front(loader *ld, qg_weights *w, const qg_tensor **embed, qg_err *err)
+{
+    const qg_item *item = qg_inventory_find(&ld->inventory, -1, QG_ITEM_EMBED);
+
+    QG_PASS(qg_place_halves(&ld->place, &w->embed, embed, item->name, item->n, item->k, err));
+    QG_PASS(place_positions(ld, w, err));
+    return place_linear(ld, &w->project_in, -1, KINDS(QG_ITEM_PROJECT_IN), err);
+}
+
 /* What stands outside the layers. */
 static qg_status place_ends(loader *ld, qg_weights *w, qg_err *err)
 {
-    const qg_item *item = qg_inventory_find(&ld->inventory, -1, QG_ITEM_EMBED);
     const qg_tensor *embed;
 
-    QG_PASS(qg_place_halves(&ld->place, &w->embed, &embed, item->name, item->n, item->k, err));
-    QG_PASS(place_positions(ld, w, err));
-    QG_PASS(place_linear(ld, &w->project_in, -1, KINDS(QG_ITEM_PROJECT_IN), err));
+    QG_PASS(place_front(ld, w, &embed, err));
     QG_PASS(place_norm(ld, &w->norm, -1, QG_ITEM_FINAL_NORM, err));
     if (ld->src->config->no_final_norm)
         w->norm = (qg_norm){0};
@@ -138,8 +145,6 @@ static qg_status place_ends(loader *ld, qg_weights *w, qg_err *err)
 
 static qg_status walk(loader *ld, qg_weights *w, qg_err *err)
 {
-    if (ld->src->config->norms_are_plain)
-        place_plain_norm(ld);
     QG_PASS(place_ends(ld, w, err));
     for (int i = 0; i < ld->src->config->n_layers; i++)
         QG_PASS(place_layer(ld, &w->layers[i], i, err));
@@ -149,9 +154,27 @@ static qg_status walk(loader *ld, qg_weights *w, qg_err *err)
                : qg_place_check_rest(&ld->place, ld->src->family->ignored_suffix, err);
 }
 
-qg_status qg_weights_layout(qg_weights *out, qg_weight_sums *sums, qg_slab *slab,
-                            const qg_weight_source *source, const qg_backend *backend,
-                            qg_arena *arena, qg_err *err)
+/* `out` of the places below: all, or a part of it. */
+typedef struct wanted {
+    qg_weights *all, *front;
+    qg_layer *layer;
+    int index;
+} wanted;
+
+static qg_status place(loader *ld, const wanted *w, qg_err *err)
+{
+    const qg_tensor *embed;
+
+    if (ld->src->config->norms_are_plain)
+        place_plain_norm(ld);
+    if (w->front)
+        return place_front(ld, w->front, &embed, err);
+    return w->layer ? place_layer(ld, w->layer, w->index, err) : walk(ld, w->all, err);
+}
+
+static qg_status lay_out(const wanted *w, qg_weight_sums *sums, qg_slab *slab,
+                         const qg_weight_source *source, const qg_backend *backend, qg_arena *arena,
+                         qg_err *err)
 {
     qg_arena_mark mark = qg_arena_here(arena);
     size_t n_tensors = qg_checkpoint_count(source->checkpoint);
@@ -166,10 +189,33 @@ qg_status qg_weights_layout(qg_weights *out, qg_weight_sums *sums, qg_slab *slab
     QG_NEED(ld.place.seen, err);
     qg_status status = qg_inventory_make(&ld.inventory, arena, source->family, source->config, err);
     if (status == QG_OK) {
-        qg_inventory_match(&ld.inventory, source->checkpoint);
-        status = walk(&ld, out, err);
+        qg_inventory_match(&ld.inventory,
+                           source->spelling ? source->spelling : source->checkpoint);
+        status = place(&ld, w, err);
     }
     *sums = ld.place.sums;
     qg_arena_rewind(arena, mark);
     return status;
+}
+
+qg_status qg_weights_layout(qg_weights *out, qg_weight_sums *sums, qg_slab *slab,
+                            const qg_weight_source *source, const qg_backend *backend,
+                            qg_arena *arena, qg_err *err)
+{
+    return lay_out(&(wanted){.all = out}, sums, slab, source, backend, arena, err);
+}
+
+qg_status qg_weights_layout_front(qg_weights *out, qg_weight_sums *sums, qg_slab *slab,
+                                  const qg_weight_source *source, const qg_backend *backend,
+                                  qg_arena *arena, qg_err *err)
+{
+    return lay_out(&(wanted){.front = out}, sums, slab, source, backend, arena, err);
+}
+
+qg_status qg_weights_layout_layer(qg_layer *out, int index, qg_weight_sums *sums, qg_slab *slab,
+                                  const qg_weight_source *source, const qg_backend *backend,
+                                  qg_arena *arena, qg_err *err)
+{
+    return lay_out(&(wanted){.layer = out, .index = index}, sums, slab, source, backend, arena,
+                   err);
 }

@@ -34,6 +34,7 @@ typedef struct qg_weights {
 /* Where weights come from. */
 typedef struct qg_weight_source {
     const qg_checkpoint *checkpoint;
+    const qg_checkpoint *spelling; /* whose way of spelling names counts; NULL: checkpoint's */
     const qg_model_config *config;
     const qg_family *family;
     qg_storage storage;
@@ -45,5 +46,14 @@ typedef struct qg_weight_source {
 qg_status qg_weights_layout(qg_weights *out, qg_weight_sums *sums, qg_slab *slab,
                             const qg_weight_source *source, const qg_backend *backend,
                             qg_arena *arena, qg_err *err);
+
+/* The parts of it alone, for a model that is run layer by layer: what stands before the layers, and
+ * layer `index`. What else is in the checkpoint does not matter. */
+qg_status qg_weights_layout_front(qg_weights *out, qg_weight_sums *sums, qg_slab *slab,
+                                  const qg_weight_source *source, const qg_backend *backend,
+                                  qg_arena *arena, qg_err *err);
+qg_status qg_weights_layout_layer(qg_layer *out, int index, qg_weight_sums *sums, qg_slab *slab,
+                                  const qg_weight_source *source, const qg_backend *backend,
+                                  qg_arena *arena, qg_err *err);
 
 #endif

@@ -1,0 +1,212 @@
+/* One layer at a time, see layerwise.h. The decoder is the engine's own, with room for one window
+ * and the cache of one layer, which every layer uses in turn. Invariant: nothing grows with the
+ * number of layers or windows but the table of layers. */
+#include "engine/layerwise.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { BLOCK_TOKENS = 16 };
+
+struct qg_layerwise {
+    qg_arena *arena;
+    qg_weight_source source;
+    qg_backend *backend;
+    qg_weights weights;
+    qg_kvcache kv;
+    qg_transformer decoder;
+    int layer; /* that is loaded; -1: none */
+    void *slab; /* of the layer */
+    size_t slab_bytes;
+};
+
+static qg_status choose_sizes(qg_layerwise *lw, int window, qg_err *err)
+{
+    qg_sizes *s = &lw->decoder.sizes;
+    int longest = lw->source.config->longest;
+
+    if (window < 1 || window > longest)
+        return qg_fail(err, QG_EARG, "a window of %d tokens: the model takes 1 to %d", window,
+                       longest);
+    lw->kv.block_tokens = BLOCK_TOKENS;
+    *s = (qg_sizes){.max_len = window, .max_seqs = 1, .max_rows = window, .logits_rows = 1};
+    s->blocks_per_seq = lw->kv.n_blocks = qg_kvcache_blocks_for(&lw->kv, window);
+    return QG_OK;
+}
+
+/* The cache of one layer, as all layers see it. */
+static void lay_out_cache(qg_layerwise *lw, qg_slab *slab)
+{
+    qg_model_config one = *lw->source.config;
+
+    one.n_layers = 1;
+    qg_kvcache_layout(&lw->kv, slab, &one, lw->backend->table.act_bytes);
+    for (int i = 1; i < lw->source.config->n_layers; i++)
+        lw->kv.layer[i] = lw->kv.layer[0];
+}
+
+static qg_status lay_out(qg_layerwise *lw, qg_slab slabs[QG_N_PURPOSES], qg_weight_sums *sums,
+                         qg_err *err)
+{
+    lay_out_cache(lw, &slabs[QG_PURPOSE_KV_CACHE]);
+    qg_transformer_layout(&lw->decoder, &slabs[QG_PURPOSE_ACTIVATIONS],
+                          &slabs[QG_PURPOSE_WORKSPACE]);
+    return qg_weights_layout_front(&lw->weights, sums, &slabs[QG_PURPOSE_WEIGHTS], &lw->source,
+                                   lw->backend, lw->arena, err);
+}
+
+/* All rows are one sequence in blocks 0, 1, ...; ids come with each window. */
+static void fill_pass(qg_transformer *d)
+{
+    int window = d->sizes.max_rows;
+
+    d->n_rows = window;
+    d->n_seqs = 1;
+    for (int i = 0; i < window; i++) {
+        d->pass.row_seq[i] = 0;
+        d->pass.row_pos[i] = i;
+    }
+    d->pass.seq_row[0] = 0;
+    d->pass.seq_row[1] = d->pass.seq_len[0] = window;
+    for (int i = 0; i < d->sizes.blocks_per_seq; i++)
+        d->pass.block_table[i] = i;
+}
+
+static qg_status allocate(qg_layerwise *lw, unsigned formats, qg_err *err)
+{
+    qg_slab slabs[QG_N_PURPOSES] = {0};
+    qg_weight_sums sums;
+
+    QG_PASS(lay_out(lw, slabs, &sums, err));
+    qgk_limits limits = qg_transformer_limits(&lw->decoder);
+    limits.formats = sums.formats | 1u << QGK_FORMAT_F16 | formats;
+    for (int p = 0; p < QG_N_PURPOSES; p++) {
+        void *base;
+        QG_PASS(lw->backend->alloc(&base, lw->backend, slabs[p].used, (qg_purpose)p, err));
+        slabs[p] = (qg_slab){.base = base};
+    }
+    QG_PASS(qg_backend_reserve_scratch(lw->backend, &limits, err));
+    return lay_out(lw, slabs, &sums, err);
+}
+
+static qg_status open(qg_layerwise *lw, const qg_layerwise_options *o, qg_err *err)
+{
+    const qg_model_config *config = lw->source.config;
+    size_t n_layers = (size_t)config->n_layers;
+    qg_transformer *d = &lw->decoder;
+
+    QG_PASS(qg_storage_choose(&lw->source.storage, config, lw->source.checkpoint, "fp16", NULL,
+                              err));
+    QG_PASS(choose_sizes(lw, o->window, err));
+    QG_PASS(qg_backend_open(&lw->backend, lw->arena,
+                            &(qg_backend_options){
+                                .device = "cpu", .tier = o->tier, .n_threads = o->n_threads},
+                            err));
+    lw->weights.layers = QG_NEW_N(lw->arena, qg_layer, n_layers);
+    lw->kv.layer = QG_NEW_N(lw->arena, qgk_kv, n_layers);
+    QG_NEED(lw->weights.layers && lw->kv.layer, err);
+    d->backend = lw->backend;
+    d->config = config;
+    d->family = lw->source.family;
+    d->weights = &lw->weights;
+    d->kv = &lw->kv;
+    QG_PASS(allocate(lw, o->formats, err));
+    QG_PASS(qg_transformer_open(d, lw->arena, err));
+    fill_pass(d);
+    return QG_OK;
+}
+
+qg_status qg_layerwise_open(qg_layerwise **out, qg_arena *arena, const qg_checkpoint *checkpoint,
+                            const qg_model_config *config, const qg_family *family,
+                            const qg_layerwise_options *options, qg_err *err)
+{
+    qg_layerwise *lw = QG_NEW(arena, qg_layerwise);
+
+    QG_NEED(lw, err);
+    lw->arena = arena;
+    lw->layer = -1;
+    lw->source = (qg_weight_source){.checkpoint = checkpoint, .config = config, .family = family};
+    QG_PASS(open(lw, options, err));
+    *out = lw;
+    return QG_OK;
+}
+
+/* A slab of at least that size; the layer before is not needed any more. */
+static qg_status make_room(qg_layerwise *lw, size_t n_bytes, qg_err *err)
+{
+    if (n_bytes <= lw->slab_bytes)
+        return QG_OK;
+    QG_PASS(lw->backend->alloc(&lw->slab, lw->backend, n_bytes, QG_PURPOSE_WEIGHTS, err));
+    lw->slab_bytes = n_bytes;
+    return QG_OK;
+}
+
+qg_status qg_layerwise_load(qg_layerwise *lw, int index, const qg_checkpoint *from,
+                            const qg_storage *storage, qg_err *err)
+{
+    qg_weight_source source = lw->source;
+    qg_layer *layer = &lw->weights.layers[index];
+    qg_weight_sums sums;
+    qg_slab slab = {0};
+
+    source.spelling = source.checkpoint;
+    source.checkpoint = from ? from : source.checkpoint;
+    source.storage = storage ? *storage : source.storage;
+    lw->layer = -1;
+    QG_TRY(qg_weights_layout_layer(layer, index, &sums, &slab, &source, lw->backend, lw->arena,
+                                   err),
+           err, "layer %d", index);
+    QG_PASS(make_room(lw, slab.used, err));
+    slab = (qg_slab){.base = lw->slab};
+    QG_TRY(qg_weights_layout_layer(layer, index, &sums, &slab, &source, lw->backend, lw->arena,
+                                   err),
+           err, "layer %d", index);
+    lw->layer = index;
+    return QG_OK;
+}
+
+static size_t count_states(const qg_layerwise *lw)
+{
+    return (size_t)lw->decoder.sizes.max_rows * (size_t)lw->source.config->hidden_size;
+}
+
+void qg_layerwise_embed(qg_layerwise *lw, float *states, const int32_t *ids)
+{
+    qg_transformer *d = &lw->decoder;
+
+    memcpy(d->pass.ids, ids, (size_t)d->sizes.max_rows * sizeof *ids);
+    qgk_batch batch = qg_transformer_upload(d);
+    qg_transformer_embed(d, &batch);
+    d->backend->download(d->backend, states, d->x, count_states(lw) * sizeof *states);
+}
+
+qg_status qg_layerwise_run(qg_layerwise *lw, float *states, qg_on_input *on_input, void *user,
+                           qg_err *err)
+{
+    qg_transformer *d = &lw->decoder;
+    size_t n = count_states(lw);
+    bool finite = true;
+
+    d->on_input = on_input;
+    d->user = user;
+    qgk_batch batch = qg_transformer_upload(d); /* the ids of the last window are not looked at */
+    d->backend->upload(d->backend, d->x, states, n * sizeof *states);
+    qg_transformer_layer(d, lw->layer, &batch);
+    QG_PASS(d->backend->sync(d->backend, err));
+    d->backend->download(d->backend, states, d->x, n * sizeof *states);
+    for (size_t i = 0; i < n; i++)
+        finite = finite && isfinite(states[i]);
+    if (!finite)
+        return qg_fail(err, QG_ENONFINITE, "layer %d gives infinite or NaN states", lw->layer);
+    return QG_OK;
+}
+
+qgk_ctx *qg_layerwise_ctx(qg_layerwise *lw)
+{
+    return &lw->backend->ctx;
+}
+
+const char *qg_layerwise_tier(const qg_layerwise *lw)
+{
+    return lw->backend->table.tier;
+}
