@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -279,7 +280,7 @@ void qg_dir_remove(const char *path)
 }
 
 struct qg_dir_out {
-    bool open;
+    bool open, replace;
     char *path, *temporary, *parent;
 };
 
@@ -295,7 +296,8 @@ static void abort_dir_deferred(void *d)
     qg_dir_out_abort(d);
 }
 
-qg_status qg_dir_out_open(qg_dir_out **out, qg_arena *arena, const char *path, qg_err *err)
+qg_status qg_dir_out_open(qg_dir_out **out, qg_arena *arena, const char *path, bool replace,
+                          qg_err *err)
 {
     static unsigned counter;
     struct stat st;
@@ -311,7 +313,8 @@ qg_status qg_dir_out_open(qg_dir_out **out, qg_arena *arena, const char *path, q
     d->temporary = qg_arena_format(arena, "%s.tmp-%ld-%u", d->path, (long)getpid(), counter++);
     if (!d->parent || !d->temporary || !qg_arena_defer(arena, abort_dir_deferred, d))
         return qg_fail(err, QG_ENOMEM, "out of memory");
-    if (lstat(d->path, &st) == 0)
+    d->replace = replace;
+    if (lstat(d->path, &st) == 0 && !(replace && S_ISDIR(st.st_mode)))
         return qg_fail(err, QG_EEXISTS, "'%s' exists already: remove it or name another", d->path);
     QG_PASS(qg_dir_make(d->parent, err));
     if (mkdir(d->temporary, 0777) != 0)
@@ -326,10 +329,21 @@ const char *qg_dir_out_path(const qg_dir_out *d)
     return d->temporary;
 }
 
+/* 0, or -1 with errno. The two folders change names in one step, so that there always is one. */
+static int move_in_place(const qg_dir_out *d)
+{
+    if (!d->replace || !qg_dir_exists(d->path))
+        return rename(d->temporary, d->path);
+    if (renameat2(AT_FDCWD, d->temporary, AT_FDCWD, d->path, RENAME_EXCHANGE) != 0)
+        return -1;
+    qg_dir_remove(d->temporary);
+    return 0;
+}
+
 qg_status qg_dir_out_commit(qg_dir_out *d, qg_err *err)
 {
     sync_dir(d->temporary);
-    if (rename(d->temporary, d->path) != 0) {
+    if (move_in_place(d) != 0) {
         qg_status s = errno == ENOTEMPTY ? qg_fail(err, QG_EEXISTS, "'%s' exists already", d->path)
                                          : fail_errno(err, "write", d->path);
         qg_dir_out_abort(d);
@@ -338,6 +352,27 @@ qg_status qg_dir_out_commit(qg_dir_out *d, qg_err *err)
     d->open = false;
     sync_dir(d->parent);
     return QG_OK;
+}
+
+static void unlock(void *fd)
+{
+    close((int)(intptr_t)fd);
+}
+
+qg_status qg_file_lock(qg_arena *arena, const char *path, qg_err *err)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666), held;
+
+    if (fd < 0)
+        return fail_errno(err, "open", path);
+    do
+        held = flock(fd, LOCK_EX);
+    while (held != 0 && errno == EINTR);
+    if (held == 0 && qg_arena_defer(arena, unlock, (void *)(intptr_t)fd))
+        return QG_OK;
+    qg_status s = held ? fail_errno(err, "lock", path) : qg_fail(err, QG_ENOMEM, "out of memory");
+    close(fd);
+    return s;
 }
 
 bool qg_file_exists(const char *path)

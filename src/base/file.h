@@ -38,16 +38,22 @@ bool qg_dir_exists(const char *path);
 int64_t qg_file_size(const char *path); /* -1 where there is none */
 
 /* A folder that appears complete or not at all: fill qg_dir_out_path(), then commit or abort. Open
- * refuses a path that exists (QG_EEXISTS). `arena` holds the handle; an uncommitted folder is
- * removed when the arena ends. */
+ * refuses a path that exists (QG_EEXISTS), or, with `replace`, one that is no folder; what was
+ * there is removed when the new one has taken its place. `arena` holds the handle; an uncommitted
+ * folder is removed when the arena ends. */
 typedef struct qg_dir_out qg_dir_out;
-qg_status qg_dir_out_open(qg_dir_out **out, qg_arena *arena, const char *path, qg_err *err);
+qg_status qg_dir_out_open(qg_dir_out **out, qg_arena *arena, const char *path, bool replace,
+                          qg_err *err);
 const char *qg_dir_out_path(const qg_dir_out *d); /* the temporary folder, beside the target */
 qg_status qg_dir_out_commit(qg_dir_out *d, qg_err *err);
 void qg_dir_out_abort(qg_dir_out *d);
 
 /* Removes a folder with all that is in it; does not follow links, and an absent one is fine. */
 void qg_dir_remove(const char *path);
+
+/* Waits until no other process holds the file, which is made where it is absent, and holds it until
+ * the arena ends, or the process. */
+qg_status qg_file_lock(qg_arena *arena, const char *path, qg_err *err);
 
 /* Names in a folder, sorted by bytes, without "." and "..". */
 qg_status qg_dir_list(char ***names, size_t *n_names, qg_arena *arena, const char *path,

@@ -15,8 +15,9 @@ struct qg_layerwise {
     qg_weights weights;
     qg_kvcache kv;
     qg_transformer decoder;
-    int layer; /* that is loaded; -1: none */
-    void *slab; /* of the layer */
+    int layer;    /* that is loaded; -1: none */
+    int min_rows; /* that scratch has room for */
+    void *slab;   /* of the layer */
     size_t slab_bytes;
 };
 
@@ -79,6 +80,7 @@ static qg_status allocate(qg_layerwise *lw, unsigned formats, qg_err *err)
 
     QG_PASS(lay_out(lw, slabs, &sums, err));
     qgk_limits limits = qg_transformer_limits(&lw->decoder);
+    limits.max_rows = limits.max_rows > lw->min_rows ? limits.max_rows : lw->min_rows;
     limits.formats = sums.formats | 1u << QGK_FORMAT_F16 | formats;
     for (int p = 0; p < QG_N_PURPOSES; p++) {
         void *base;
@@ -95,13 +97,12 @@ static qg_status open(qg_layerwise *lw, const qg_layerwise_options *o, qg_err *e
     size_t n_layers = (size_t)config->n_layers;
     qg_transformer *d = &lw->decoder;
 
-    QG_PASS(qg_storage_choose(&lw->source.storage, config, lw->source.checkpoint, "fp16", NULL,
-                              err));
+    QG_PASS(
+        qg_storage_choose(&lw->source.storage, config, lw->source.checkpoint, "fp16", NULL, err));
     QG_PASS(choose_sizes(lw, o->window, err));
-    QG_PASS(qg_backend_open(&lw->backend, lw->arena,
-                            &(qg_backend_options){
-                                .device = "cpu", .tier = o->tier, .n_threads = o->n_threads},
-                            err));
+    QG_PASS(qg_backend_open(
+        &lw->backend, lw->arena,
+        &(qg_backend_options){.device = "cpu", .tier = o->tier, .n_threads = o->n_threads}, err));
     lw->weights.layers = QG_NEW_N(lw->arena, qg_layer, n_layers);
     lw->kv.layer = QG_NEW_N(lw->arena, qgk_kv, n_layers);
     QG_NEED(lw->weights.layers && lw->kv.layer, err);
@@ -125,6 +126,7 @@ qg_status qg_layerwise_open(qg_layerwise **out, qg_arena *arena, const qg_checkp
     QG_NEED(lw, err);
     lw->arena = arena;
     lw->layer = -1;
+    lw->min_rows = options->rows;
     lw->source = (qg_weight_source){.checkpoint = checkpoint, .config = config, .family = family};
     QG_PASS(open(lw, options, err));
     *out = lw;
@@ -153,14 +155,14 @@ qg_status qg_layerwise_load(qg_layerwise *lw, int index, const qg_checkpoint *fr
     source.checkpoint = from ? from : source.checkpoint;
     source.storage = storage ? *storage : source.storage;
     lw->layer = -1;
-    QG_TRY(qg_weights_layout_layer(layer, index, &sums, &slab, &source, lw->backend, lw->arena,
-                                   err),
-           err, "layer %d", index);
+    QG_TRY(
+        qg_weights_layout_layer(layer, index, &sums, &slab, &source, lw->backend, lw->arena, err),
+        err, "layer %d", index);
     QG_PASS(make_room(lw, slab.used, err));
     slab = (qg_slab){.base = lw->slab};
-    QG_TRY(qg_weights_layout_layer(layer, index, &sums, &slab, &source, lw->backend, lw->arena,
-                                   err),
-           err, "layer %d", index);
+    QG_TRY(
+        qg_weights_layout_layer(layer, index, &sums, &slab, &source, lw->backend, lw->arena, err),
+        err, "layer %d", index);
     lw->layer = index;
     return QG_OK;
 }

@@ -21,6 +21,7 @@ typedef struct qg_layerwise_options {
     const char *tier; /* highest kernel tier; NULL: the best of this CPU */
     int n_threads;    /* 0: all that this process may use */
     int window;       /* tokens of every window; QG_EARG above what the model can */
+    int rows;         /* of products that the caller makes with the context, where more */
     unsigned formats; /* bit f: layers with weights of qgk_format f will be loaded, beside F16 */
 } qg_layerwise_options;
 

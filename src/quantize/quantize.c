@@ -244,7 +244,7 @@ static qg_status run(job *j, const char *folder, qg_err *err)
     QG_PASS(list_tensors(j, err));
     if (lies_inside(j->arena, folder, j->model))
         return qg_fail(err, QG_EREFUSED, "'%s' lies inside the model '%s'", folder, j->model);
-    QG_PASS(qg_dir_out_open(&out, j->arena, folder, err));
+    QG_PASS(qg_dir_out_open(&out, j->arena, folder, false, err));
     const char *config = qg_path_join(j->arena, qg_dir_out_path(out), "config.json");
     const char *tensors = qg_path_join(j->arena, qg_dir_out_path(out), "model.safetensors");
     QG_NEED(config && tensors, err);

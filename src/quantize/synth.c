@@ -493,7 +493,7 @@ static qg_status write_folder(const qg_synth_options *o, qg_arena *arena, const 
     qg_dir_out *out;
 
     QG_PASS(make_model(&m, arena, o, err));
-    QG_PASS(qg_dir_out_open(&out, arena, folder, err));
+    QG_PASS(qg_dir_out_open(&out, arena, folder, false, err));
     const char *dir = qg_dir_out_path(out);
     QG_PASS(write_small_files(&m, arena, dir, err));
     if (o->n_shards > 0) {

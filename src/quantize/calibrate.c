@@ -1,0 +1,190 @@
+/* Calibration, see calibrate.h. Invariant: moments depend on ids, layers and kernel tier alone, not
+ * on threads: every element is summed by one thread, window after window. */
+#include "quantize/calibrate.h"
+
+#include <math.h>
+#include <string.h>
+
+struct qg_calibration {
+    qg_layerwise *layers;
+    const qg_source *source;
+    const qg_windows *windows;
+    qg_calibration_options options;
+    float *states; /* [n][window][hidden] */
+    float *kept;   /* [window][hidden] of a window whose states do not advance */
+    qg_moments moments[QG_N_INPUTS];
+};
+
+static int width_of(const qg_model_config *c, qg_input input)
+{
+    return input == QG_INPUT_O      ? c->n_heads * c->head_dim
+           : input == QG_INPUT_DOWN ? c->intermediate_size
+                                    : c->hidden_size;
+}
+
+static qg_status make_moments(qg_moments *m, qg_arena *arena, int width, qg_err *err)
+{
+    size_t k = (size_t)width;
+
+    *m = (qg_moments){.k = width,
+                      .gram = qg_arena_array(arena, k * k, sizeof *m->gram),
+                      .abs_sum = QG_NEW_N(arena, double, k),
+                      .abs_max = QG_NEW_N(arena, float, k),
+                      .sample = QG_NEW_N(arena, float, QG_MOMENTS_SAMPLE *k)};
+    QG_NEED(m->gram && m->abs_sum && m->abs_max && m->sample, err);
+    return QG_OK;
+}
+
+static void clear_moments(qg_moments *m)
+{
+    size_t k = (size_t)m->k;
+
+    memset(m->gram, 0, k * k * sizeof *m->gram);
+    memset(m->abs_sum, 0, k * sizeof *m->abs_sum);
+    memset(m->abs_max, 0, k * sizeof *m->abs_max);
+    m->n = m->n_sample = 0;
+}
+
+static qg_status check_ids(const qg_calibration *c, qg_err *err)
+{
+    const qg_windows *w = c->windows;
+
+    for (size_t i = 0; i < (size_t)w->n * (size_t)w->window; i++)
+        if (w->ids[i] < 0 || w->ids[i] >= c->source->config.vocab_size)
+            return qg_fail(err, QG_EARG, "token id %d lies outside the vocabulary of %d", w->ids[i],
+                           c->source->config.vocab_size);
+    return QG_OK;
+}
+
+static size_t states_of_window(const qg_calibration *c)
+{
+    return (size_t)c->windows->window * (size_t)c->source->config.hidden_size;
+}
+
+qg_status qg_calibration_open(qg_calibration **out, qg_arena *arena, const qg_source *source,
+                              const qg_windows *windows, const qg_calibration_options *options,
+                              qg_err *err)
+{
+    qg_calibration *c = QG_NEW(arena, qg_calibration);
+    qg_layerwise_options run = {.tier = options->tier,
+                                .n_threads = options->n_threads,
+                                .window = windows->window,
+                                .rows = QG_MOMENTS_SAMPLE,
+                                .formats = options->formats};
+
+    QG_NEED(c, err);
+    *c = (qg_calibration){.source = source, .windows = windows, .options = *options};
+    QG_PASS(check_ids(c, err));
+    QG_PASS(qg_layerwise_open(&c->layers, arena, source->checkpoint, &source->config,
+                              source->family, &run, err));
+    for (int i = 0; i < QG_N_INPUTS; i++)
+        QG_PASS(make_moments(&c->moments[i], arena, width_of(&source->config, (qg_input)i), err));
+    size_t n = states_of_window(c);
+    c->states = qg_arena_array(arena, (size_t)windows->n, n * sizeof *c->states);
+    c->kept = QG_NEW_N(arena, float, n);
+    QG_NEED(c->states && c->kept, err);
+    for (size_t i = 0; i < (size_t)windows->n; i++)
+        qg_layerwise_embed(c->layers, c->states + i * n,
+                           windows->ids + i * (size_t)windows->window);
+    *out = c;
+    return QG_OK;
+}
+
+/* ---- moments ---- */
+
+/* Rows of this window that belong to the sample: every (tokens / size)-th of all. */
+static void keep_sample(qg_moments *m, const float *x, int rows, int64_t n_tokens)
+{
+    size_t k = (size_t)m->k;
+
+    for (; m->n_sample < QG_MOMENTS_SAMPLE; m->n_sample++) {
+        int64_t at = m->n_sample * n_tokens / QG_MOMENTS_SAMPLE - m->n;
+        if (n_tokens <= QG_MOMENTS_SAMPLE)
+            at = m->n_sample - m->n;
+        if (at >= rows)
+            return;
+        memcpy(m->sample + (size_t)m->n_sample * k, x + (size_t)at * k, k * sizeof *x);
+    }
+}
+
+static void add_magnitudes(qg_moments *m, const float *x, int rows)
+{
+    for (size_t t = 0; t < (size_t)rows; t++)
+        for (size_t j = 0; j < (size_t)m->k; j++) {
+            float v = fabsf(x[t * (size_t)m->k + j]);
+            m->abs_sum[j] += (double)v;
+            m->abs_max[j] = v > m->abs_max[j] ? v : m->abs_max[j];
+        }
+}
+
+static void take_input(void *user, qg_input input, const qgk_act *x, int rows, int k)
+{
+    qg_calibration *c = user;
+    qg_moments *m = &c->moments[input];
+    qgk_ctx *ctx = qg_layerwise_ctx(c->layers);
+
+    ctx->table->gram(ctx, m->gram, x, rows, k);
+    add_magnitudes(m, (const float *)x, rows);
+    keep_sample(m, (const float *)x, rows, (int64_t)c->windows->n * c->windows->window);
+    m->n += rows;
+}
+
+static void mirror(qg_moments *m)
+{
+    size_t k = (size_t)m->k;
+
+    for (size_t i = 0; i < k; i++)
+        for (size_t j = 0; j < i; j++)
+            m->gram[i * k + j] = m->gram[j * k + i];
+}
+
+/* ---- passes ---- */
+
+static qg_status run_windows(qg_calibration *c, bool advance, qg_on_input *on_input, qg_err *err)
+{
+    size_t n = states_of_window(c);
+
+    for (int i = 0; i < c->windows->n; i++) {
+        float *states = c->states + (size_t)i * n;
+        if (!advance)
+            states = memcpy(c->kept, states, n * sizeof *states);
+        QG_TRY(qg_layerwise_run(c->layers, states, on_input, c, err), err, "calibration window %d",
+               i + 1);
+        if (c->options.on_progress)
+            c->options.on_progress(c->options.user, (double)(i + 1) / c->windows->n);
+    }
+    return QG_OK;
+}
+
+qg_status qg_calibration_collect(qg_calibration *c, int index, bool advance, qg_err *err)
+{
+    for (int i = 0; i < QG_N_INPUTS; i++)
+        clear_moments(&c->moments[i]);
+    QG_PASS(qg_layerwise_load(c->layers, index, NULL, NULL, err));
+    QG_PASS(run_windows(c, advance, take_input, err));
+    for (int i = 0; i < QG_N_INPUTS; i++)
+        mirror(&c->moments[i]);
+    return QG_OK;
+}
+
+qg_moments *qg_calibration_moments(qg_calibration *c, qg_input input)
+{
+    return &c->moments[input];
+}
+
+qg_status qg_calibration_advance(qg_calibration *c, int index, const qg_checkpoint *from,
+                                 const qg_storage *storage, qg_err *err)
+{
+    QG_PASS(qg_layerwise_load(c->layers, index, from, storage, err));
+    return run_windows(c, true, NULL, err);
+}
+
+qgk_ctx *qg_calibration_ctx(qg_calibration *c)
+{
+    return qg_layerwise_ctx(c->layers);
+}
+
+const char *qg_calibration_tier(const qg_calibration *c)
+{
+    return qg_layerwise_tier(c->layers);
+}
