@@ -219,25 +219,13 @@ START_TEST(a_window_must_fit_the_model)
 }
 END_TEST
 
-static void set_infinite(qg_tensor_spec *spec, void *data, void *user)
-{
-    (void)user;
-    if (strcmp(spec->name, "model.layers.1.input_layernorm.weight") == 0)
-        for (int64_t i = 0; i < spec->shape[0]; i++)
-            qgk_float_put(data, spec->dtype, (size_t)i, 60000);
-}
-
 START_TEST(states_that_overflow_are_told)
 {
-    const char *folder = fixture_model("m", &(qg_synth_options){.seed = 1, .dtype = "float32"});
-    float *states;
-
-    fixture_tensors(folder, set_infinite, NULL, NULL);
-    model m = open_model(folder);
+    model m = open_model(fixture_model("m", &(qg_synth_options){.seed = 1}));
     qg_layerwise *lw = open_layers(&m, NULL, 1);
-    states = QG_NEW_N(arena, float, (size_t)WINDOW *(size_t)m.config.hidden_size);
-    for (size_t i = 0; i < (size_t)WINDOW * (size_t)m.config.hidden_size; i++)
-        states[i] = i % 2 ? 3e38f : -3e38f;
+    float *states = QG_NEW_N(arena, float, (size_t)WINDOW *(size_t)m.config.hidden_size);
+
+    states[5] = INFINITY;
     ck_assert_int_eq(qg_layerwise_load(lw, 1, NULL, NULL, &err), QG_OK);
     ck_assert_int_eq(qg_layerwise_run(lw, states, NULL, NULL, &err), QG_ENONFINITE);
     ck_assert_str_eq(err.message, "layer 1 gives infinite or NaN states");
