@@ -1,8 +1,9 @@
 /* What calibration knows of the inputs of a linear: sums over the tokens of a text.
  *
- * Linears that share their input (q, k, v; gate, up) share its moments. With d the change of a row of
- * weights, the mean square of the change of its output over those tokens is d G d^T / n, where G is
- * the Gram matrix: so every search of this room compares errors of outputs without a forward pass.
+ * Linears that share their input (q, k, v; gate, up) share its moments. With d the change of a row
+ * of weights, the mean square of the change of its output over those tokens is d G d^T / n, where G
+ * is the Gram matrix: so every search of this room compares errors of outputs without a forward
+ * pass.
  */
 #ifndef QG_QUANTIZE_MOMENTS_H
 #define QG_QUANTIZE_MOMENTS_H
