@@ -2,9 +2,10 @@
  * method in kernels/linear. */
 #include "quantize/form.h"
 
+#include "quantize/order.h"
+
 #include "build_info.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { BITS_4 = 1, BITS_8 = 2 };
@@ -316,36 +317,19 @@ static void add_error(qg_form_error *error, const qgk_canon *rows, const float *
         }
 }
 
-typedef struct column {
-    double norm;
-    int32_t at;
-} column;
-
-static int by_norm(const void *a, const void *b)
-{
-    const column *x = a, *y = b;
-    return x->norm != y->norm ? (x->norm < y->norm) - (x->norm > y->norm)
-                              : (x->at > y->at) - (x->at < y->at);
-}
-
-/* Ties to the lower column. */
+/* By the columns' norms, the largest first. */
 static qg_status order_columns(int32_t **out, float *w, int n, int n_columns, qg_arena *arena,
                                qg_err *err)
 {
     size_t k = (size_t)n_columns;
-    column *columns = QG_NEW_N(arena, column, k);
+    double *norms = QG_NEW_N(arena, double, k);
     float *row = QG_NEW_N(arena, float, k);
 
-    *out = QG_NEW_N(arena, int32_t, k);
-    QG_NEED(columns && row && *out, err);
-    for (size_t i = 0; i < k; i++)
-        columns[i] = (column){0, (int32_t)i};
+    QG_NEED(norms && row, err);
     for (size_t r = 0; r < (size_t)n; r++)
         for (size_t i = 0; i < k; i++)
-            columns[i].norm += (double)w[r * k + i] * (double)w[r * k + i];
-    qsort(columns, k, sizeof *columns, by_norm);
-    for (size_t i = 0; i < k; i++)
-        (*out)[i] = columns[i].at;
+            norms[i] += (double)w[r * k + i] * (double)w[r * k + i];
+    QG_PASS(qg_order_falling(out, norms, n_columns, arena, err));
     for (size_t r = 0; r < (size_t)n; r++) {
         memcpy(row, w + r * k, k * sizeof *row);
         for (size_t i = 0; i < k; i++)
