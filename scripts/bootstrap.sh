@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Installs what quantgate needs on Debian 12/13 or Ubuntu 22.04/24.04, and only what is missing.
 # usage: scripts/bootstrap.sh [--dev]
-#   (nothing)   the compiler and the libraries: what `make build/quantgate` wants
+#   (nothing)   the compiler and the libraries: what `make build/quantgate` and the program want
 #   --dev       also what `make` and the tests want: Check, shellcheck, and build/venv with the
 #               Python tools of ci/requirements.txt
 set -eu
 cd "$(dirname "$0")/.."
 
+# liblapacke and OpenBLAS are opened at run time, by src/quantize/factor.c alone
 build_packages=(gcc libc6-dev make pkg-config git libjansson-dev libyaml-dev libpcre2-dev
-    libutf8proc-dev libssl-dev libxml2-dev)
+    libutf8proc-dev libssl-dev libxml2-dev liblapacke libopenblas0-pthread)
 dev_packages=(check python3 python3-venv shellcheck libxml2-utils)
 
 say() { echo "bootstrap: $*"; }
