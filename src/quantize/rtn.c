@@ -57,13 +57,26 @@ void qg_rtn_put_code(qgk_canon *rows, int row, int column, int code)
     codes[column] = (uint8_t)(rows->format == QGK_FORMAT_W8A8 ? code ^ 0x80 : code);
 }
 
+static size_t place_of_scale(const qgk_canon *rows, int row, int group)
+{
+    return (size_t)row * (size_t)(rows->k / rows->group) + (size_t)group;
+}
+
 void qg_rtn_put_scale(qgk_canon *rows, int row, int group, qg_rtn_scale s)
 {
-    size_t at = (size_t)row * (size_t)(rows->k / rows->group) + (size_t)group;
+    size_t at = place_of_scale(rows, row, group);
 
     rows->scales[at] = s.value;
     if (rows->format != QGK_FORMAT_W8A8)
         rows->zeros[at] = (uint8_t)s.zero;
+}
+
+qg_rtn_scale qg_rtn_scale_at(const qgk_canon *rows, int row, int group)
+{
+    size_t at = place_of_scale(rows, row, group);
+
+    return (qg_rtn_scale){rows->scales[at],
+                          rows->format == QGK_FORMAT_W8A8 ? 0x80 : rows->zeros[at]};
 }
 
 static void quantize_row(qgk_canon *rows, int row, const float *w, const qg_rtn_grid *grid)

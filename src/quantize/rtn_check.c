@@ -103,6 +103,9 @@ START_TEST(groups_are_as_by_hand)
     for (int g = 0; g < c->n / c->group; g++) {
         ck_assert_float_eq(scales[g], c->scales[g]);
         ck_assert_int_eq(zeros[g], c->zeros[g]);
+        qg_rtn_scale s = qg_rtn_scale_at(&rows, 0, g);
+        ck_assert_float_eq(s.value, c->scales[g]);
+        ck_assert_int_eq(s.zero, c->format == QGK_FORMAT_W8A8 ? 128 : c->zeros[g]);
     }
 }
 END_TEST
