@@ -307,9 +307,26 @@ static void check_buffers(const char *what)
     }
 }
 
+static size_t element_bytes(const kc_proof *p)
+{
+    return p->type == KC_DOUBLE ? sizeof(double) : 4;
+}
+
+static size_t out_bytes(const kc_proof *p)
+{
+    return (size_t)p->rows * (size_t)p->cols * element_bytes(p);
+}
+
 static double value_at(const kc_proof *p, size_t i)
 {
-    return p->out_is_int ? ((const int32_t *)p->out)[i] : (double)((const float *)p->out)[i];
+    switch (p->type) {
+    case KC_INT:
+        return ((const int32_t *)p->out)[i];
+    case KC_DOUBLE:
+        return ((const double *)p->out)[i];
+    default:
+        return (double)((const float *)p->out)[i];
+    }
 }
 
 static void check_values(const kc_proof *p, const char *what)
@@ -327,42 +344,61 @@ static void check_values(const kc_proof *p, const char *what)
     }
 }
 
+/* Puts a number that is beyond the bound in the place of element i. */
+static void plant_value(const kc_proof *p, size_t i)
+{
+    double wrong =
+        p->truth[i] + 2 * (p->bound ? p->bound[i] : 0) + fabs(p->truth[i]) * 0x1p-20 + 0x1p-148;
+
+    if (p->type == KC_INT)
+        ((int32_t *)p->out)[i]++;
+    else if (p->type == KC_DOUBLE)
+        ((double *)p->out)[i] = wrong;
+    else
+        ((float *)p->out)[i] = (float)wrong;
+}
+
+static void plant_nan(const kc_proof *p, unsigned char *at)
+{
+    if (p->type == KC_DOUBLE)
+        memcpy(at, &(double){(double)NAN}, sizeof(double));
+    else
+        memcpy(at, &(uint32_t){0x7fc00000u}, 4); /* no index either */
+}
+
 /* Plants the fault called `kind` in the output, where it was asked for. */
 static void plant(const kc_proof *p, const char *kind)
 {
     size_t i = random64() % ((size_t)p->rows * (size_t)p->cols);
-    float *x = (float *)p->out + i;
+    unsigned char *at = (unsigned char *)p->out + i * element_bytes(p);
 
     if (!kc.options.fault || strcmp(kc.options.fault, kind) != 0)
         return;
-    if (strcmp(kind, "value") == 0 && p->out_is_int)
-        ((int32_t *)p->out)[i]++;
-    else if (strcmp(kind, "value") == 0)
-        *x = (float)(p->truth[i] + 2 * (p->bound ? p->bound[i] : 0) + fabs(p->truth[i]) * 0x1p-20 +
-                     0x1p-148);
+    if (strcmp(kind, "value") == 0)
+        plant_value(p, i);
     else if (strcmp(kind, "nan") == 0)
-        *(uint32_t *)x = 0x7fc00000u;
+        plant_nan(p, at);
     else if (strcmp(kind, "canary") == 0)
-        ((unsigned char *)p->out)[(size_t)p->rows * (size_t)p->cols * 4]++;
+        ((unsigned char *)p->out)[out_bytes(p)]++;
     else if (strcmp(kind, "input") == 0) {
         for (int b = 0; b < kc.n_buffers; b++)
             if (!kc.buffers[b].is_output && kc.buffers[b].bytes > 0)
                 kc.buffers[b].base[CANARY + random64() % kc.buffers[b].bytes] ^= 1;
     } else
-        *(uint32_t *)x ^= 1; /* the last bit */
+        *at ^= 1; /* the last bit */
 }
 
 static void poison(const kc_proof *p)
 {
-    memset(p->out, 0xff, (size_t)p->rows * (size_t)p->cols * 4); /* NaN, or -1 */
+    memset(p->out, 0xff, out_bytes(p)); /* NaN, or -1 */
 }
 
 static void check_same(const kc_proof *p, const void *first, const char *what, const char *how)
 {
-    size_t count = (size_t)p->rows * (size_t)p->cols;
+    size_t count = (size_t)p->rows * (size_t)p->cols, size = element_bytes(p);
 
     for (size_t i = 0; i < count; i++)
-        if (memcmp((const char *)p->out + 4 * i, (const char *)first + 4 * i, 4) != 0) {
+        if (memcmp((const char *)p->out + size * i, (const char *)first + size * i, size) != 0) {
             fail("%s: row %zu column %zu has other bits %s", what, i / (size_t)p->cols,
                  i % (size_t)p->cols, how);
             return;
@@ -406,7 +442,7 @@ static void call_in_portions(const kc_proof *p, qgk_ctx *ctx)
 void kc_prove(const kc_proof *p, const char *what)
 {
     int own = kc.n_buffers; /* what this proof adds is freed at its end */
-    size_t bytes = (size_t)p->rows * (size_t)p->cols * 4;
+    size_t bytes = out_bytes(p);
 
     if (kc.case_failed)
         return;

@@ -26,16 +26,19 @@ typedef enum kc_content {
     KC_N_CONTENTS
 } kc_content;
 
+/* What the elements of an output are. */
+typedef enum kc_type { KC_FLOAT, KC_INT, KC_DOUBLE } kc_type;
+
 typedef struct kc_proof {
     /* Computes rows row0 .. row0 + n_rows - 1 of the output with ctx->table. An operation in place
      * copies its input to the output first. */
     void (*call)(qgk_ctx *ctx, const void *args, int row0, int n_rows);
     const void *args;
     int rows, cols;      /* of the output; rows 1 where rows cannot be computed apart */
-    void *out;           /* float [rows][cols], or int32_t where out_is_int */
+    void *out;           /* [rows][cols] of `type` */
     const double *truth; /* [rows][cols] */
     const double *bound; /* [rows][cols]: largest difference; NULL: none */
-    int out_is_int;
+    kc_type type;
 } kc_proof;
 
 /* Offset of a slot of qgk_table, to ask for it. */

@@ -51,7 +51,7 @@ static void prove(int rows, int cols, int ties, const char *what)
                 row[i] = -0x1.fffffep127f;
         truth[r] = expect(row, cols);
     }
-    kc_proof p = {call, &a, rows, 1, a.ids, truth, NULL, 1};
+    kc_proof p = {call, &a, rows, 1, a.ids, truth, NULL, KC_INT};
     kc_prove(&p, what);
     if (!ties)
         kc_bench(&p, 4.0 * rows * cols, (double)rows * cols);
