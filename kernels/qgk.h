@@ -128,9 +128,9 @@ typedef struct qgk_table {
     /* ids [rows] = index of the largest of logits [rows][cols], ties to the lower index, -1 where a
      * row holds a NaN or an infinity */
     void (*argmax)(qgk_ctx *ctx, int32_t *ids, const float *logits, int rows, int cols);
-    /* For quantizers, never in a forward pass.
-     * gram [k][k], upper triangle (column >= row): += x^T x of x [rows][k]; in double precision, or
-     * in float32 over at most 256 rows that are then added */
+    /* For quantizers, never in a forward pass. Sums are in double precision, or in float32 over at
+     * most 256 terms that are then added to doubles.
+     * gram [k][k], upper triangle (column >= row): += x^T x of x [rows][k] */
     void (*gram)(qgk_ctx *ctx, double *gram, const qgk_act *x, int rows, int k);
     /* out [n] = d g d^T of each row of d [n][k]; g [k][k] is symmetric, both triangles filled */
     void (*gram_energy)(qgk_ctx *ctx, double *out, const float *d, const float *g, int n, int k);

@@ -80,6 +80,7 @@ static void fill_avx2(qgk_table *t)
     qgk_f16_avx2(t);
     qgk_i8_avx2(t);
     qgk_grouped_avx2(t);
+    qgk_gram_avx2(t);
 }
 
 static size_t scratch_avx512(const qgk_limits *limits)
@@ -97,6 +98,7 @@ static void fill_avx512(qgk_table *t, unsigned features)
     qgk_activation_avx512(t);
     qgk_f16_avx512(t);
     qgk_grouped_avx512(t);
+    qgk_gram_avx512(t);
     if (features & QGK_CPU_AVX512_VNNI)
         qgk_i8_avx512(t);
 }

@@ -35,6 +35,7 @@ void qgk_argmax_avx2(qgk_table *t);
 void qgk_f16_avx2(qgk_table *t);
 void qgk_i8_avx2(qgk_table *t);
 void qgk_grouped_avx2(qgk_table *t);
+void qgk_gram_avx2(qgk_table *t);
 size_t qgk_attention_avx2_scratch(const qgk_limits *limits);
 size_t qgk_f16_avx2_scratch(const qgk_limits *limits);
 size_t qgk_i8_avx2_scratch(const qgk_limits *limits);
@@ -45,6 +46,7 @@ void qgk_activation_avx512(qgk_table *t);
 void qgk_f16_avx512(qgk_table *t);
 void qgk_i8_avx512(qgk_table *t);
 void qgk_grouped_avx512(qgk_table *t);
+void qgk_gram_avx512(qgk_table *t);
 size_t qgk_attention_avx512_scratch(const qgk_limits *limits);
 size_t qgk_i8_avx512_scratch(const qgk_limits *limits);
 
