@@ -1,8 +1,15 @@
-/* Rounding to nearest, see rtn.h: group by group, each with its own scale and zero point. */
+/* Rounding to nearest, see rtn.h: group by group, each with its own scale and zero point.
+ *
+ * Searches round a matrix again and again, so what looks at every weight is a loop that vectorizes
+ * on any CPU. Invariant: the quotient of two floats, in double precision, looks like a tie only
+ * where it is one, so every way of rounding here gives the same codes.
+ */
 #include "quantize/rtn.h"
 
 #include <assert.h>
 #include <math.h>
+
+enum { PIECE = 256 }; /* weights that are rounded at a time */
 
 typedef struct range {
     float low, high; /* low <= 0 <= high */
@@ -10,13 +17,14 @@ typedef struct range {
 
 static range range_of(const float *w, int n)
 {
-    range r = {0, 0};
+    float low = 0, high = 0;
 
+#pragma omp simd reduction(min : low) reduction(max : high)
     for (int i = 0; i < n; i++) {
-        r.low = fminf(r.low, w[i]);
-        r.high = fmaxf(r.high, w[i]);
+        low = w[i] < low ? w[i] : low;
+        high = w[i] > high ? w[i] : high;
     }
-    return r;
+    return (range){low, high};
 }
 
 /* As the disk holds it; never 0, and a group of zeros gets 1. */
@@ -50,6 +58,22 @@ int qg_rtn_code(double w, qg_rtn_scale s, const qg_rtn_grid *grid)
     return (int)fmax(0, fmin(code, (1 << grid->bits) - 1));
 }
 
+/* Steps are cut to the grid before they are rounded: its ends are whole numbers, so the order does
+ * not matter. Adding 1.5 * 2^52 leaves no room for a fraction: the sum is rounded to nearest, ties
+ * to even. */
+void qg_rtn_round(float *steps, const float *w, int n, qg_rtn_scale s, const qg_rtn_grid *grid)
+{
+    double value = (double)s.value, low = -s.zero, high = low + (1 << grid->bits) - 1;
+
+#pragma omp simd
+    for (int i = 0; i < n; i++) {
+        double step = (double)w[i] / value;
+        step = step < low ? low : step;
+        step = step > high ? high : step;
+        steps[i] = (float)(step + 0x1.8p52 - 0x1.8p52);
+    }
+}
+
 void qg_rtn_put_code(qgk_canon *rows, int row, int column, int code)
 {
     uint8_t *codes = (uint8_t *)rows->codes + (size_t)row * (size_t)rows->k;
@@ -81,12 +105,18 @@ qg_rtn_scale qg_rtn_scale_at(const qgk_canon *rows, int row, int group)
 
 static void quantize_row(qgk_canon *rows, int row, const float *w, const qg_rtn_grid *grid)
 {
+    float steps[PIECE];
+
     w += (size_t)row * (size_t)rows->k;
     for (int g = 0, at = 0; at < rows->k; g++) {
         qg_rtn_scale s = qg_rtn_fit(w + at, rows->group, 1, grid);
         qg_rtn_put_scale(rows, row, g, s);
-        for (int end = at + rows->group; at < end; at++)
-            qg_rtn_put_code(rows, row, at, qg_rtn_code((double)w[at], s, grid));
+        for (int end = at + rows->group, n; at < end; at += n) {
+            n = end - at < PIECE ? end - at : PIECE;
+            qg_rtn_round(steps, w + at, n, s, grid);
+            for (int i = 0; i < n; i++)
+                qg_rtn_put_code(rows, row, at + i, (int)steps[i] + s.zero);
+        }
     }
 }
 

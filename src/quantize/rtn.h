@@ -28,6 +28,9 @@ typedef struct qg_rtn_scale {
 qg_rtn_scale qg_rtn_fit(const float *w, int n, double clip, const qg_rtn_grid *grid);
 /* The nearest code, within the grid. */
 int qg_rtn_code(double w, qg_rtn_scale s, const qg_rtn_grid *grid);
+/* What the codes of a whole group are, in less time: steps[i] is qg_rtn_code() of w[i] less s.zero,
+ * so that a weight becomes s.value * steps[i]. steps may be w. */
+void qg_rtn_round(float *steps, const float *w, int n, qg_rtn_scale s, const qg_rtn_grid *grid);
 /* What the code means. */
 static inline double qg_rtn_value(int code, qg_rtn_scale s)
 {

@@ -6,6 +6,7 @@
 
 #include "check_suites.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -210,6 +211,34 @@ START_TEST(no_weight_moves_further_than_half_a_step)
 }
 END_TEST
 
+/* At ties, a hair beside them and far beyond the grid, in place and for each length of a tail. */
+START_TEST(whole_groups_round_as_single_weights)
+{
+    static const float values[] = {1, 0.1f, 49 * 0x1p-10f, 103 * 0x1p-24f, 0x1p-24f, 65504};
+    const qg_rtn_grid *grid = grids[_i].grid;
+    int last = (1 << grid->bits) - 1;
+
+    for (int i = 0; i < (int)(sizeof values / sizeof *values) * 3; i++) {
+        qg_rtn_scale s = {values[i / 3],
+                          grid->symmetric ? 1 << (grid->bits - 1) : (int[]){0, 5, last}[i % 3]};
+        float w[1800], steps[1800];
+        int n = 1200 + i;
+        for (int j = 0; j < n; j++) {
+            w[j] = (float)((j / 3 - n / 6) * 0.5) * s.value;
+            if (j % 3)
+                w[j] = nextafterf(w[j], j % 3 == 1 ? INFINITY : -INFINITY);
+        }
+        qg_rtn_round(steps, w, n, s, grid);
+        for (int j = 0; j < n; j++)
+            ck_assert_msg(qg_rtn_code((double)w[j], s, grid) - s.zero == (int)steps[j],
+                          "%a by %a: %g steps", (double)w[j], (double)s.value, (double)steps[j]);
+        qg_rtn_round(w, w, n, s, grid);
+        for (int j = 0; j < n; j++)
+            ck_assert_float_eq(w[j], steps[j]);
+    }
+}
+END_TEST
+
 START_TEST(threads_do_not_change_a_code)
 {
     made *one = malloc(sizeof *one), *three = malloc(sizeof *three);
@@ -235,6 +264,7 @@ Suite *rtn_check(void)
     tcase_add_loop_test(c, groups_are_as_by_hand, 0, sizeof cases / sizeof *cases);
     tcase_add_loop_test(c, groups_are_as_in_double, 0, n_grids);
     tcase_add_loop_test(c, no_weight_moves_further_than_half_a_step, 0, n_grids);
+    tcase_add_loop_test(c, whole_groups_round_as_single_weights, 0, n_grids);
     tcase_add_loop_test(c, threads_do_not_change_a_code, 0, n_grids);
     return s;
 }
