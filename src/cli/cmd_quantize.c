@@ -1,96 +1,177 @@
 /* `quantgate quantize MODEL -o DIR`: an FP16 folder to a quantized one, see quantize/quantize.h. */
-#include "base/json.h"
 #include "base/progress.h"
 #include "base/units.h"
 #include "cli/recipe.h"
 #include "quantize/quantize.h"
+#include "suite/texts.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct quantize_options {
     qg_cli_recipe recipe;
-    const char *out, *method;
-    int64_t threads;
-    bool json;
+    const char *out, *method, *calibration, *tier;
+    int64_t samples, window, threads;
+    double damp, strength;
+    bool static_groups, force, json;
 } quantize_options;
 
-static const quantize_options defaults = {.method = "rtn"};
+static const quantize_options defaults = {.method = "rtn", .strength = -1};
 static const qg_option options[] = {
     QG_TEXT("out", quantize_options, out, "DIR", "the folder to make; it must not exist"),
-    QG_TEXT("method", quantize_options, method, "rtn",
-            "how codes are chosen: rtn rounds to the nearest (rtn)"),
+    QG_TEXT(
+        "method", quantize_options, method, "rtn|int8|gptq|awq",
+        "how codes are chosen: to the nearest; W8A8, with a text by SmoothQuant; GPTQ; AWQ (rtn)"),
+    QG_TEXT("calibration", quantize_options, calibration, "FILE",
+            "text to calibrate on, documents separated by blank lines"),
+    QG_INT("samples", quantize_options, samples, "N", 0, 1000000,
+           "windows of the text that are used (128)"),
+    QG_INT("window", quantize_options, window, "N", 0, 1 << 20,
+           "tokens of a window (512, or what the model can)"),
+    QG_REAL("damp", quantize_options, damp, "D", 0, 1,
+            "gptq: added to the diagonal, as a share of its mean (0.01)"),
+    QG_FLAG("static-groups", quantize_options, static_groups,
+            "gptq with --act-order: scales before work begins, groups stay in place, no g_idx"),
+    QG_REAL("strength", quantize_options, strength, "A", 0, 1,
+            "int8: migration strength of SmoothQuant (searched)"),
+    QG_TEXT("tier", quantize_options, tier, "NAME",
+            "highest kernel tier that runs the text; ref: the same bytes on every CPU (auto)"),
     QG_INT("threads", quantize_options, threads, "N", 0, 4096, "CPU threads, 0: all (0)"),
-    QG_FLAG("json", quantize_options, json, "what was made as one JSON object"),
+    QG_FLAG("force", quantize_options, force, "replace the folder if it exists"),
+    QG_FLAG("json", quantize_options, json, "what was made, linear by linear, as one JSON object"),
     {0},
 };
 
-typedef struct shower {
-    qg_progress bar;
-} shower;
-
-static void show(void *user, const char *linear, double done)
+static void show(void *user, const char *label, double done)
 {
-    shower *s = user;
+    qg_progress *bar = user;
 
-    snprintf(s->bar.label, sizeof s->bar.label, "%s", linear);
-    qg_progress_update(&s->bar, done);
+    snprintf(bar->label, sizeof bar->label, "%s", label);
+    qg_progress_update(bar, done);
 }
 
-static qg_status write_result(const quantize_options *o, const qg_quantize_result *r, qg_buf *out,
+static void tell(void *user, const char *text)
+{
+    qg_progress_end(user);
+    qg_cli_notice("%s", text);
+}
+
+/* ---- the table ---- */
+
+static double error_of(const qg_quantized_linear *l)
+{
+    return l->is_calibrated ? l->output_error : l->weight_error;
+}
+
+static int by_error(const void *a, const void *b)
+{
+    double x = error_of(*(const qg_quantized_linear *const *)a);
+    double y = error_of(*(const qg_quantized_linear *const *)b);
+    return (x < y) - (x > y);
+}
+
+static void write_linear(qg_buf *out, const qg_quantized_linear *l)
+{
+    qg_buf_format(out, "%5d  %-5s %7.4f", l->layer, l->projection, l->weight_error);
+    if (l->is_calibrated) {
+        qg_buf_format(out, "  %7.4f  %6.1f %%", l->output_error, 100 * l->clipped);
+        qg_buf_text(out, "  ");
+        for (size_t i = 0; i < l->n_outliers; i++)
+            qg_buf_format(out, "%s%d (%.0fx)", i ? ", " : "", l->outliers[i].input,
+                          l->outliers[i].ratio);
+    }
+    qg_buf_char(out, '\n');
+}
+
+/* The linears that lose most. */
+static qg_status write_worst(qg_buf *out, const qg_quantized *q, qg_arena *arena, qg_err *err)
+{
+    enum { N_WORST = 8 };
+    const qg_quantized_linear **all = QG_NEW_N(arena, const qg_quantized_linear *, q->n_linears);
+
+    QG_NEED(all, err);
+    for (size_t i = 0; i < q->n_linears; i++)
+        all[i] = &q->linears[i];
+    qsort(all, q->n_linears, sizeof *all, by_error);
+    qg_buf_format(out, "\nlayer  linear weights%s\n",
+                  q->n_windows ? "  outputs   clipped  inputs that stand out" : "");
+    for (size_t i = 0; i < q->n_linears && i < N_WORST; i++)
+        write_linear(out, all[i]);
+    if (q->n_linears > N_WORST)
+        qg_buf_format(out, "...    %zu more, all in %s\n", q->n_linears - N_WORST,
+                      QG_QUANTIZED_FILE);
+    return QG_OK;
+}
+
+static qg_status write_result(const quantize_options *o, const qg_quantized *q, qg_buf *out,
+                              qg_arena *arena, qg_err *err)
+{
+    char before[QG_UNIT_TEXT], after[QG_UNIT_TEXT], peak[QG_UNIT_TEXT], wall[QG_UNIT_TEXT];
+
+    if (o->json)
+        return qg_quantized_to_json(out, q, err);
+    qg_buf_format(out, "%s: %s as %s, %d bit", o->out, q->method, q->format, q->bits);
+    if (q->group_size > 0)
+        qg_buf_format(out, ", groups of %d", q->group_size);
+    qg_buf_format(out, ", %zu linears, relative error %.4f\n", q->n_linears, q->weight_error);
+    qg_buf_format(out, "%s of %s", qg_unit_print(after, QG_UNIT_BYTES, (double)q->bytes_after),
+                  qg_unit_print(before, QG_UNIT_BYTES, (double)q->bytes_before));
+    if (q->n_windows)
+        qg_buf_format(out, ", %d windows of %d tokens, %s, peak memory %s", q->n_windows, q->window,
+                      qg_unit_print(wall, QG_UNIT_DURATION, (double)q->wall_ns),
+                      qg_unit_print(peak, QG_UNIT_BYTES, (double)q->peak_rss));
+    qg_buf_char(out, '\n');
+    return write_worst(out, q, arena, err);
+}
+
+/* ---- the command ---- */
+
+static qg_status read_options(qg_quantize_options *q, const quantize_options *o, qg_arena *arena,
                               qg_err *err)
 {
-    qg_json_writer w;
-    char before[QG_UNIT_TEXT], after[QG_UNIT_TEXT];
+    qg_texts documents = {0};
+    bool given;
 
-    if (!o->json) {
-        qg_buf_format(out, "%s: %s, %d bit", o->out, r->format, r->bits);
-        if (r->group_size > 0)
-            qg_buf_format(out, ", groups of %d", r->group_size);
-        qg_buf_format(out, ", %d linears, relative error %.4f, %s of %s\n", r->n_linears,
-                      r->relative_error,
-                      qg_unit_print(after, QG_UNIT_BYTES, (double)r->bytes_after),
-                      qg_unit_print(before, QG_UNIT_BYTES, (double)r->bytes_before));
-        return QG_OK;
-    }
-    qg_json_write_begin(&w, out);
-    qg_json_write_object(&w);
-    qg_json_put_text(&w, "folder", o->out);
-    qg_json_put_text(&w, "method", o->method);
-    qg_json_put_text(&w, "format", r->format);
-    qg_json_put_int(&w, "bits", r->bits);
-    qg_json_put_int(&w, "group_size", r->group_size);
-    qg_json_put_int(&w, "linears", r->n_linears);
-    qg_json_put_int(&w, "bytes_before", r->bytes_before);
-    qg_json_put_int(&w, "bytes_after", r->bytes_after);
-    qg_json_put_real(&w, "relative_error", r->relative_error);
-    qg_json_write_close(&w);
-    QG_PASS(qg_json_write_end(&w, err));
-    qg_buf_char(out, '\n');
+    if (!o->out)
+        return qg_fail(err, QG_EARG, "give '--out DIR', the folder to make");
+    *q = (qg_quantize_options){.choice = {.method = o->method,
+                                          .damp = o->damp,
+                                          .static_groups = o->static_groups,
+                                          .has_strength = o->strength >= 0,
+                                          .strength = o->strength >= 0 ? o->strength : 0},
+                               .n_windows = (int)o->samples,
+                               .window = (int)o->window,
+                               .tier = o->tier,
+                               .n_threads = (int)o->threads,
+                               .force = o->force,
+                               .on_progress = show,
+                               .on_notice = tell};
+    QG_PASS(qg_cli_recipe_read(&q->choice.recipe, &given, &o->recipe, err));
+    if (o->calibration)
+        QG_TRY(qg_texts_documents(&documents, arena, o->calibration, err), err,
+               "reading the calibration text");
+    q->documents = documents.at;
+    q->n_documents = documents.n;
     return QG_OK;
 }
 
 static qg_status quantize(qg_cli *cli, qg_err *err)
 {
     const quantize_options *o = cli->options;
-    qg_quantize_options q = {.n_threads = (int)o->threads, .on_progress = show};
-    qg_quantize_result r;
-    shower s;
+    qg_quantize_options q;
+    qg_quantized *made;
+    qg_progress bar;
     qg_buf out;
-    bool given;
 
-    if (!o->out)
-        return qg_fail(err, QG_EARG, "give '--out DIR', the folder to make");
-    if (strcmp(o->method, "rtn") != 0)
-        return qg_fail(err, QG_EARG, "method '%s' is unknown: rtn is there", o->method);
-    QG_PASS(qg_cli_recipe_read(&q.recipe, &given, &o->recipe, err));
-    q.user = &s;
-    qg_progress_begin(&s.bar, stderr, "quantizing");
-    qg_status status = qg_quantize_folder(&r, cli->args[0], o->out, &q, err);
-    qg_progress_end(&s.bar);
+    QG_PASS(read_options(&q, o, cli->run, err));
+    q.user = &bar;
+    qg_progress_begin(&bar, stderr, "quantizing");
+    qg_status status = qg_quantize_folder(&made, cli->run, cli->args[0], o->out, &q, err);
+    qg_progress_end(&bar);
     QG_PASS(status);
     qg_buf_init(&out, cli->run);
-    QG_PASS(write_result(o, &r, &out, err));
+    QG_PASS(write_result(o, made, &out, cli->run, err));
     QG_NEED(!out.failed, err);
     return qg_cli_write(qg_buf_view(&out), err);
 }
@@ -100,8 +181,9 @@ const qg_command qg_cmd_quantize = {
     .arguments = "MODEL",
     .summary = "make a quantized checkpoint from an FP16 folder",
     .details = "The folder can be opened by this program, and by the readers of its format: vLLM, "
-               "transformers,\nGPTQModel. Embedding, norms and head stay as they are.",
-    .example = "quantgate quantize llama-fp16 --bits 4 --group-size 128 -o llama-gptq",
+               "transformers,\nGPTQModel, AutoAWQ. Embedding and head stay as they are. Finished "
+               "layers wait in DIR.partial:\nthe same command goes on where a killed one ended.",
+    .example = "quantgate quantize llama-fp16 --method gptq --calibration text.txt -o llama-gptq",
     .min_args = 1,
     .max_args = 1,
     .options = options,

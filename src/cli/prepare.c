@@ -1,25 +1,52 @@
 /* Making models before a run: see prepare.h. */
 #include "cli/prepare.h"
 
+#include "backend/backend.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/progress.h"
 #include "build_info.h"
 #include "quantize/quantize.h"
+#include "suite/texts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-static qg_recipe recipe_of(const qg_suite_recipe *q)
+/* What is to be made of which model: by `from` with `quantize`, or of its own folder where int8 is
+ * to be calibrated. */
+static const qg_suite_model *source_of(qg_suite_recipe *recipe, const qg_suite *suite,
+                                       const qg_suite_model *m)
 {
-    return (qg_recipe){.format = q->format,
-                       .bits = (int)q->bits,
-                       .group_size = (int)q->group_size,
-                       .symmetric = q->sym == 0   ? 0
-                                    : q->sym == 1 ? 1
-                                                  : -1,
-                       .act_order = q->act_order,
-                       .activations = q->activations};
+    *recipe = m->quantize;
+    if (m->from)
+        return qg_suite_model_of(suite, qg_str_from(m->from));
+    *recipe = (qg_suite_recipe){.method = "int8",
+                                .activations = m->activations,
+                                .bits = 8,
+                                .strength = -1,
+                                .calibration = m->calibration,
+                                .tier = "auto"};
+    return m;
+}
+
+static qg_choice choice_of(const qg_suite_recipe *q)
+{
+    bool is_gptq = strcmp(q->method, "gptq") == 0;
+    bool has_strength = strcmp(q->method, "int8") == 0 && q->strength >= 0;
+
+    return (qg_choice){.method = q->method,
+                       .recipe = {.format = q->format,
+                                  .bits = (int)q->bits,
+                                  .group_size = (int)q->group_size,
+                                  .symmetric = q->sym == 0   ? 0
+                                               : q->sym == 1 ? 1
+                                                             : -1,
+                                  .act_order = q->act_order,
+                                  .activations = q->activations},
+                       .damp = is_gptq ? q->damp : 0,
+                       .static_groups = q->static_groups,
+                       .has_strength = has_strength,
+                       .strength = has_strength ? q->strength : 0};
 }
 
 static qg_status cache_folder(const char **out, qg_arena *arena, qg_err *err)
@@ -71,18 +98,40 @@ static qg_status hash_small_files(char hex[QG_HASH_HEX], qg_arena *arena, const 
     return QG_OK;
 }
 
+/* The kernels that will run the calibration. */
+static qg_status tier_of(const char **out, qg_arena *arena, const qg_suite_recipe *q, qg_err *err)
+{
+    qg_backend *backend;
+    qg_backend_options options = {.device = "cpu", .tier = q->tier};
+
+    *out = "";
+    if (!q->calibration)
+        return QG_OK;
+    QG_PASS(qg_backend_open(&backend, arena, &options, err));
+    *out = backend->table.tier;
+    return QG_OK;
+}
+
 /* Everything that decides the bytes of the model. */
 static qg_status key_of(char hex[QG_HASH_HEX], qg_arena *arena, const qg_suite_model *source,
                         const qg_suite_recipe *q, qg_err *err)
 {
-    char weights[QG_HASH_HEX], files[QG_HASH_HEX];
+    char weights[QG_HASH_HEX], files[QG_HASH_HEX], calibration[QG_HASH_HEX] = "";
+    const char *tier;
 
     QG_PASS(qg_engine_hash_folder(weights, source->model, err));
     QG_PASS(hash_small_files(files, arena, source->model, err));
+    if (q->calibration)
+        QG_PASS(qg_hash_file(calibration, q->calibration, err));
+    QG_PASS(tier_of(&tier, arena, q, err));
     const char *text = qg_arena_format(
-        arena, "%s|%s|%s|%s|%s|bits=%d|group=%d|sym=%d|order=%d|%s", weights, files, q->method,
-        q->format ? q->format : "", q->activations ? q->activations : "", (int)q->bits,
-        (int)q->group_size, q->sym, q->act_order, QG_BUILD_VERSION " " QG_BUILD_COMMIT);
+        arena,
+        "%s|%s|%s|%s|%s|bits=%d|group=%d|sym=%d|order=%d|static=%d|damp=%.17g|strength=%.17g|"
+        "text=%s|samples=%d|window=%d|tier=%s|%s",
+        weights, files, q->method, q->format ? q->format : "", q->activations ? q->activations : "",
+        (int)q->bits, (int)q->group_size, q->sym, q->act_order, q->static_groups, q->damp,
+        q->strength, calibration, (int)q->samples, (int)q->window, tier,
+        QG_BUILD_VERSION " " QG_BUILD_COMMIT);
     QG_NEED(text, err);
     return qg_hash_text(hex, qg_str_from(text), err);
 }
@@ -95,30 +144,71 @@ static void show(void *user, const char *linear, double done)
     qg_progress_update(bar, done);
 }
 
+static void tell(void *user, const char *text)
+{
+    qg_progress_end(user);
+    qg_cli_notice("%s", text);
+}
+
+/* What `lint` warns of, for those who do not lint. */
+static qg_status warn_of_overlap(qg_cli *cli, qg_texts calibration, const qg_suite *suite,
+                                 const char *name, qg_err *err)
+{
+    size_t n_shared;
+
+    QG_PASS(qg_texts_shared(&n_shared, cli->run, calibration, suite->quality.documents, err));
+    if (n_shared)
+        qg_cli_notice("'%s' is calibrated on %zu documents of the validation text: it will look "
+                      "better than it is",
+                      name, n_shared);
+    return QG_OK;
+}
+
+static qg_status quantize(qg_cli *cli, const char *folder, const qg_suite *suite,
+                          const qg_suite_model *source, const qg_suite_recipe *recipe,
+                          const char *name, int n_threads, qg_err *err)
+{
+    qg_quantize_options o = {.choice = choice_of(recipe),
+                             .n_windows = (int)recipe->samples,
+                             .window = (int)recipe->window,
+                             .tier = recipe->tier,
+                             .n_threads = n_threads,
+                             .on_progress = show,
+                             .on_notice = tell};
+    qg_quantized *made;
+    qg_texts documents = {0};
+    qg_progress bar;
+
+    if (recipe->calibration)
+        QG_PASS(qg_texts_documents(&documents, cli->run, recipe->calibration, err));
+    QG_PASS(warn_of_overlap(cli, documents, suite, name, err));
+    o.documents = documents.at;
+    o.n_documents = documents.n;
+    o.user = &bar;
+    qg_progress_begin(&bar, stderr, name);
+    qg_status s = qg_quantize_folder(&made, cli->run, source->model, folder, &o, err);
+    qg_progress_end(&bar);
+    return s;
+}
+
 static qg_status make(const char **out, qg_cli *cli, const qg_suite *suite,
                       const qg_suite_model *model, int n_threads, qg_err *err)
 {
-    const qg_suite_model *source = qg_suite_model_of(suite, qg_str_from(model->from));
-    qg_quantize_options options = {
-        .recipe = recipe_of(&model->quantize), .n_threads = n_threads, .on_progress = show};
-    qg_quantize_result result;
-    qg_progress bar;
+    qg_suite_recipe recipe;
+    const qg_suite_model *source = source_of(&recipe, suite, model);
     char key[QG_HASH_HEX];
     const char *cache;
+    qg_err failed = {0};
 
     QG_PASS(cache_folder(&cache, cli->run, err));
-    QG_PASS(key_of(key, cli->run, source, &model->quantize, err));
+    QG_PASS(key_of(key, cli->run, source, &recipe, err));
     *out = qg_arena_format(cli->run, "%s/%.24s", cache, key);
     QG_NEED(*out, err);
     if (qg_dir_exists(*out))
         return QG_OK;
     QG_PASS(qg_dir_make(cache, err));
-    qg_cli_notice("making '%s' from '%s' by %s", model->name, source->name, model->quantize.method);
-    options.user = &bar;
-    qg_progress_begin(&bar, stderr, model->name);
-    qg_err failed = {0};
-    qg_status s = qg_quantize_folder(&result, source->model, *out, &options, &failed);
-    qg_progress_end(&bar);
+    qg_cli_notice("making '%s' from '%s' by %s", model->name, source->name, recipe.method);
+    qg_status s = quantize(cli, *out, suite, source, &recipe, model->name, n_threads, &failed);
     if (s == QG_EEXISTS && qg_dir_exists(*out)) /* another run was faster */
         return QG_OK;
     if (err && s != QG_OK)

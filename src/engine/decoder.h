@@ -33,7 +33,7 @@ typedef struct qg_pass_tables {
 #define QG_INPUT_LIST(X)                                                                           \
     X(QKV, "qkv") /* of q, k, v */                                                                 \
     X(O, "o")                                                                                      \
-    X(MLP, "mlp") /* of gate, up or fc1 */                                                         \
+    X(MLP, "mlp")   /* of gate, up or fc1 */                                                       \
     X(DOWN, "down") /* of down or fc2 */
 
 typedef enum qg_input {

@@ -189,8 +189,7 @@ static qg_status lay_out(const wanted *w, qg_weight_sums *sums, qg_slab *slab,
     QG_NEED(ld.place.seen, err);
     qg_status status = qg_inventory_make(&ld.inventory, arena, source->family, source->config, err);
     if (status == QG_OK) {
-        qg_inventory_match(&ld.inventory,
-                           source->spelling ? source->spelling : source->checkpoint);
+        qg_inventory_match(&ld.inventory, source->spelling ? source->spelling : source->checkpoint);
         status = place(&ld, w, err);
     }
     *sums = ld.place.sums;

@@ -380,11 +380,10 @@ START_TEST(a_tier_packs_its_own_layout)
     b->table.linear[QGK_FORMAT_F16].packed_bytes = reversed_bytes;
     b->table.linear[QGK_FORMAT_F16].pack = reversed_pack;
     qg_weights w = {.layers = QG_NEW_N(arena, qg_layer, (size_t)config.n_layers)};
-    qg_weight_source source = {
-        .checkpoint = checkpoint,
-        .config = &config,
-        .family = qg_family_find("llama"),
-        .storage = {.method = qgk_method_find("fp16")}};
+    qg_weight_source source = {.checkpoint = checkpoint,
+                               .config = &config,
+                               .family = qg_family_find("llama"),
+                               .storage = {.method = qgk_method_find("fp16")}};
 
     ck_assert_int_eq(qg_weights_layout(&w, &sums, &plan, &source, b, arena, &err), QG_OK);
     ck_assert_int_eq(b->alloc(&memory, b, plan.used, QG_PURPOSE_WEIGHTS, &err), QG_OK);

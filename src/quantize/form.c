@@ -300,57 +300,39 @@ qg_status qg_form_write(const qg_form *f, qg_safetensors_writer *w, const qgk_ca
 
 /* ---- rounding ---- */
 
-static void add_error(qg_form_error *error, const qgk_canon *rows, const float *w)
-{
-    int groups = rows->k / rows->group;
-    bool is_signed = rows->format == QGK_FORMAT_W8A8;
-
-    for (size_t r = 0; r < (size_t)rows->n_rows; r++)
-        for (size_t i = 0; i < (size_t)rows->k; i++) {
-            size_t at = r * (size_t)rows->k + i;
-            size_t group = r * (size_t)groups + i / (size_t)rows->group;
-            int code = is_signed ? ((const int8_t *)rows->codes)[at]
-                                 : ((const uint8_t *)rows->codes)[at] - rows->zeros[group];
-            double d = (double)w[at] - (double)rows->scales[group] * code;
-            error->of_error += d * d;
-            error->of_weights += (double)w[at] * (double)w[at];
-        }
-}
-
-/* By the columns' norms, the largest first. */
-static qg_status order_columns(int32_t **out, float *w, int n, int n_columns, qg_arena *arena,
-                               qg_err *err)
+qg_status qg_form_order(const int32_t **out, float *w, int n, int n_columns, qg_arena *arena,
+                        qg_err *err)
 {
     size_t k = (size_t)n_columns;
     double *norms = QG_NEW_N(arena, double, k);
     float *row = QG_NEW_N(arena, float, k);
+    int32_t *order;
 
     QG_NEED(norms && row, err);
     for (size_t r = 0; r < (size_t)n; r++)
         for (size_t i = 0; i < k; i++)
             norms[i] += (double)w[r * k + i] * (double)w[r * k + i];
-    QG_PASS(qg_order_falling(out, norms, n_columns, arena, err));
+    QG_PASS(qg_order_falling(&order, norms, n_columns, arena, err));
     for (size_t r = 0; r < (size_t)n; r++) {
         memcpy(row, w + r * k, k * sizeof *row);
         for (size_t i = 0; i < k; i++)
-            w[r * k + i] = row[(*out)[i]];
+            w[r * k + i] = row[order[i]];
     }
+    *out = order;
     return QG_OK;
 }
 
 qg_status qg_form_write_floats(const qg_form *f, qg_safetensors_writer *w, float *weights, int n,
-                               int k, int n_threads, qg_arena *arena, qg_form_error *error,
-                               qg_err *err)
+                               int k, int n_threads, qg_arena *arena, qg_err *err)
 {
     qg_arena_mark mark = qg_arena_here(arena);
-    int32_t *order = NULL;
+    const int32_t *order = NULL;
     qgk_canon rows;
 
     if (f->storage.config.act_order)
-        QG_PASS(order_columns(&order, weights, n, k, arena, err));
+        QG_PASS(qg_form_order(&order, weights, n, k, arena, err));
     QG_PASS(qg_form_canon(f, &rows, arena, n, k, err));
     qg_rtn_quantize(&rows, weights, &f->grid, n_threads);
-    add_error(error, &rows, weights);
     QG_PASS(qg_form_write(f, w, &rows, order, arena, err));
     qg_arena_rewind(arena, mark);
     return QG_OK;

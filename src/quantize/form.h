@@ -50,16 +50,12 @@ qg_status qg_form_canon(const qg_form *f, qgk_canon *out, qg_arena *arena, int n
 qg_status qg_form_write(const qg_form *f, qg_safetensors_writer *w, const qgk_canon *rows,
                         const int32_t *order, qg_arena *arena, qg_err *err);
 
-/* Sums of squares over weights that were rounded. */
-typedef struct qg_form_error {
-    double of_error, of_weights;
-} qg_form_error;
-
-/* Rounds weights w [n][k] to the nearest codes, encodes and writes. Where the form wants an order
- * of its own, that is the order of the columns' norms, largest first: rounding knows no
- * activations. w is permuted then. `arena` is for scratch; `error` is added to. */
+/* The order in which rounding to nearest forms groups, where a form stores one: the columns of w
+ * [n][k] by their norms, largest first, for it knows no activations. w is permuted. On `arena`. */
+qg_status qg_form_order(const int32_t **out, float *w, int n, int k, qg_arena *arena, qg_err *err);
+/* Rounds weights [n][k] to the nearest codes, in that order where the form wants one, encodes and
+ * writes. `arena` is for scratch. */
 qg_status qg_form_write_floats(const qg_form *f, qg_safetensors_writer *w, float *weights, int n,
-                               int k, int n_threads, qg_arena *arena, qg_form_error *error,
-                               qg_err *err);
+                               int k, int n_threads, qg_arena *arena, qg_err *err);
 
 #endif

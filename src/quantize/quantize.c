@@ -1,119 +1,99 @@
-/* Quantizing a folder, see quantize.h: the list of tensors to write is made first, then each is
- * written in that order. Invariant: nothing is written before everything that can be refused has
- * been looked at, but for the numbers themselves. */
+/* Quantizing a folder, see quantize.h: layer after layer into the work folder,
+ * then the whole from there. Invariant: nothing is written before everything
+ * that can be refused has been looked at, but for the numbers themselves. */
 #include "quantize/quantize.h"
 
+#include "base/clock.h"
 #include "base/file.h"
-#include "checkpoint/quantization.h"
-#include "engine/inventory.h"
+#include "build_info.h"
+#include "quantize/assemble.h"
+#include "quantize/layerfile.h"
+#include "quantize/work.h"
 
 #include <limits.h>
 #include <math.h>
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 typedef struct job {
     const qg_quantize_options *options;
-    qg_quantize_result *result;
-    qg_arena *arena;
-    const char *model;
-    qg_model_config config;
-    const qg_checkpoint *checkpoint;
+    qg_arena *arena, *results; /* of the job; of the report */
+    qg_quantized *report;
+    const qg_method_info *method;
+    qg_source source;
     qg_form form;
-    const qg_item *items; /* [n_items] of the inventory */
-    size_t n_items;
-    qg_tensor_spec *specs; /* [n_specs] to write */
-    size_t n_specs;
-    qg_form_error error;
-    int n_threads;
+    qg_windows windows;
+    qg_calibration *calibration; /* NULL: no text */
+    qg_work work;
+    int n_threads, layer;
+    double begin, end; /* of the step at hand, as shares of a layer */
 } job;
 
-/* ---- what is there ---- */
+/* ---- telling ---- */
 
-static qg_status check_plain(const job *j, const qg_item *item, qg_err *err)
+static void tell(const job *j, const char *what, double done)
 {
-    const char *name = qg_arena_format(j->arena, "%s.weight", item->name);
+    double of_layer = j->begin + (j->end - j->begin) * done;
+    int n = j->source.config.n_layers;
+    char label[48];
 
-    QG_NEED(name, err);
-    const qg_tensor *t = qg_checkpoint_find(j->checkpoint, name);
-    if (!t)
-        return qg_fail(err, QG_EFORMAT, "tensor '%s' is missing", name);
-    if (t->dtype != QGK_F16 && t->dtype != QGK_BF16 && t->dtype != QGK_F32)
-        return qg_fail(err, QG_EFORMAT, "tensor '%s' is %s, expected F16, BF16 or F32", t->name,
-                       qgk_dtype_name(t->dtype));
-    if (t->n_dims != 2 || t->shape[0] != item->n || t->shape[1] != item->k) {
-        char found[64];
-        return qg_fail(err, QG_EFORMAT, "tensor '%s' has shape %s, config.json makes it [%d, %d]",
-                       t->name, qg_tensor_shape_text(t, found, sizeof found), item->n, item->k);
+    if (!j->options->on_progress)
+        return;
+    snprintf(label, sizeof label, "layer %d/%d %s", j->layer + 1, n, what);
+    j->options->on_progress(j->options->user, label, (j->layer + of_layer) / n);
+}
+
+static void step(job *j, double begin, double end)
+{
+    j->begin = begin;
+    j->end = end;
+}
+
+static void tell_pass(void *user, double done)
+{
+    tell(user, "text", done);
+}
+
+static void tell_linear(void *user, const qg_quantized_linear *l, double done)
+{
+    char what[32];
+
+    snprintf(what, sizeof what, "%s, error %.3f", l->projection,
+             l->is_calibrated ? l->output_error : l->weight_error);
+    tell(user, what, done);
+}
+
+__attribute__((format(printf, 2, 3))) static void notice(const job *j, const char *fmt, ...)
+{
+    char text[256];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    if (j->options->on_notice)
+        j->options->on_notice(j->options->user, text);
+}
+
+/* ---- what is asked for ---- */
+
+static qg_status check_shapes(const job *j, qg_err *err)
+{
+    qg_arena_mark mark = qg_arena_here(j->arena);
+    qg_tensor_spec specs[QGK_MAX_PARTS];
+    size_t n;
+
+    for (size_t i = 0; i < j->source.inventory.n_items; i++) {
+        const qg_item *item = &j->source.inventory.items[i];
+        if (qg_item_is_quantizable(item))
+            QG_PASS(
+                qg_form_specs(&j->form, specs, &n, j->arena, item->name, item->n, item->k, err));
     }
-    return QG_OK;
-}
-
-static qg_status read_model(job *j, qg_err *err)
-{
-    qg_inventory inventory;
-
-    QG_PASS(qg_config_read(&j->config, j->arena, j->model, qg_family_names(), err));
-    if (j->config.quantization.present)
-        return qg_fail(err, QG_EREFUSED,
-                       "it is quantized already (%s): quantize the FP16 folder that it was made "
-                       "from",
-                       j->config.quantization.source);
-    const qg_family *family = qg_family_find(j->config.model_type);
-    QG_PASS(qg_family_check(family, &j->config, err));
-    QG_PASS(qg_checkpoint_open(&j->checkpoint, j->arena, j->model, err));
-    QG_PASS(qg_inventory_make(&inventory, j->arena, family, &j->config, err));
-    qg_inventory_match(&inventory, j->checkpoint);
-    j->items = inventory.items;
-    j->n_items = inventory.n_items;
-    return QG_OK;
-}
-
-/* ---- what will be ---- */
-
-/* The item whose weight this tensor is, if that is to be quantized. */
-static const qg_item *quantized_item(const job *j, const qg_tensor *t)
-{
-    qg_str name = qg_str_from(t->name), weight = qg_str_from(".weight");
-
-    if (!qg_str_ends(name, weight))
-        return NULL;
-    for (size_t i = 0; i < j->n_items; i++)
-        if (qg_item_is_quantizable(&j->items[i]) &&
-            qg_str_is((qg_str){name.ptr, name.len - weight.len}, j->items[i].name))
-            return &j->items[i];
-    return NULL;
-}
-
-static qg_status list_tensors(job *j, qg_err *err)
-{
-    size_t n = qg_checkpoint_count(j->checkpoint);
-
-    j->specs = QG_NEW_N(j->arena, qg_tensor_spec, n * QGK_MAX_PARTS);
-    QG_NEED(j->specs, err);
-    for (size_t i = 0; i < n; i++) {
-        const qg_tensor *t = qg_checkpoint_at(j->checkpoint, i);
-        const qg_item *item = quantized_item(j, t);
-        size_t n_specs = 1, n_bytes;
-        if (item) {
-            QG_PASS(check_plain(j, item, err));
-            QG_PASS(qg_form_specs(&j->form, j->specs + j->n_specs, &n_specs, j->arena, item->name,
-                                  item->n, item->k, err));
-            j->result->n_linears++;
-        } else {
-            j->specs[j->n_specs] =
-                (qg_tensor_spec){.name = t->name, .dtype = t->dtype, .n_dims = t->n_dims};
-            memcpy(j->specs[j->n_specs].shape, t->shape, sizeof t->shape);
-        }
-        j->result->bytes_before += (int64_t)t->n_bytes;
-        for (; n_specs; n_specs--, j->n_specs++)
-            if (qg_tensor_spec_bytes(&j->specs[j->n_specs], &n_bytes))
-                j->result->bytes_after += (int64_t)n_bytes;
-    }
-    for (size_t i = 0; i < j->n_items; i++)
-        if (qg_item_is_quantizable(&j->items[i]))
-            QG_PASS(check_plain(j, &j->items[i], err));
+    qg_arena_rewind(j->arena, mark);
     return QG_OK;
 }
 
@@ -129,152 +109,262 @@ static bool lies_inside(qg_arena *arena, const char *folder, const char *model)
     return strncmp(inside, above, n) == 0 && (inside[n] == '\0' || inside[n] == '/');
 }
 
-/* ---- writing ---- */
-
-static qg_status read_floats(float *to, const qg_tensor *t, int n_threads, qg_err *err)
+/* What must not be written to. */
+static qg_status check_folder(const job *j, const char *folder, qg_err *err)
 {
-    int64_t n_bad = 0, n_large = 0;
+    struct stat st;
 
-#pragma omp parallel for num_threads(n_threads) reduction(+ : n_bad, n_large)
-    for (int64_t i = 0; i < t->n_elements; i++) {
-        to[i] = qgk_float_at(t->data, t->dtype, (size_t)i);
-        n_bad += !isfinite(to[i]);
-        n_large += fabsf(to[i]) >= 65520;
-    }
-    if (n_bad)
-        return qg_fail(err, QG_ENONFINITE, "tensor '%s' holds %lld infinite or NaN values", t->name,
-                       (long long)n_bad);
-    if (n_large) /* what loading refuses too; scales in float16 could not follow */
-        return qg_fail(err, QG_ENONFINITE,
-                       "tensor '%s': %lld values exceed 65504, the largest of float16", t->name,
-                       (long long)n_large);
+    if (lies_inside(j->arena, folder, j->source.folder))
+        return qg_fail(err, QG_EREFUSED, "'%s' lies inside the model '%s'", folder,
+                       j->source.folder);
+    if (lstat(folder, &st) == 0 && !(j->options->force && S_ISDIR(st.st_mode)))
+        return qg_fail(err, QG_EEXISTS,
+                       "'%s' exists already: remove it, name another, or use '--force'", folder);
     return QG_OK;
 }
 
-static qg_status write_linear(job *j, qg_safetensors_writer *w, const qg_item *item,
-                              const qg_tensor *t, qg_err *err)
+static qg_status check_text(const job *j, qg_err *err)
 {
-    qg_arena_mark mark = qg_arena_here(j->arena);
-    float *weights = QG_NEW_N(j->arena, float, (size_t)t->n_elements);
+    const qg_quantize_options *o = j->options;
 
-    QG_NEED(weights, err);
-    QG_PASS(read_floats(weights, t, j->n_threads, err));
-    QG_PASS(qg_form_write_floats(&j->form, w, weights, item->n, item->k, j->n_threads, j->arena,
-                                 &j->error, err));
-    qg_arena_rewind(j->arena, mark);
+    if (o->n_documents == 0 && j->method->needs_text)
+        return qg_fail(err, QG_EARG, "method '%s' needs a text: give '--calibration FILE'",
+                       j->method->name);
+    if (o->n_documents > 0 && !j->method->takes_text)
+        return qg_fail(err, QG_EARG, "method '%s' looks at no text: leave '--calibration' out",
+                       j->method->name);
+    if (o->n_windows < 0 || o->window < 0)
+        return qg_fail(err, QG_EARG, "%d windows of %d tokens: expected 1 or more", o->n_windows,
+                       o->window);
     return QG_OK;
 }
 
-static qg_status write_tensors(job *j, const char *path, qg_err *err)
+static qg_status open_source(job *j, const char *model, const char *folder, qg_err *err)
 {
-    qg_safetensors_writer *w;
-    int64_t done = 0;
+    const qg_choice *choice = &j->options->choice;
+    const char *name = choice->method ? choice->method : "rtn";
 
-    QG_PASS(qg_safetensors_write_begin(&w, j->arena, path, j->specs, j->n_specs, err));
-    for (size_t i = 0; i < qg_checkpoint_count(j->checkpoint); i++) {
-        const qg_tensor *t = qg_checkpoint_at(j->checkpoint, i);
-        const qg_item *item = quantized_item(j, t);
-        if (item && j->options->on_progress)
-            j->options->on_progress(j->options->user, item->name,
-                                    (double)done / (double)j->result->bytes_before);
-        if (item)
-            QG_TRY(write_linear(j, w, item, t, err), err, "quantizing '%s'", item->name);
-        else
-            QG_PASS(qg_safetensors_write_data(w, t->data, t->n_bytes, err));
-        done += (int64_t)t->n_bytes;
-    }
-    return qg_safetensors_write_end(w, err);
+    j->method = qg_method_info_of(name);
+    if (!j->method)
+        return qg_fail(err, QG_EARG, "method '%s' is unknown: rtn, int8, gptq, awq are there",
+                       name);
+    QG_PASS(qg_choice_form(&j->form, choice, err));
+    QG_PASS(check_text(j, err));
+    QG_PASS(qg_source_open(&j->source, j->arena, model, err));
+    QG_PASS(check_shapes(j, err));
+    return check_folder(j, folder, err);
 }
 
-static qg_status write_config(const job *j, const char *path, qg_err *err)
-{
-    qg_json_writer w;
-    qg_buf b;
+/* ---- calibration ---- */
 
-    qg_buf_init(&b, j->arena);
-    qg_json_write_begin(&w, &b);
-    qg_json_write_object(&w);
-    for (qg_json_iter it = {0}; qg_json_next(j->config.root, &it);) {
-        if (qg_str_is(it.key, "quantization_config")) /* null */
-            continue;
-        qg_json_write_key_str(&w, it.key);
-        qg_json_write_node(&w, it.value);
-    }
-    qg_json_write_key(&w, "quantization_config");
-    qg_form_write_config(&j->form, &w);
-    qg_json_write_close(&w);
-    QG_PASS(qg_json_write_end(&w, err));
-    qg_buf_char(&b, '\n');
-    QG_NEED(!b.failed, err);
-    return qg_file_write(path, qg_buf_view(&b), err);
+static qg_status open_calibration(job *j, qg_err *err)
+{
+    const qg_quantize_options *o = j->options;
+    const qg_storage *storage = &j->form.storage;
+    const qg_tokenizer *tokenizer;
+    qg_calibration_options c = {.tier = o->tier,
+                                .n_threads = j->n_threads,
+                                .formats = 1u << storage->method->format(&storage->config),
+                                .on_progress = tell_pass,
+                                .user = j};
+    int wanted = o->n_windows ? o->n_windows : QG_QUANTIZE_WINDOWS;
+    int longest = j->source.config.longest;
+    int window = longest < QG_QUANTIZE_WINDOW ? longest : QG_QUANTIZE_WINDOW;
+
+    if (o->n_documents == 0)
+        return QG_OK;
+    window = o->window ? o->window : window;
+    QG_PASS(qg_tokenizer_open(&tokenizer, j->arena, j->source.folder, err));
+    QG_PASS(qg_windows_cut(&j->windows, j->arena, tokenizer, o->documents, o->n_documents, window,
+                           wanted, err));
+    if (j->windows.n < wanted)
+        notice(j, "the calibration text has %d windows of %d tokens, %d were asked for",
+               j->windows.n, window, wanted);
+    return qg_calibration_open(&j->calibration, j->arena, &j->source, &j->windows, &c, err);
 }
 
-/* Everything that is neither weights nor config.json: tokenizer, generation_config.json, licence.
- */
-static qg_status copy_others(const job *j, const char *folder, qg_err *err)
+/* Everything that decides the bytes of a layer. */
+static qg_status key_of(char hex[QG_HASH_HEX], const job *j, qg_err *err)
 {
-    static const char *const suffixes[] = {".json", ".txt", ".model", ".jinja", ".md", "LICENSE"};
-    char **names;
-    size_t n;
+    const qg_choice *c = &j->options->choice;
+    const qgk_quant_config *q = &j->form.storage.config;
+    const char *text = qg_arena_format(
+        j->arena, "%s|%s|%s|%s|%d|%d|%d|%d|%d|%d|%d|%.17g|%.17g|%s|%d|%s|%s",
+        j->report->source_hash, j->method->name, j->form.name, j->form.storage.method->name,
+        q->bits, q->group_size, q->symmetric, c->recipe.act_order, c->static_groups,
+        q->float_inputs, c->has_strength, c->strength, c->damp, j->windows.hash, j->windows.window,
+        j->calibration ? qg_calibration_tier(j->calibration) : "",
+        QG_BUILD_VERSION " " QG_BUILD_COMMIT);
 
-    QG_PASS(qg_dir_list(&names, &n, j->arena, j->model, err));
-    for (size_t i = 0; i < n; i++) {
-        qg_str name = qg_str_from(names[i]), content;
-        bool wanted = false;
-        for (size_t s = 0; s < sizeof suffixes / sizeof *suffixes; s++)
-            wanted = wanted || qg_str_ends(name, qg_str_from(suffixes[s]));
-        const char *from = qg_path_join(j->arena, j->model, names[i]);
-        const char *to = qg_path_join(j->arena, folder, names[i]);
-        QG_NEED(from && to, err);
-        if (!wanted || qg_str_is(name, "config.json") || qg_str_is(name, "README.md") ||
-            qg_str_ends(name, qg_str_from(".index.json")) || !qg_file_exists(from))
-            continue;
-        QG_PASS(qg_file_map(&content, j->arena, from, err));
-        QG_PASS(qg_file_write(to, content, err));
-    }
+    QG_NEED(text, err);
+    return qg_hash_text(hex, qg_str_from(text), err);
+}
+
+/* ---- layers ---- */
+
+static qg_status begin_report(job *j, qg_err *err)
+{
+    const qgk_quant_config *q = &j->form.storage.config;
+    const qg_choice *c = &j->options->choice;
+    char hash[QG_HASH_HEX];
+    qg_quantized *r = j->report;
+
+    QG_PASS(qg_checkpoint_hash(j->source.checkpoint, hash, err));
+    *r = (qg_quantized){
+        .method = j->method->name,
+        .format = j->form.name,
+        .activations = q->bits == 8 && !q->float_inputs ? "int8" : "float",
+        .bits = q->bits,
+        .group_size = q->group_size < 0 ? 0 : q->group_size,
+        .symmetric = q->symmetric,
+        .act_order = c->recipe.act_order,
+        .static_groups = c->static_groups,
+        .source_hash = qg_str_dup(j->results, qg_str_from(hash)),
+        .n_windows = j->windows.n,
+        .window = j->calibration ? j->windows.window : 0,
+        .tier = j->calibration ? qg_calibration_tier(j->calibration) : NULL,
+        .n_threads = j->n_threads,
+    };
+    if (j->calibration)
+        r->calibration_hash = qg_str_dup(j->results, qg_str_from(j->windows.hash));
+    r->linears = QG_NEW_N(j->results, qg_quantized_linear,
+                          (size_t)j->source.config.n_layers * QG_LAYER_LINEARS);
+    QG_NEED(r->source_hash && r->linears && (!j->calibration || r->calibration_hash), err);
     return QG_OK;
 }
 
-static qg_status run(job *j, const char *folder, qg_err *err)
+static qg_status make_layer(job *j, const char *path, qg_err *err)
 {
-    qg_dir_out *out;
+    qg_layer_file file = {.form = &j->form,
+                          .choice = &j->options->choice,
+                          .calibration = j->calibration,
+                          .n_threads = j->n_threads,
+                          .on_linear = tell_linear,
+                          .user = j};
 
-    QG_PASS(qg_form_choose(&j->form, &j->options->recipe, err));
-    QG_TRY(read_model(j, err), err, "reading model '%s'", j->model);
-    QG_PASS(list_tensors(j, err));
-    if (lies_inside(j->arena, folder, j->model))
-        return qg_fail(err, QG_EREFUSED, "'%s' lies inside the model '%s'", folder, j->model);
-    QG_PASS(qg_dir_out_open(&out, j->arena, folder, false, err));
-    const char *config = qg_path_join(j->arena, qg_dir_out_path(out), "config.json");
-    const char *tensors = qg_path_join(j->arena, qg_dir_out_path(out), "model.safetensors");
-    QG_NEED(config && tensors, err);
-    QG_PASS(write_config(j, config, err));
-    QG_PASS(copy_others(j, qg_dir_out_path(out), err));
-    QG_PASS(write_tensors(j, tensors, err));
-    QG_PASS(qg_dir_out_commit(out, err));
-    j->result->relative_error =
-        j->error.of_weights > 0 ? sqrt(j->error.of_error / j->error.of_weights) : 0;
-    return QG_OK;
+    if (j->calibration) {
+        step(j, 0, j->method->is_sequential ? 0.4 : 0.6);
+        QG_PASS(qg_calibration_collect(j->calibration, j->layer, !j->method->is_sequential, err));
+    }
+    step(j, j->end, j->method->is_sequential ? 0.6 : 1);
+    return qg_layer_file_write(&file, &j->source, j->layer, path, err);
 }
 
-qg_status qg_quantize_folder(qg_quantize_result *out, const char *model, const char *folder,
-                             const qg_quantize_options *options, qg_err *err)
+/* The states behind a layer that is finished. */
+static qg_status pass_layer(job *j, const char *path, qg_err *err)
 {
     qg_arena *arena = qg_arena_create();
-    job j = {.options = options,
-             .result = out,
-             .arena = arena,
-             .model = model,
-             .n_threads = options->n_threads ? options->n_threads : omp_get_max_threads()};
+    const qg_checkpoint *layer;
 
     QG_NEED(arena, err);
-    *out = (qg_quantize_result){0};
-    qg_status s = run(&j, folder, err);
-    if (s != QG_OK)
-        qg_note(err, "making '%s'", folder);
-    out->format = j.form.name;
-    out->bits = j.form.storage.config.bits;
-    out->group_size = j.form.storage.config.group_size;
+    qg_status s = qg_checkpoint_open(&layer, arena, path, err);
+    if (!s)
+        s = qg_calibration_advance(j->calibration, j->layer, layer, &j->form.storage, err);
     qg_arena_free(arena);
+    return s;
+}
+
+/* Layers that an earlier process made are only run through where later ones
+ * need what they give. */
+static qg_status do_layer(job *j, qg_err *err)
+{
+    bool is_done = j->layer < j->work.n_done;
+    bool is_last = j->layer + 1 == j->source.config.n_layers;
+    const char *path = qg_work_layer(&j->work, j->arena, j->layer);
+    bool rest_is_done = j->work.n_done == j->source.config.n_layers;
+
+    QG_NEED(path, err);
+    step(j, 0, 0);
+    if (!is_done)
+        QG_PASS(make_layer(j, path, err));
+    if (j->calibration && !is_last && !rest_is_done) {
+        step(j, is_done ? 0 : 0.6, 1);
+        if (j->method->is_sequential)
+            QG_PASS(pass_layer(j, path, err));
+        else if (is_done)
+            QG_PASS(qg_calibration_collect(j->calibration, j->layer, true, err));
+    }
+    return qg_layer_file_report(j->report, j->results, path, err);
+}
+
+static qg_status do_layers(job *j, qg_err *err)
+{
+    int n_done = j->work.n_done;
+
+    if (j->work.is_dropped)
+        notice(j, "'%s' held layers of another recipe: they are dropped", j->work.path);
+    if (n_done)
+        notice(j, "going on after layer %d of %d, from '%s'", n_done, j->source.config.n_layers,
+               j->work.path);
+    for (; j->layer < j->source.config.n_layers; j->layer++)
+        QG_TRY(do_layer(j, err), err, "layer %d", j->layer);
+    return QG_OK;
+}
+
+/* ---- the whole ---- */
+
+static int64_t peak_rss(void)
+{
+    struct rusage usage;
+
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (int64_t)usage.ru_maxrss * 1024 : 0;
+}
+
+static const char *place_of_layer(const void *work, qg_arena *arena, int layer)
+{
+    return qg_work_layer(work, arena, layer);
+}
+
+static qg_status make(job *j, const char *folder, qg_err *err)
+{
+    int64_t start_ns = qg_clock_ns();
+    qg_layer_places places = {place_of_layer, &j->work};
+
+    QG_PASS(do_layers(j, err));
+    j->report->weight_error = qg_layer_file_error(j->report);
+    j->report->wall_ns = qg_clock_ns() - start_ns;
+    j->report->peak_rss = peak_rss();
+    return qg_assemble(folder, &j->source, &j->form, &places, j->report, j->options->force, err);
+}
+
+/* Finished layers are kept where the machine failed, for the next try; not where the input did. */
+static bool is_worth_keeping(const job *j, qg_status s)
+{
+    return s != QG_OK && qg_status_exit(s) == 3 && j->layer > 0;
+}
+
+static qg_status run(job *j, const char *model, const char *folder, qg_err *err)
+{
+    char key[QG_HASH_HEX];
+
+    QG_PASS(open_source(j, model, folder, err));
+    QG_PASS(open_calibration(j, err));
+    QG_PASS(begin_report(j, err));
+    QG_PASS(key_of(key, j, err));
+    QG_PASS(qg_work_open(&j->work, j->arena, folder, j->options->force, key, err));
+    qg_status s = make(j, folder, err);
+    if (is_worth_keeping(j, s))
+        qg_note(err, "%d of %d layers are kept in '%s'", j->layer, j->source.config.n_layers,
+                j->work.path);
+    else
+        qg_work_remove(&j->work);
+    return s;
+}
+
+qg_status qg_quantize_folder(qg_quantized **out, qg_arena *arena, const char *model,
+                             const char *folder, const qg_quantize_options *options, qg_err *err)
+{
+    job j = {.options = options,
+             .arena = qg_arena_create(),
+             .results = arena,
+             .report = QG_NEW(arena, qg_quantized),
+             .n_threads = options->n_threads ? options->n_threads : omp_get_max_threads()};
+
+    qg_status s = j.arena && j.report ? run(&j, model, folder, err)
+                                      : qg_fail(err, QG_ENOMEM, "out of memory");
+    if (s)
+        qg_note(err, "making '%s'", folder);
+    *out = j.report;
+    qg_arena_free(j.arena);
     return s;
 }

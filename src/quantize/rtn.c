@@ -86,6 +86,13 @@ static size_t place_of_scale(const qgk_canon *rows, int row, int group)
     return (size_t)row * (size_t)(rows->k / rows->group) + (size_t)group;
 }
 
+int qg_rtn_code_at(const qgk_canon *rows, int row, int column)
+{
+    int code = ((const uint8_t *)rows->codes)[(size_t)row * (size_t)rows->k + (size_t)column];
+
+    return rows->format == QGK_FORMAT_W8A8 ? code ^ 0x80 : code;
+}
+
 void qg_rtn_put_scale(qgk_canon *rows, int row, int group, qg_rtn_scale s)
 {
     size_t at = place_of_scale(rows, row, group);

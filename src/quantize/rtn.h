@@ -40,7 +40,8 @@ static inline double qg_rtn_value(int code, qg_rtn_scale s)
  * holds code - 128 as a signed byte and no zero points. */
 void qg_rtn_put_code(qgk_canon *rows, int row, int column, int code);
 void qg_rtn_put_scale(qgk_canon *rows, int row, int group, qg_rtn_scale s);
-/* What qg_rtn_put_scale() put there. */
+/* What these two put there. */
+int qg_rtn_code_at(const qgk_canon *rows, int row, int column);
 qg_rtn_scale qg_rtn_scale_at(const qgk_canon *rows, int row, int group);
 
 /* w [rows->n_rows][k], finite, columns in the canonical order, to codes, scales and zeros of

@@ -311,14 +311,13 @@ static qg_status write_quantized(qg_safetensors_writer *w, const model *m, const
     qg_arena_mark mark = qg_arena_here(arena);
     size_t n = (size_t)t->item->n * (size_t)t->item->k;
     float *weights = QG_NEW_N(arena, float, n);
-    qg_form_error error = {0};
 
     QG_NEED(weights, err);
 #pragma omp parallel for
     for (size_t i = 0; i < n; i++)
         weights[i] = noise(stream, i) * (float)t->deviation;
     QG_PASS(qg_form_write_floats(&m->form, w, weights, t->item->n, t->item->k,
-                                 omp_get_max_threads(), arena, &error, err));
+                                 omp_get_max_threads(), arena, err));
     qg_arena_rewind(arena, mark);
     return QG_OK;
 }

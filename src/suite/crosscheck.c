@@ -101,6 +101,36 @@ static void check_recipe(const qg_schema_reader *r, const qg_suite_model *m, con
     }
 }
 
+/* Keys that a recipe's method does not look at, and a text that it needs. */
+static void check_recipe_keys(const qg_schema_reader *r, const qg_suite_model *m,
+                              const qg_yaml *node)
+{
+    static const struct {
+        const char *key, *methods;
+    } uses[] = {{"damp", "gptq"},
+                {"static_groups", "gptq"},
+                {"act_order", "rtn, gptq"},
+                {"strength", "int8"},
+                {"calibration", "int8, gptq, awq"},
+                {"samples", "int8, gptq, awq"},
+                {"window", "int8, gptq, awq"},
+                {"tier", "int8, gptq, awq"}};
+    const qg_yaml *recipe = qg_yaml_get(node, "quantize");
+    const char *method = m->quantize.method;
+
+    if (!recipe || recipe->type != QG_YAML_MAP || !method)
+        return;
+    for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
+        if (qg_yaml_get(recipe, uses[i].key) && !strstr(uses[i].methods, method))
+            qg_finding_error(r->findings, place_in(recipe, uses[i].key), NULL,
+                             "'%s' has no use with method '%s', but with %s", uses[i].key, method,
+                             uses[i].methods);
+    if ((strcmp(method, "gptq") == 0 || strcmp(method, "awq") == 0) &&
+        !qg_yaml_get(recipe, "calibration"))
+        qg_finding_error(r->findings, recipe->place, "add calibration: with a text file",
+                         "method '%s' of '%s' needs a text to calibrate on", method, m->name);
+}
+
 static void resolve_reference(const qg_schema_reader *r, qg_suite *s, qg_suite_model *models,
                               const qg_yaml *root)
 {
@@ -127,6 +157,34 @@ static void resolve_reference(const qg_schema_reader *r, qg_suite *s, qg_suite_m
     if (s->n_models > 0)
         qg_finding_error(r->findings, place_in(root, "reference"), nearest_model(r, s, name),
                          "no model is named '%s'", name);
+}
+
+/* ---- calibration ---- */
+
+/* A model that was calibrated on the text that judges it looks better than it is. */
+static void check_overlap(const qg_schema_reader *r, const qg_suite *s, const qg_suite_model *m,
+                          const qg_yaml *node)
+{
+    const qg_yaml *recipe = qg_yaml_get(node, "quantize");
+    const char *path = m->from ? m->quantize.calibration : m->calibration;
+    qg_texts texts;
+    size_t n_shared;
+
+    if (!path || !s->quality.documents.n)
+        return;
+    qg_status status = qg_texts_documents(&texts, r->arena, path, NULL);
+    if (!status)
+        status = qg_texts_shared(&n_shared, r->arena, texts, s->quality.documents, NULL);
+    r->findings->out_of_memory |= status == QG_ENOMEM;
+    if (status) /* of the file, who makes the model will say */
+        return;
+    if (n_shared)
+        qg_finding_add(r->findings, QG_SEVERITY_WARNING,
+                       place_in(m->from ? recipe : node, "calibration"),
+                       "calibrate on another text",
+                       "%zu of %zu documents of '%s' are in the validation text: '%s' will look "
+                       "better than it is",
+                       n_shared, texts.n, path, m->name);
 }
 
 /* ---- budgets ---- */
@@ -221,6 +279,8 @@ void qg_crosscheck(const qg_schema_reader *r, qg_suite *s, qg_suite_model *model
             continue;
         check_source(r, s, &models[i], node);
         check_recipe(r, &models[i], node);
+        check_recipe_keys(r, &models[i], node);
+        check_overlap(r, s, &models[i], node);
     }
     resolve_reference(r, s, models, root);
     if (!qg_yaml_get(root, "quality") && !qg_yaml_get(root, "performance") && !root->broken)

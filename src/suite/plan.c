@@ -108,7 +108,7 @@ static qg_status make_cases(qg_case **out, size_t *n, qg_arena *run, const qg_su
         for (size_t b = s->quality.present ? 0 : 1; b <= n_batch; b++) {
             qg_case *c = &at[(*n)++];
             c->model = model;
-            c->folder = model->model;
+            c->folder = model->calibration ? NULL : model->model; /* else it is made */
             c->place = model->place;
             c->kind = b == 0 ? QG_CASE_QUALITY : QG_CASE_PERFORMANCE;
             c->batch = b == 0 ? 0 : (int)s->performance.batch[b - 1];
@@ -187,10 +187,6 @@ static qg_status check_case(qg_case *c, const qg_suite *s, const qg_plan_options
 
     if (!is_built_in(c->model->method))
         return unsupported(err, c->model->method_place, "method", c->model->method);
-    if (c->model->from && strcmp(c->model->quantize.method, "rtn") != 0)
-        return unsupported(err, c->model->method_place, "quantizing by", c->model->quantize.method);
-    if (c->model->calibration)
-        return unsupported(err, c->model->method_place, "calibrating int8", NULL);
     if (c->kind == QG_CASE_QUALITY && s->quality.tasks.n > 0)
         return unsupported(err, s->quality.tasks_place, "evaluating 'tasks'", NULL);
     for (size_t i = 0; i < c->expect.n; i++)

@@ -120,18 +120,28 @@ static void refused(const char *text, int line, int column, const char *message)
 
 START_TEST(what_is_not_built_in_is_refused_at_its_line)
 {
-    refused("version: 1\nname: x\nmodels:\n  a: {model: m, quantization: int8, calibration: "
-            "m/config.json}\nquality: {prompts: [p]}\n",
-            4, 31, "calibrating int8 is not built in yet");
-    refused(
-        "version: 1\nname: x\nmodels:\n  a: {model: m}\n  b: {from: a, quantize: {method: awq}}\n"
-        "reference: a\nquality: {prompts: [p]}\n",
-        5, 35, "quantizing by 'awq' is not built in yet");
     refused("version: 1\nname: x\nmodels: {a: {model: m}}\nquality: {tasks: [m/config.json]}\n", 4,
             18, "evaluating 'tasks' is not built in yet");
     refused("version: 1\nname: x\nmodels: {a: {model: m}, b: {model: m}}\nreference: a\n"
             "quality: {text: m/config.json, budgets: {b: {kld_mean: 0.1}}}\n",
             5, 46, "metric 'kld_mean' is not built in yet");
+}
+END_TEST
+
+START_TEST(what_is_calibrated_is_made_first)
+{
+    qg_plan p;
+
+    ids(suite_of("version: 1\nname: x\nreference: a\nmodels:\n  a: {model: m}\n"
+                 "  b: {model: m, quantization: int8, calibration: m/config.json}\n"
+                 "  c: {from: a, quantize: {method: awq, calibration: m/config.json}}\n"
+                 "quality: {prompts: [p]}\n"),
+        (qg_plan_options){0}, &p);
+    ck_assert_uint_eq(p.n_cases, 3);
+    ck_assert_ptr_nonnull(p.cases[0].folder);
+    ck_assert_ptr_null(p.cases[1].folder);
+    ck_assert_ptr_null(p.cases[2].folder);
+    ck_assert_str_eq(p.cases[2].model->method, "awq");
 }
 END_TEST
 
@@ -232,6 +242,7 @@ Suite *plan_check(void)
     tcase_add_test(t, shards_part_what_the_filter_leaves);
     tcase_add_test(t, a_filter_that_matches_nothing_lists_the_ids);
     tcase_add_test(t, what_is_not_built_in_is_refused_at_its_line);
+    tcase_add_test(t, what_is_calibrated_is_made_first);
     tcase_add_test(t, drift_is_not_judged_twice);
     tcase_add_test(t, two_models_in_fp16_can_be_compared);
     tcase_add_test(t, devices_are_chosen_or_skipped);

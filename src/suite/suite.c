@@ -43,13 +43,25 @@ static bool is_good_name(qg_str name)
 /* What a recipe's model is called where it runs: the name of its storage. */
 static const char *runs_as(const qg_suite_recipe *q)
 {
-    bool is_awq = q->format && strcmp(q->format, "awq") == 0;
-    bool is_int8 = (q->format && strcmp(q->format, "bitsandbytes") == 0) ||
-                   (q->activations && strcmp(q->activations, "int8") == 0);
+    const char *format = q->format ? q->format : "";
 
-    if (!q->method || strcmp(q->method, "rtn") != 0)
-        return q->method ? q->method : "fp16";
-    return is_awq ? "awq" : is_int8 ? "int8" : "gptq";
+    if (!q->method)
+        return "fp16";
+    if (strcmp(format, "awq") == 0 || (!q->format && strcmp(q->method, "awq") == 0))
+        return "awq";
+    return strcmp(format, "bitsandbytes") == 0 || strcmp(q->activations, "int8") == 0 ? "int8"
+                                                                                      : "gptq";
+}
+
+/* What depends on the method. */
+static void complete_recipe(qg_suite_recipe *q, const qg_yaml *recipe)
+{
+    bool is_int8 = q->method && strcmp(q->method, "int8") == 0;
+
+    if (!q->activations)
+        q->activations = is_int8 ? "int8" : "float";
+    if (is_int8 && !qg_yaml_get(recipe, "bits"))
+        q->bits = 8;
 }
 
 static void read_model(const qg_schema_reader *r, qg_suite_model *model, const qg_yaml_entry *entry)
@@ -73,6 +85,7 @@ static void read_model(const qg_schema_reader *r, qg_suite_model *model, const q
     if (recipe && recipe->type == QG_YAML_MAP) {
         const qg_yaml *method = qg_yaml_get(recipe, "method");
         model->method_place = method ? method->place : recipe->place;
+        complete_recipe(&model->quantize, recipe);
         model->method = runs_as(&model->quantize);
     }
 }

@@ -37,9 +37,12 @@ typedef struct qg_suite_recipe {
     const char *activations;  /* "float", "int8" */
     int64_t bits, group_size; /* group_size 0: the format's default */
     int sym;                  /* 0 the format's default, 1 yes, 2 no */
-    bool act_order;
-    double damp;
+    bool act_order, static_groups;
+    double damp;             /* 0: the default */
+    double strength;         /* of SmoothQuant; below 0: searched */
     const char *calibration; /* file; NULL: none */
+    int64_t samples, window; /* of the calibration; 0: the defaults */
+    const char *tier;        /* highest kernel tier of the calibration; "auto": the best */
 } qg_suite_recipe;
 
 typedef struct qg_suite_model {
@@ -49,7 +52,7 @@ typedef struct qg_suite_model {
     int dtype;                /* qg_dtype_choice                                           */
     const char *method;       /* that it runs as: "fp16", "int8", "gptq", "awq" */
     const char *activations;  /* of int8 made while loading: "int8", "float"               */
-    const char *calibration;  /* file; NULL: none                                          */
+    const char *calibration;  /* file: int8 is made before, as by `quantize`; NULL: none   */
     const char *from;         /* name of the model that it is made from; NULL: none        */
     qg_suite_recipe quantize; /* where `from` is set                                       */
     bool is_reference;

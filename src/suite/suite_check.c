@@ -179,6 +179,25 @@ START_TEST(weak_gates_are_warned_of)
 }
 END_TEST
 
+START_TEST(calibrating_on_the_validation_text_is_warned_of)
+{
+    folder_put("m/config.json", "{}");
+    folder_put("v.txt", "one\n\ntwo\n");
+    folder_put("c.txt", "three\n\ntwo\n\nfour\n");
+    good(folder_put("x.yaml", "version: 1\nname: x\nreference: a\nmodels:\n  a: {model: m}\n"
+                              "  b: {from: a, quantize: {method: gptq, calibration: c.txt}}\n"
+                              "  c: {from: a, quantize: {method: gptq, calibration: v.txt}}\n"
+                              "quality: {text: v.txt, budgets: {a: {ppl: 9}, b: {ppl: 9}, "
+                              "c: {ppl: 9}}}\n"));
+    ck_assert_uint_eq(findings.n, 2);
+    ck_assert_int_eq(findings.at[0].severity, QG_SEVERITY_WARNING);
+    ck_assert_int_eq(findings.at[0].place.line, 6);
+    ck_assert_int_eq(findings.at[0].place.column, 54);
+    ck_assert_ptr_nonnull(strstr(findings.at[0].message, "1 of 3 documents of "));
+    ck_assert_ptr_nonnull(strstr(findings.at[1].message, "2 of 2 documents of "));
+}
+END_TEST
+
 START_TEST(a_budget_merged_from_an_anchor_keeps_its_line)
 {
     folder_put("m/config.json", "{}");
@@ -326,6 +345,7 @@ Suite *suite_check(void)
     tcase_add_test(t, budgets_are_canonical_and_know_their_line);
     tcase_add_test(t, regression_allows_shares_and_amounts);
     tcase_add_test(t, weak_gates_are_warned_of);
+    tcase_add_test(t, calibrating_on_the_validation_text_is_warned_of);
     tcase_add_test(t, a_budget_merged_from_an_anchor_keeps_its_line);
     tcase_add_test(t, paths_lie_beside_the_file_that_names_them);
     tcase_add_test(t, bad_suites_are_refused_word_for_word);

@@ -6,6 +6,9 @@
 #include "suite/texts.h"
 
 #include "base/file.h"
+#include "base/hash.h"
+
+#include <stdlib.h>
 
 enum { MAX_BYTES = 256 << 20 };
 
@@ -86,4 +89,27 @@ qg_status qg_texts_prompts(qg_texts *out, qg_arena *arena, const char *path, qg_
 qg_status qg_texts_documents(qg_texts *out, qg_arena *arena, const char *path, qg_err *err)
 {
     return read_pieces(out, arena, path, "documents", split_documents, err);
+}
+
+typedef char hash[QG_HASH_HEX];
+
+static int by_hash(const void *a, const void *b)
+{
+    return memcmp(a, b, QG_HASH_HEX);
+}
+
+qg_status qg_texts_shared(size_t *out, qg_arena *scratch, qg_texts a, qg_texts b, qg_err *err)
+{
+    hash *of_b = QG_NEW_N(scratch, hash, b.n + 1), one;
+
+    *out = 0;
+    QG_NEED(of_b, err);
+    for (size_t i = 0; i < b.n; i++)
+        QG_PASS(qg_hash_text(of_b[i], qg_str_trim(b.at[i]), err));
+    qsort(of_b, b.n, sizeof *of_b, by_hash);
+    for (size_t i = 0; i < a.n; i++) {
+        QG_PASS(qg_hash_text(one, qg_str_trim(a.at[i]), err));
+        *out += bsearch(one, of_b, b.n, sizeof *of_b, by_hash) != NULL;
+    }
+    return QG_OK;
 }

@@ -8,6 +8,7 @@
 #ifndef QG_SUITE_TEXTS_H
 #define QG_SUITE_TEXTS_H
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -18,5 +19,8 @@ typedef struct qg_texts {
 
 qg_status qg_texts_prompts(qg_texts *out, qg_arena *arena, const char *path, qg_err *err);
 qg_status qg_texts_documents(qg_texts *out, qg_arena *arena, const char *path, qg_err *err);
+/* How many pieces of `a` stand in `b`, too, byte by byte but for blanks at their ends; by their
+ * SHA-256. QG_ENOMEM. */
+qg_status qg_texts_shared(size_t *out, qg_arena *scratch, qg_texts a, qg_texts b, qg_err *err);
 
 #endif

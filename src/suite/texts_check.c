@@ -64,6 +64,22 @@ START_TEST(documents_are_what_blank_lines_separate)
 }
 END_TEST
 
+/* Blanks at the ends do not count, order does not, all else does. */
+START_TEST(shared_documents_are_counted)
+{
+    static const qg_str mine[] = {QG_STR("one"), QG_STR("two two "), QG_STR("Three"), QG_STR("")},
+                        theirs[] = {QG_STR("three"), QG_STR(" two two"), QG_STR("four"),
+                                    QG_STR("one\n")};
+    size_t n = 99;
+
+    ck_assert_int_eq(qg_texts_shared(&n, arena, (qg_texts){mine, 4}, (qg_texts){theirs, 4}, NULL),
+                     QG_OK);
+    ck_assert_uint_eq(n, 2);
+    ck_assert_int_eq(qg_texts_shared(&n, arena, (qg_texts){mine, 4}, (qg_texts){0}, NULL), QG_OK);
+    ck_assert_uint_eq(n, 0);
+}
+END_TEST
+
 START_TEST(bad_files_are_refused)
 {
     static const struct {
@@ -93,6 +109,7 @@ Suite *texts_check(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, prompts_are_lines_as_they_stand);
     tcase_add_test(t, documents_are_what_blank_lines_separate);
+    tcase_add_test(t, shared_documents_are_counted);
     tcase_add_test(t, bad_files_are_refused);
     suite_add_tcase(s, t);
     return s;
