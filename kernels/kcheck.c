@@ -319,14 +319,19 @@ static size_t out_bytes(const kc_proof *p)
 
 static double value_at(const kc_proof *p, size_t i)
 {
-    switch (p->type) {
-    case KC_INT:
-        return ((const int32_t *)p->out)[i];
-    case KC_DOUBLE:
-        return ((const double *)p->out)[i];
-    default:
-        return (double)((const float *)p->out)[i];
-    }
+    return p->type == KC_INT      ? ((const int32_t *)p->out)[i]
+           : p->type == KC_DOUBLE ? ((const double *)p->out)[i]
+                                  : (double)((const float *)p->out)[i];
+}
+
+static void put_value(const kc_proof *p, size_t i, double value)
+{
+    if (p->type == KC_INT)
+        ((int32_t *)p->out)[i] = (int32_t)value;
+    else if (p->type == KC_DOUBLE)
+        ((double *)p->out)[i] = value;
+    else
+        ((float *)p->out)[i] = (float)value;
 }
 
 static void check_values(const kc_proof *p, const char *what)
@@ -344,40 +349,20 @@ static void check_values(const kc_proof *p, const char *what)
     }
 }
 
-/* Puts a number that is beyond the bound in the place of element i. */
-static void plant_value(const kc_proof *p, size_t i)
-{
-    double wrong =
-        p->truth[i] + 2 * (p->bound ? p->bound[i] : 0) + fabs(p->truth[i]) * 0x1p-20 + 0x1p-148;
-
-    if (p->type == KC_INT)
-        ((int32_t *)p->out)[i]++;
-    else if (p->type == KC_DOUBLE)
-        ((double *)p->out)[i] = wrong;
-    else
-        ((float *)p->out)[i] = (float)wrong;
-}
-
-static void plant_nan(const kc_proof *p, unsigned char *at)
-{
-    if (p->type == KC_DOUBLE)
-        memcpy(at, &(double){(double)NAN}, sizeof(double));
-    else
-        memcpy(at, &(uint32_t){0x7fc00000u}, 4); /* no index either */
-}
-
 /* Plants the fault called `kind` in the output, where it was asked for. */
 static void plant(const kc_proof *p, const char *kind)
 {
     size_t i = random64() % ((size_t)p->rows * (size_t)p->cols);
-    unsigned char *at = (unsigned char *)p->out + i * element_bytes(p);
+    int is_int = p->type == KC_INT;
 
     if (!kc.options.fault || strcmp(kc.options.fault, kind) != 0)
         return;
     if (strcmp(kind, "value") == 0)
-        plant_value(p, i);
+        put_value(p, i,
+                  p->truth[i] + 2 * (p->bound ? p->bound[i] : 0) + fabs(p->truth[i]) * 0x1p-20 +
+                      (is_int ? 1 : 0x1p-148));
     else if (strcmp(kind, "nan") == 0)
-        plant_nan(p, at);
+        put_value(p, i, is_int ? 0x7fc00000 : (double)NAN);
     else if (strcmp(kind, "canary") == 0)
         ((unsigned char *)p->out)[out_bytes(p)]++;
     else if (strcmp(kind, "input") == 0) {
@@ -385,7 +370,7 @@ static void plant(const kc_proof *p, const char *kind)
             if (!kc.buffers[b].is_output && kc.buffers[b].bytes > 0)
                 kc.buffers[b].base[CANARY + random64() % kc.buffers[b].bytes] ^= 1;
     } else
-        *at ^= 1; /* the last bit */
+        ((unsigned char *)p->out)[i * element_bytes(p)] ^= 1; /* the last bit */
 }
 
 static void poison(const kc_proof *p)
