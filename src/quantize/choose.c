@@ -92,6 +92,18 @@ static qg_status scale_by_awq(qg_chooser *c, qg_input input, qg_block *b, float 
     return QG_OK;
 }
 
+/* So that their geometric mean is 1: a factor of all changes no product, but scales of codes keep
+ * within float16's range. */
+static void centre(float *s, int k)
+{
+    double sum = 0;
+
+    for (int j = 0; j < k; j++)
+        sum += log((double)s[j]);
+    for (int j = 0; j < k; j++)
+        s[j] = (float)((double)s[j] * exp(-sum / k));
+}
+
 static qg_status scale_by_smoothing(qg_chooser *c, qg_input input, qg_block *b, float *s,
                                     qg_err *err)
 {
@@ -100,6 +112,7 @@ static qg_status scale_by_smoothing(qg_chooser *c, qg_input input, qg_block *b, 
 
     QG_PASS(qg_smooth_choose(s, &found, qg_calibration_ctx(c->calibration), b, strength,
                              &c->form->grid, c->arena, err));
+    centre(s, b->k);
     if (found.smooth)
         move_scales(c, input, b, s, found.strength);
     return QG_OK;
