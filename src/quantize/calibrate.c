@@ -107,14 +107,31 @@ static void keep_sample(qg_moments *m, const float *x, int rows, int64_t n_token
     }
 }
 
-static void add_magnitudes(qg_moments *m, const float *x, int rows)
+enum { COLUMNS = 64, ROWS = 16 }; /* a block of columns; rows that are summed in float32 */
+
+/* Of at most COLUMNS columns from x on. */
+static void add_block(double *abs_sum, float *abs_max, const float *x, int rows, int n, size_t k)
 {
-    for (size_t t = 0; t < (size_t)rows; t++)
-        for (size_t j = 0; j < (size_t)m->k; j++) {
-            float v = fabsf(x[t * (size_t)m->k + j]);
-            m->abs_sum[j] += (double)v;
-            m->abs_max[j] = v > m->abs_max[j] ? v : m->abs_max[j];
-        }
+    for (int row0 = 0; row0 < rows; row0 += ROWS) {
+        int end = row0 + ROWS < rows ? row0 + ROWS : rows;
+        float sum[COLUMNS] = {0};
+        for (int row = row0; row < end; row++)
+            for (int j = 0; j < n; j++) {
+                float v = fabsf(x[(size_t)row * k + (size_t)j]);
+                sum[j] += v;
+                abs_max[j] = v > abs_max[j] ? v : abs_max[j];
+            }
+        for (int j = 0; j < n; j++)
+            abs_sum[j] += (double)sum[j];
+    }
+}
+
+static void add_magnitudes(qg_moments *m, const float *x, int rows, int n_threads)
+{
+#pragma omp parallel for num_threads(n_threads)
+    for (int j = 0; j < m->k; j += COLUMNS)
+        add_block(m->abs_sum + j, m->abs_max + j, x + j, rows,
+                  m->k - j < COLUMNS ? m->k - j : COLUMNS, (size_t)m->k);
 }
 
 static void take_input(void *user, qg_input input, const qgk_act *x, int rows, int k)
@@ -123,10 +140,22 @@ static void take_input(void *user, qg_input input, const qgk_act *x, int rows, i
     qg_moments *m = &c->moments[input];
     qgk_ctx *ctx = qg_layerwise_ctx(c->layers);
 
-    ctx->table->gram(ctx, m->gram, x, rows, k);
-    add_magnitudes(m, (const float *)x, rows);
+    if (!c->options.only_sample)
+        ctx->table->gram(ctx, m->gram, x, rows, k);
+    add_magnitudes(m, (const float *)x, rows, ctx->n_threads);
     keep_sample(m, (const float *)x, rows, (int64_t)c->windows->n * c->windows->window);
     m->n += rows;
+}
+
+/* The Gram matrix of the sample, as if it were of all tokens. */
+static void take_sample(qg_calibration *c, qg_moments *m)
+{
+    qgk_ctx *ctx = qg_layerwise_ctx(c->layers);
+    double share = (double)m->n / m->n_sample;
+
+    ctx->table->gram(ctx, m->gram, (const qgk_act *)m->sample, m->n_sample, m->k);
+    for (size_t i = 0; i < (size_t)m->k * (size_t)m->k; i++)
+        m->gram[i] *= share;
 }
 
 static void mirror(qg_moments *m)
@@ -162,8 +191,11 @@ qg_status qg_calibration_collect(qg_calibration *c, int index, bool advance, qg_
         clear_moments(&c->moments[i]);
     QG_PASS(qg_layerwise_load(c->layers, index, NULL, NULL, err));
     QG_PASS(run_windows(c, advance, take_input, err));
-    for (int i = 0; i < QG_N_INPUTS; i++)
+    for (int i = 0; i < QG_N_INPUTS; i++) {
+        if (c->options.only_sample)
+            take_sample(c, &c->moments[i]);
         mirror(&c->moments[i]);
+    }
     return QG_OK;
 }
 

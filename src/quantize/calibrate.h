@@ -20,6 +20,7 @@ typedef struct qg_calibration_options {
     const char *tier;
     int n_threads;
     unsigned formats; /* of the layers that will be run, as in layerwise.h */
+    bool only_sample; /* Gram matrices are of the sampled rows alone: far cheaper */
     void (*on_progress)(void *user, double done); /* of the pass at hand, 0 .. 1; NULL: nobody */
     void *user;
 } qg_calibration_options;

@@ -185,10 +185,10 @@ static qg_status round_by_plan(qg_chooser *c, qg_float_linear *l, qg_input input
 /* ---- the table ---- */
 
 static const method methods[] = {
-    {{"rtn", false, false, false}, NULL, round_nearest},
-    {{"int8", false, true, false}, scale, round_nearest},
-    {{"gptq", true, true, true}, plan_gptq, round_by_plan},
-    {{"awq", true, true, false}, scale, clip_and_round},
+    {{"rtn", false, false, false, false}, NULL, round_nearest},
+    {{"int8", false, true, false, false}, scale, round_nearest},
+    {{"gptq", true, true, true, true}, plan_gptq, round_by_plan},
+    {{"awq", true, true, false, true}, scale, clip_and_round},
 };
 
 static const method *find_method(const char *name)

@@ -28,6 +28,7 @@ typedef struct qg_method_info {
     const char *name;
     bool needs_text, takes_text;
     bool is_sequential; /* a layer runs on what the quantized ones before it make */
+    bool needs_gram;    /* of all tokens; else those of a sample tell errors well enough */
 } qg_method_info;
 
 /* NULL: the name is unknown. */

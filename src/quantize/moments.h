@@ -13,7 +13,7 @@
 typedef struct qg_moments {
     int k;           /* inputs */
     int64_t n;       /* tokens */
-    double *gram;    /* [k][k] sum of x x^T, symmetric, both triangles */
+    double *gram;    /* [k][k] mean of x x^T times n, symmetric, both triangles */
     double *abs_sum; /* [k] sum of |x_j| */
     float *abs_max;  /* [k] greatest |x_j| */
     float *sample;   /* [n_sample][k] some of the rows, evenly spread over the text */

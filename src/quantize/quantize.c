@@ -165,6 +165,7 @@ static qg_status open_calibration(job *j, qg_err *err)
     qg_calibration_options c = {.tier = o->tier,
                                 .n_threads = j->n_threads,
                                 .formats = 1u << storage->method->format(&storage->config),
+                                .only_sample = !j->method->needs_gram,
                                 .on_progress = tell_pass,
                                 .user = j};
     int wanted = o->n_windows ? o->n_windows : QG_QUANTIZE_WINDOWS;

@@ -2,8 +2,9 @@
  * own, `quantization_report.json` beside the weights that it tells of.
  *
  * Errors are relative root mean squares: sqrt(sum (w - w')^2 / sum w^2) of weights, and the same of
- * outputs over the tokens of the calibration text, by the Gram matrix of the inputs. Where scales
- * were moved into the layer before, both are taken of the weights and inputs after that.
+ * outputs over the tokens of the calibration text (int8: over 256 of them), by the Gram matrix of
+ * the inputs. Where scales were moved into the layer before, both are taken of the weights and
+ * inputs after that.
  */
 #ifndef QG_RECORD_QUANTIZED_H
 #define QG_RECORD_QUANTIZED_H
