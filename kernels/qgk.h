@@ -57,6 +57,13 @@ typedef struct qgk_kv {
     int n_kv_heads, head_dim, block_tokens;
 } qgk_kv;
 
+/* What two rows of logits say of what comes next. Logarithms are natural. */
+typedef struct qgk_comparison {
+    int32_t best, reference_best;      /* index of the largest, the lower one of equals        */
+    double logprob, reference_logprob; /* of the token that came                               */
+    double kl;                         /* KL(reference || row) over all columns, at least 0    */
+} qgk_comparison;
+
 /* The products of one weight format. */
 typedef struct qgk_linear {
     /* Whether the tier multiplies canonical rows as they are, so that mapped weights need no copy.
@@ -128,6 +135,10 @@ typedef struct qgk_table {
     /* ids [rows] = index of the largest of logits [rows][cols], ties to the lower index, -1 where a
      * row holds a NaN or an infinity */
     void (*argmax)(qgk_ctx *ctx, int32_t *ids, const float *logits, int rows, int cols);
+    /* out [rows] = what each of logits [rows][cols] says of the token next [rows], beside reference
+     * [rows][cols] where that is not NULL. All of it on the host, and finite. */
+    void (*compare)(qgk_ctx *ctx, qgk_comparison *out, const float *logits, const float *reference,
+                    const int32_t *next, int rows, int cols);
     /* For quantizers, never in a forward pass. Sums are in double precision, or in float32 over at
      * most 256 terms that are then added to doubles.
      * gram [k][k], upper triangle (column >= row): += x^T x of x [rows][k] */

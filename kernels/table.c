@@ -51,6 +51,7 @@ static void fill_ref(qgk_table *t)
     qgk_attention_ref(t);
     qgk_activation_ref(t);
     qgk_argmax_ref(t);
+    qgk_compare_ref(t);
     qgk_f16_ref(t);
     qgk_i8_ref(t);
     qgk_grouped_ref(t);
@@ -77,6 +78,7 @@ static void fill_avx2(qgk_table *t)
     qgk_attention_avx2(t);
     qgk_activation_avx2(t);
     qgk_argmax_avx2(t);
+    qgk_compare_avx2(t);
     qgk_f16_avx2(t);
     qgk_i8_avx2(t);
     qgk_grouped_avx2(t);
@@ -96,6 +98,7 @@ static void fill_avx512(qgk_table *t, unsigned features)
     t->scratch_bytes = scratch_avx512;
     qgk_attention_avx512(t);
     qgk_activation_avx512(t);
+    qgk_compare_avx512(t);
     qgk_f16_avx512(t);
     qgk_grouped_avx512(t);
     qgk_gram_avx512(t);

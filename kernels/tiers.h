@@ -16,6 +16,7 @@ void qgk_rope_ref(qgk_table *t);
 void qgk_attention_ref(qgk_table *t);
 void qgk_activation_ref(qgk_table *t);
 void qgk_argmax_ref(qgk_table *t);
+void qgk_compare_ref(qgk_table *t);
 void qgk_f16_ref(qgk_table *t);
 void qgk_i8_ref(qgk_table *t);
 void qgk_grouped_ref(qgk_table *t);
@@ -32,6 +33,7 @@ void qgk_rope_avx2(qgk_table *t);
 void qgk_attention_avx2(qgk_table *t);
 void qgk_activation_avx2(qgk_table *t);
 void qgk_argmax_avx2(qgk_table *t);
+void qgk_compare_avx2(qgk_table *t);
 void qgk_f16_avx2(qgk_table *t);
 void qgk_i8_avx2(qgk_table *t);
 void qgk_grouped_avx2(qgk_table *t);
@@ -43,6 +45,7 @@ size_t qgk_grouped_scratch(const qgk_limits *limits); /* AVX2 and above */
 
 void qgk_attention_avx512(qgk_table *t);
 void qgk_activation_avx512(qgk_table *t);
+void qgk_compare_avx512(qgk_table *t);
 void qgk_f16_avx512(qgk_table *t);
 void qgk_i8_avx512(qgk_table *t);
 void qgk_grouped_avx512(qgk_table *t);
