@@ -65,11 +65,11 @@ typedef enum qg_section { QG_QUALITY, QG_PERFORMANCE } qg_section;
     X(NLL, "nll", PLAIN, COST, QUALITY, 0, 0, 1e3, "nats",                                         \
       "mean negative log-likelihood of a token of the text")                                       \
     X(PPL_INCREASE, "ppl_increase", SHARE, COST, QUALITY, 0, -1, 1e6, "",                          \
-      "ppl relative to that of the reference, minus 1")                                            \
+      "ppl relative to that of the reference over the same tokens, minus 1")                       \
     X(KLD_MEAN, "kld_mean", PLAIN, COST, QUALITY, 0, 0, 1e3, "nats",                               \
       "KL(reference || case) over the whole vocabulary, mean over tokens")                         \
     X(KLD_P99, "kld_p99", PLAIN, COST, QUALITY, 99, 0, 1e3, "nats",                                \
-      "KL(reference || case) over the whole vocabulary, 99th percentile over tokens")              \
+      "KL(reference || case) over the whole vocabulary, 99th percentile over tokens within 1 %")   \
     X(KLD_MAX, "kld_max", PLAIN, COST, QUALITY, 0, 0, 1e3, "nats",                                 \
       "KL(reference || case) over the whole vocabulary, greatest of all tokens")                   \
     X(KLD_TOPK, "kld_topk", PLAIN, COST, QUALITY, 0, 0, 1e3, "nats",                               \
@@ -85,9 +85,12 @@ typedef enum qg_section { QG_QUALITY, QG_PERFORMANCE } qg_section;
     X(DRIFT_KLD_TOPK, "drift_kld_topk", PLAIN, COST, QUALITY, 0, 0, 1e3, "nats",                   \
       "kld_topk against the case's own golden")                                                    \
     X(SAME_TOP, "same_top", SHARE, BENEFIT, QUALITY, 0, 0, 1, "",                                  \
-      "share of positions whose best token is that of the reference")                              \
+      "share of the text's tokens where the best prediction is that of the reference, live in "    \
+      "the "                                                                                       \
+      "same run; of the prompts' positions, by its golden, where there is no text or the case is " \
+      "the reference's own")                                                                       \
     X(DP_RMS, "dp_rms", SHARE, COST, QUALITY, 0, 0, 1, "",                                         \
-      "root mean square of the change of the true token's probability")                            \
+      "root mean square of the change of the true token's probability against the reference")      \
     X(GREEDY_MATCH, "greedy_match", PLAIN, BENEFIT, QUALITY, 0, 0, 1e6, "tokens",                  \
       "greedy tokens before the first difference from the golden, least of all prompts")           \
     X(ACCURACY, "accuracy", SHARE, BENEFIT, QUALITY, 0, 0, 1, "",                                  \

@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "record/gold.h"
 #include "record/metric.h"
+#include "record/sketch.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -88,13 +89,14 @@ typedef struct qg_scalar {
 } qg_scalar;
 
 /* Sums over the scored tokens of one document, so that a stored run can be judged again. Without a
- * live reference sum_dnll, sum_kl and flips are 0 and has_reference is false. */
+ * live reference has_reference is false and what is relative to it 0. */
 typedef struct qg_doc {
     int64_t n_scored;
     double sum_nll;
     bool has_reference;
     double sum_dnll; /* variant minus reference */
     double sum_kl;   /* KL(reference || variant), nats */
+    double sum_dp2;  /* square of the change of the token's probability */
     int64_t flips;   /* tokens whose best prediction differs from the reference's */
     int64_t hits;    /* tokens that were the best prediction */
 } qg_doc;
@@ -118,7 +120,8 @@ typedef struct qg_measurement {
     size_t n_scalars;
     qg_doc *docs;
     size_t n_docs;
-    qg_gold *gold; /* what it said about the pinned prompts, or NULL */
+    qg_sketch *kld; /* KL(reference || variant) of all tokens; NULL without a reference */
+    qg_gold *gold;  /* what it said about the pinned prompts, or NULL */
 } qg_measurement;
 
 /* One measurement against one expectation. */
@@ -140,6 +143,7 @@ typedef struct qg_judgement {
 typedef struct qg_run {
     const char *version, *commit;                /* of quantgate */
     const char *suite, *suite_file, *suite_hash; /* name, path as given, SHA-256 */
+    const char *reference;                       /* model of the suite that others are held to */
     const char *command;                         /* as typed */
     const char *started;                         /* UTC, 2026-01-31T23:59:59Z */
     int64_t wall_ns;

@@ -15,6 +15,7 @@ static const qg_field run_list[] = {
     QG_FIELD(qg_run, TEXT, suite),
     QG_FIELD(qg_run, TEXT, suite_file),
     QG_FIELD(qg_run, TEXT, suite_hash),
+    QG_FIELD(qg_run, TEXT, reference),
     QG_FIELD(qg_run, TEXT, command),
     QG_FIELD(qg_run, TEXT, started),
     QG_FIELD(qg_run, COUNT, wall_ns),
@@ -67,15 +68,19 @@ static const qg_field scalar_list[] = {
 static const qg_fields scalar_fields = QG_FIELDS(scalar_list, qg_scalar);
 
 static const qg_field doc_list[] = {
-    QG_FIELD_NEEDED(qg_doc, COUNT, n_scored),
-    QG_FIELD_NEEDED(qg_doc, REAL, sum_nll),
-    QG_FIELD(qg_doc, FLAG, has_reference),
-    QG_FIELD(qg_doc, REAL, sum_dnll),
-    QG_FIELD(qg_doc, REAL, sum_kl),
-    QG_FIELD(qg_doc, COUNT, flips),
-    QG_FIELD(qg_doc, COUNT, hits),
+    QG_FIELD_NEEDED(qg_doc, COUNT, n_scored), QG_FIELD_NEEDED(qg_doc, REAL, sum_nll),
+    QG_FIELD(qg_doc, FLAG, has_reference),    QG_FIELD(qg_doc, REAL, sum_dnll),
+    QG_FIELD(qg_doc, REAL, sum_kl),           QG_FIELD(qg_doc, REAL, sum_dp2),
+    QG_FIELD(qg_doc, COUNT, flips),           QG_FIELD(qg_doc, COUNT, hits),
 };
 static const qg_fields doc_fields = QG_FIELDS(doc_list, qg_doc);
+
+static const qg_field sketch_list[] = {
+    QG_FIELD_NEEDED(qg_sketch, COUNT, n),
+    QG_FIELD_NEEDED(qg_sketch, COUNT, zeros),
+    QG_FIELD_NEEDED(qg_sketch, REAL, greatest),
+};
+static const qg_fields sketch_fields = QG_FIELDS(sketch_list, qg_sketch);
 
 static const qg_field judgement_list[] = {
     QG_FIELD_NAMED(qg_judgement, TEXT, "case", case_id),
@@ -191,6 +196,29 @@ static void write_gold(qg_json_writer *w, const qg_gold *g)
     qg_json_write_close(w);
 }
 
+/* Buckets as two parallel arrays, like the top of a position. */
+static void write_sketch(qg_json_writer *w, const char *key, const qg_sketch *s)
+{
+    qg_json_write_key(w, key);
+    if (!s) {
+        qg_json_write_null(w);
+        return;
+    }
+    qg_json_write_object(w);
+    qg_fields_write(w, &sketch_fields, s);
+    qg_json_write_key(w, "buckets");
+    qg_json_write_array(w);
+    for (size_t i = 0; i < s->n_buckets; i++)
+        qg_json_write_int(w, s->buckets[i].index);
+    qg_json_write_end_array(w);
+    qg_json_write_key(w, "counts");
+    qg_json_write_array(w);
+    for (size_t i = 0; i < s->n_buckets; i++)
+        qg_json_write_int(w, s->buckets[i].count);
+    qg_json_write_end_array(w);
+    qg_json_write_close(w);
+}
+
 static void write_case(qg_json_writer *w, const qg_measurement *m)
 {
     qg_json_write_object(w);
@@ -211,6 +239,7 @@ static void write_case(qg_json_writer *w, const qg_measurement *m)
     qg_json_write_end_array(w);
     qg_fields_write_rows(w, "scalars", &scalar_fields, m->scalars, m->n_scalars);
     qg_fields_write_rows(w, "docs", &doc_fields, m->docs, m->n_docs);
+    write_sketch(w, "kld", m->kld);
     write_gold(w, m->gold);
     qg_json_write_close(w);
 }
@@ -346,6 +375,36 @@ static qg_status read_gold(qg_fields_reader *r, const qg_json *o, qg_gold **out)
     return QG_OK;
 }
 
+static qg_status read_sketch(qg_fields_reader *r, const qg_json *o, const char *key,
+                             qg_sketch **out)
+{
+    const qg_json *indices, *counts = qg_json_get(o, "counts");
+    int64_t index;
+
+    *out = NULL;
+    if (qg_json_is_null(o))
+        return QG_OK;
+    qg_sketch *s = QG_NEW(r->arena, qg_sketch);
+    QG_NEED(s, r->err);
+    QG_PASS(qg_fields_read(r, o, &sketch_fields, s));
+    QG_PASS(qg_fields_read_array(r, o, "buckets", sizeof *s->buckets, &indices, &s->buckets,
+                                 &s->n_buckets));
+    s->room = s->n_buckets;
+    if (qg_json_len(counts) != s->n_buckets)
+        return QG_FIELDS_BAD(r, "'buckets' and 'counts' of '%s' are not of one length", key);
+    for (size_t i = 0; i < s->n_buckets; i++) {
+        qg_bucket *b = &s->buckets[i];
+        QG_PASS(
+            qg_fields_read_int(r, qg_json_at(indices, i), "buckets", INT32_MIN, INT32_MAX, &index));
+        QG_PASS(qg_fields_read_int(r, qg_json_at(counts, i), "counts", 1, INT64_MAX, &b->count));
+        b->index = (int32_t)index;
+    }
+    if (!qg_sketch_is_sound(s))
+        return QG_FIELDS_BAD(r, "the numbers of '%s' do not fit together", key);
+    *out = s;
+    return QG_OK;
+}
+
 static qg_status read_series(qg_fields_reader *r, const qg_json *o, qg_series *s)
 {
     const qg_json *samples;
@@ -380,6 +439,7 @@ static qg_status read_case(qg_fields_reader *r, const qg_json *o, qg_measurement
         if (m->scalars[i].metric == QG_METRIC_NONE)
             return QG_FIELDS_BAD(r, "scalar %zu has no metric", i);
     QG_PASS(qg_fields_read_rows(r, o, "docs", &doc_fields, &m->docs, &m->n_docs));
+    QG_PASS(read_sketch(r, qg_json_get(o, "kld"), "kld", &m->kld));
     return read_gold(r, qg_json_get(o, "gold"), &m->gold);
 }
 

@@ -29,9 +29,10 @@ START_TEST(every_part_is_read)
     ck_assert_str_eq(r->machine.tier, "avx2");
     ck_assert_ptr_null(r->machine.gpu);
     ck_assert_int_eq(r->machine.n_threads, 2);
-    ck_assert_uint_eq(r->n_models, 2);
+    ck_assert_str_eq(r->reference, "fp16");
+    ck_assert_uint_eq(r->n_models, 3);
     ck_assert_int_eq(r->models[1].bytes, 2490368);
-    ck_assert_uint_eq(r->n_measurements, 8);
+    ck_assert_uint_eq(r->n_measurements, 11);
     const qg_measurement *m = &r->measurements[0];
     ck_assert_str_eq(m->id.id, "fp16/quality");
     ck_assert_int_eq(m->state, QG_CASE_MEASURED);
@@ -39,6 +40,7 @@ START_TEST(every_part_is_read)
     ck_assert_uint_eq(m->n_docs, 2);
     ck_assert_double_eq(m->docs[1].sum_nll, 928.125);
     ck_assert_int_eq(m->docs[1].hits, 210);
+    ck_assert_ptr_null(m->kld);
     ck_assert_ptr_nonnull(m->gold);
     const qg_gold_position *p = m->gold->prompts[0].positions;
     ck_assert(qg_str_is(p[1].bytes, " \xf0\x9f\x98\x80"));
@@ -54,6 +56,15 @@ START_TEST(every_part_is_read)
     ck_assert_ptr_null(m->gold);
     ck_assert_int_eq(r->measurements[3].state, QG_CASE_FAILED);
     ck_assert_int_eq(r->measurements[3].exit_class, 3);
+    m = &r->measurements[8];
+    ck_assert(m->docs[1].has_reference);
+    ck_assert_double_eq(m->docs[0].sum_dp2, 0.21875);
+    ck_assert_int_eq(m->docs[0].flips, 21);
+    ck_assert_int_eq(m->kld->n, 1200);
+    ck_assert_int_eq(m->kld->zeros, 300);
+    ck_assert_double_eq(m->kld->greatest, 0.25);
+    ck_assert_uint_eq(m->kld->n_buckets, 5);
+    ck_assert_int_eq(m->kld->buckets[4].count, 2);
     ck_assert_uint_eq(r->n_judgements, 14);
     const qg_judgement *j = &r->judgements[2];
     ck_assert_int_eq(j->metric, QG_METRIC_SAME_TOP);
@@ -112,6 +123,12 @@ static const spoil spoils[] = {
     {"\"metric\":\"memory_peak\"", "\"metric\":null", "scalar 0 has no metric"},
     {"\"n_scored\":700", "\"n_scored\":-700",
      "case 'fp16/quality': entry 0 of 'docs': 'n_scored' is -700"},
+    {"\"kld\":{\"n\":1200", "\"kld\":{\"n\":1201", "'kld' do not fit together"},
+    {"\"kld\":{\"n\":1200,", "\"kld\":{", "case 'int8/quality': 'n' is absent"},
+    {"\"kld\":{", "\"kld\":7,\"k\":{", "case 'int8/quality': an integer was found"},
+    {"\"counts\":[500,", "\"counts\":[", "are not of one length"},
+    {"\"counts\":[500,", "\"counts\":[-500,", "'counts' is -500"},
+    {"\"greatest\":0.25", "\"greatest\":0.5", "'kld' do not fit together"},
     {"\"bytes\":\"3c733e\"", "\"bytes\":\"3c733\"", "'bytes' is not a string of hex"},
     {"\"bytes\":\"3c733e\"", "\"bytes\":\"3g\"", "'bytes' is not a string of hex"},
     {"\"top_ids\":[5,2]", "\"top_ids\":[5]", "not of one length"},
@@ -208,6 +225,27 @@ START_TEST(a_minimal_run_has_zeros_and_nulls)
 }
 END_TEST
 
+START_TEST(a_run_from_before_live_references_is_read)
+{
+    qg_run *r;
+
+    ck_assert_int_eq(
+        qg_run_from_json(
+            &r, arena,
+            QG_STR("{\"schema\":1,\"verdict\":\"pass\",\"exit_code\":0,\"machine\":{},\"cases\":[{"
+                   "\"id\":\"a/quality\",\"model\":\"a\",\"method\":\"fp16\",\"device\":\"cpu\","
+                   "\"kind\":\"quality\",\"state\":\"measured\",\"docs\":[{\"n_scored\":7,"
+                   "\"sum_nll\":9.5,\"has_reference\":false,\"sum_dnll\":0,\"sum_kl\":0,"
+                   "\"flips\":0,\"hits\":3}]}]}"),
+            "run.json", &err),
+        QG_OK);
+    ck_assert_ptr_null(r->reference);
+    ck_assert_ptr_null(r->measurements[0].kld);
+    ck_assert_int_eq(r->measurements[0].docs[0].hits, 3);
+    ck_assert_double_eq(r->measurements[0].docs[0].sum_dp2, 0);
+}
+END_TEST
+
 START_TEST(a_million_samples_are_read)
 {
     static double samples[1000000];
@@ -266,6 +304,7 @@ Suite *record_json_check(void)
     tcase_add_test(t, non_finite_numbers_are_named);
     tcase_add_test(t, too_many_cases_are_refused);
     tcase_add_test(t, a_minimal_run_has_zeros_and_nulls);
+    tcase_add_test(t, a_run_from_before_live_references_is_read);
     tcase_add_test(t, a_million_samples_are_read);
     tcase_add_test(t, lack_of_memory_is_said);
     suite_add_tcase(s, t);

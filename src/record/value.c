@@ -55,6 +55,7 @@ static qg_doc sum_docs(const qg_measurement *m)
         sum.has_reference = sum.has_reference && d->has_reference;
         sum.sum_dnll += d->sum_dnll;
         sum.sum_kl += d->sum_kl;
+        sum.sum_dp2 += d->sum_dp2;
         sum.flips += d->flips;
     }
     return sum;
@@ -78,10 +79,19 @@ static void from_docs(qg_value *out, const qg_measurement *m, qg_metric metric)
         out->value = expm1(sum.sum_dnll / n);
     else if (metric == QG_METRIC_KLD_MEAN)
         out->value = sum.sum_kl / n;
+    else if (metric == QG_METRIC_DP_RMS)
+        out->value = sqrt(sum.sum_dp2 / n);
     else if (metric == QG_METRIC_SAME_TOP)
         out->value = 1.0 - (double)sum.flips / n;
     else
         out->known = false;
+}
+
+static void from_sketch(qg_value *out, const qg_sketch *s, const qg_metric_info *info)
+{
+    if (s->n > 0)
+        *out = (qg_value){
+            true, info->percentile ? qg_sketch_percentile(s, info->percentile) : s->greatest, s->n};
 }
 
 qg_status qg_value_of(qg_value *out, qg_arena *scratch, const qg_measurement *m, qg_metric metric,
@@ -96,6 +106,8 @@ qg_status qg_value_of(qg_value *out, qg_arena *scratch, const qg_measurement *m,
         *out = (qg_value){true, scalar->value, scalar->n};
     else if (series)
         QG_PASS(from_series(out, scratch, series, info->percentile, err));
+    else if (m->kld && (metric == QG_METRIC_KLD_P99 || metric == QG_METRIC_KLD_MAX))
+        from_sketch(out, m->kld, info);
     else if (info->section == QG_QUALITY)
         from_docs(out, m, metric);
     if (out->known && !isfinite(out->value))

@@ -1,7 +1,8 @@
 /* The value of a metric in a measurement: one definition for judges and reports.
  *
  * In this order: the scalar that was measured; for perplexity, KL and agreement the sums over
- * documents (each token weighs the same); for a latency percentile the series of its name.
+ * documents (each token weighs the same) and the sketch of all divergences; for a latency
+ * percentile the series of its name.
  *
  * Percentiles are order statistics, nearest rank: of n sorted samples the p-th is number
  * ceil(p/100 * n), counted from 1. So p50 of two samples is the smaller, p95 of fewer than 20 the

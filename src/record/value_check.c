@@ -57,12 +57,14 @@ START_TEST(documents_are_weighed_by_tokens)
                       .has_reference = true,
                       .sum_dnll = 0.25,
                       .sum_kl = 0.5,
+                      .sum_dp2 = 0.09,
                       .flips = 1},
                      {.n_scored = 1,
                       .sum_nll = 4,
                       .has_reference = true,
                       .sum_dnll = -0.05,
                       .sum_kl = 0.1,
+                      .sum_dp2 = 0.07,
                       .flips = 0}};
     qg_measurement m = {.id.id = "x", .docs = docs, .n_docs = 2};
 
@@ -72,14 +74,32 @@ START_TEST(documents_are_weighed_by_tokens)
     ck_assert_double_eq_tol(value_of(&m, QG_METRIC_PPL_INCREASE).value, 0.05127109637602404, 1e-12);
     ck_assert_double_eq_tol(value_of(&m, QG_METRIC_KLD_MEAN).value, 0.15, 1e-12);
     ck_assert_double_eq(value_of(&m, QG_METRIC_SAME_TOP).value, 0.75);
+    ck_assert_double_eq_tol(value_of(&m, QG_METRIC_DP_RMS).value, 0.2, 1e-12); /* of 0.16 / 4 */
     ck_assert(!value_of(&m, QG_METRIC_KLD_MAX).known);
     docs[1].has_reference = false; /* then only what needs none */
     ck_assert(value_of(&m, QG_METRIC_PPL).known);
     ck_assert(!value_of(&m, QG_METRIC_KLD_MEAN).known);
+    ck_assert(!value_of(&m, QG_METRIC_DP_RMS).known);
     ck_assert(!value_of(&m, QG_METRIC_SAME_TOP).known);
     ck_assert(!value_of(&m, QG_METRIC_PPL_INCREASE).known);
     docs[0].n_scored = docs[1].n_scored = 0;
     ck_assert(!value_of(&m, QG_METRIC_PPL).known);
+}
+END_TEST
+
+START_TEST(divergences_have_percentile_and_greatest)
+{
+    qg_sketch kld = {0};
+    qg_measurement m = {.id.id = "x", .kld = &kld};
+
+    ck_assert(!value_of(&m, QG_METRIC_KLD_P99).known);
+    ck_assert(!value_of(&m, QG_METRIC_KLD_MAX).known);
+    for (int i = 1; i <= 1000; i++)
+        ck_assert(qg_sketch_add(&kld, arena, i / 1000.0));
+    ck_assert_double_eq_tol(value_of(&m, QG_METRIC_KLD_P99).value, 0.99, 0.0099);
+    ck_assert_int_eq(value_of(&m, QG_METRIC_KLD_P99).n, 1000);
+    ck_assert_double_eq(value_of(&m, QG_METRIC_KLD_MAX).value, 1);
+    ck_assert(!value_of(&m, QG_METRIC_KLD_MEAN).known);
 }
 END_TEST
 
@@ -121,6 +141,7 @@ Suite *value_check(void)
     tcase_add_test(t, percentiles_are_nearest_ranks);
     tcase_add_test(t, series_give_percentiles_and_medians);
     tcase_add_test(t, documents_are_weighed_by_tokens);
+    tcase_add_test(t, divergences_have_percentile_and_greatest);
     tcase_add_test(t, a_measured_scalar_comes_first);
     tcase_add_test(t, lack_of_memory_is_said);
     suite_add_tcase(s, t);
