@@ -150,8 +150,11 @@ static void resolve_reference(const qg_schema_reader *r, qg_suite *s, qg_suite_m
         models[i].is_reference = true;
         s->reference = &models[i];
         if (strcmp(models[i].method, "fp16") != 0 && s->n_models > 1)
-            qg_finding_error(r->findings, place_in(root, "reference"),
-                             "name a model that runs as fp16", "reference '%s' is quantized", name);
+            qg_finding_add(r->findings, QG_SEVERITY_WARNING, place_in(root, "reference"),
+                           "name a model that runs as fp16, if that is meant",
+                           "reference '%s' is quantized: 'vs_fp16' compares with it, and its own "
+                           "damage is not seen",
+                           name);
         return;
     }
     if (s->n_models > 0)
@@ -197,6 +200,16 @@ static void need(const qg_schema_reader *r, const qg_expect *e, const qg_yaml *q
                          qg_metric_info_of(e->metric)->name, key);
 }
 
+/* What the best predictions are compared with: the live reference over the text, else a golden. */
+static void check_same_top(const qg_schema_reader *r, const qg_suite_model *m, const qg_expect *e,
+                           const qg_yaml *quality)
+{
+    if (!m->is_reference && qg_yaml_get(quality, "text"))
+        return;
+    need(r, e, quality, "prompts");
+    need(r, e, quality, "golden");
+}
+
 static void check_expect(const qg_schema_reader *r, const qg_suite *s, const qg_suite_model *m,
                          const qg_expect *e, const qg_yaml *quality)
 {
@@ -208,7 +221,9 @@ static void check_expect(const qg_schema_reader *r, const qg_suite *s, const qg_
         need(r, e, quality, "text");
     if (needs.tasks)
         need(r, e, quality, "tasks");
-    if (needs.golden || needs.drift) {
+    if (e->metric == QG_METRIC_SAME_TOP) {
+        check_same_top(r, m, e, quality);
+    } else if (needs.golden || needs.drift) {
         need(r, e, quality, "prompts");
         need(r, e, quality, "golden");
     }

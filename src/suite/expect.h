@@ -33,7 +33,7 @@ typedef struct qg_allow {
 /* What a set of expectations asks of the measurement. */
 typedef struct qg_expect_needs {
     bool text;      /* log-probabilities of quality.text                       */
-    bool golden;    /* prompts against the FP16 golden                         */
+    bool golden;    /* prompts against the FP16 golden (same_top: without a text) */
     bool reference; /* the reference live in the same run                      */
     bool tasks;     /* answers of the tasks                                    */
     bool drift;     /* the case's own golden                                   */

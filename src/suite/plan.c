@@ -19,20 +19,10 @@ static bool is_built_in(const char *method)
     return false;
 }
 
-/* What compares token by token with the live reference is not measured yet. */
+/* What counts answers of tasks is not measured yet. */
 static bool is_measured(qg_metric m)
 {
-    switch (m) {
-    case QG_METRIC_KLD_MEAN:
-    case QG_METRIC_KLD_P99:
-    case QG_METRIC_KLD_MAX:
-    case QG_METRIC_DP_RMS:
-    case QG_METRIC_ACCURACY:
-    case QG_METRIC_ACCURACY_DROP:
-        return false;
-    default:
-        return true;
-    }
+    return m != QG_METRIC_ACCURACY && m != QG_METRIC_ACCURACY_DROP;
 }
 
 static bool is_expected_of(const qg_expect *e, const qg_case *c)
@@ -96,6 +86,12 @@ static void set_drift(qg_case *c)
     }
 }
 
+/* Of the checkpoint; NULL: it is made. */
+static const char *folder_of(const qg_suite_model *m)
+{
+    return m->calibration ? NULL : m->model;
+}
+
 static qg_status make_cases(qg_case **out, size_t *n, qg_arena *run, const qg_suite *s, qg_err *err)
 {
     size_t n_batch = s->performance.present ? s->performance.n_batch : 0;
@@ -108,7 +104,7 @@ static qg_status make_cases(qg_case **out, size_t *n, qg_arena *run, const qg_su
         for (size_t b = s->quality.present ? 0 : 1; b <= n_batch; b++) {
             qg_case *c = &at[(*n)++];
             c->model = model;
-            c->folder = model->calibration ? NULL : model->model; /* else it is made */
+            c->folder = folder_of(model);
             c->place = model->place;
             c->kind = b == 0 ? QG_CASE_QUALITY : QG_CASE_PERFORMANCE;
             c->batch = b == 0 ? 0 : (int)s->performance.batch[b - 1];
@@ -201,6 +197,11 @@ static qg_status check_case(qg_case *c, const qg_suite *s, const qg_plan_options
     return qg_fail(err, QG_EDEVICE, "case '%s' requires cuda: %s", c->id, why);
 }
 
+bool qg_case_has_reference(const qg_case *c, const qg_suite *s)
+{
+    return c->kind == QG_CASE_QUALITY && !c->skip && !c->model->is_reference && s->quality.text;
+}
+
 qg_status qg_plan_make(qg_plan *out, qg_arena *run, const qg_suite *suite,
                        const qg_plan_options *options, qg_err *err)
 {
@@ -214,7 +215,7 @@ qg_status qg_plan_make(qg_plan *out, qg_arena *run, const qg_suite *suite,
                        o->n_shards);
     QG_PASS(choose_device(&device, suite, o, err));
     QG_PASS(make_cases(&at, &n, run, suite, err));
-    *out = (qg_plan){.suite = suite, .n_all = n};
+    *out = (qg_plan){.suite = suite, .n_all = n, .reference_folder = folder_of(suite->reference)};
     QG_PASS(filter(at, &n, run, o, err));
     for (size_t i = 0; i < n; i++) {
         at[i].device = device;

@@ -38,7 +38,8 @@ typedef struct qg_plan {
     const qg_suite *suite;
     qg_case *cases;
     size_t n_cases;
-    size_t n_all; /* before --only and --shard */
+    size_t n_all;                 /* before --only and --shard */
+    const char *reference_folder; /* NULL: made from another model first, as a case's */
 } qg_plan;
 
 typedef struct qg_plan_options {
@@ -55,5 +56,9 @@ typedef struct qg_plan_options {
  * needs what is not built in (a method, `from`, tasks). */
 qg_status qg_plan_make(qg_plan *out, qg_arena *run, const qg_suite *suite,
                        const qg_plan_options *options, qg_err *err);
+
+/* Whether the case reads the suite's text beside the live reference: each quality case of another
+ * model, so also where no case of the reference itself is in the plan. */
+bool qg_case_has_reference(const qg_case *c, const qg_suite *s);
 
 #endif

@@ -122,9 +122,36 @@ START_TEST(what_is_not_built_in_is_refused_at_its_line)
 {
     refused("version: 1\nname: x\nmodels: {a: {model: m}}\nquality: {tasks: [m/config.json]}\n", 4,
             18, "evaluating 'tasks' is not built in yet");
-    refused("version: 1\nname: x\nmodels: {a: {model: m}, b: {model: m}}\nreference: a\n"
-            "quality: {text: m/config.json, budgets: {b: {kld_mean: 0.1}}}\n",
-            5, 46, "metric 'kld_mean' is not built in yet");
+}
+END_TEST
+
+START_TEST(a_case_is_read_beside_the_reference_of_its_suite)
+{
+    static const char head[] = "version: 1\nname: x\nmodels:\n  a: {model: m}\n  b: {model: m}\n"
+                               "  made: {from: a, quantize: {method: rtn}}\nreference: ";
+    static const char text[] = "quality: {text: m/config.json, budgets: {b: {kld_mean: 0.1, "
+                               "same_top: 90 %}}}\nperformance: {production: {}}\n";
+    qg_plan p;
+
+    ids(suite_of(qg_arena_format(arena, "%sa\n%s", head, text)), (qg_plan_options){0}, &p);
+    ck_assert_ptr_eq(p.reference_folder, p.cases[0].folder);
+    for (size_t i = 0; i < p.n_cases; i++)
+        ck_assert_int_eq(qg_case_has_reference(&p.cases[i], p.suite), i == 2 || i == 4);
+    p.cases[2].skip = "no device";
+    ck_assert(!qg_case_has_reference(&p.cases[2], p.suite));
+    /* a made one has its folder when it has been made */
+    ids(suite_of(qg_arena_format(arena, "%smade\n%s", head, text)),
+        (qg_plan_options){.only = "b/*"}, &p);
+    ck_assert_ptr_null(p.reference_folder);
+    ck_assert(qg_case_has_reference(&p.cases[0], p.suite));
+    ids(suite_of("version: 1\nname: x\nmodels: {a: {model: m, quantization: int8, calibration: "
+                 "m/config.json}}\nquality: {text: m/config.json}\n"),
+        (qg_plan_options){0}, &p);
+    ck_assert_ptr_null(p.reference_folder);
+    /* nothing to read */
+    ids(suite_of(qg_arena_format(arena, "%sa\nquality: {prompts: [p]}\n", head)),
+        (qg_plan_options){.only = "b/*"}, &p);
+    ck_assert(!qg_case_has_reference(&p.cases[0], p.suite));
 }
 END_TEST
 
@@ -243,6 +270,7 @@ Suite *plan_check(void)
     tcase_add_test(t, a_filter_that_matches_nothing_lists_the_ids);
     tcase_add_test(t, what_is_not_built_in_is_refused_at_its_line);
     tcase_add_test(t, what_is_calibrated_is_made_first);
+    tcase_add_test(t, a_case_is_read_beside_the_reference_of_its_suite);
     tcase_add_test(t, drift_is_not_judged_twice);
     tcase_add_test(t, two_models_in_fp16_can_be_compared);
     tcase_add_test(t, devices_are_chosen_or_skipped);

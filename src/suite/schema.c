@@ -236,7 +236,8 @@ static const qg_key quality_keys[] = {
      .type = QG_KEY_FILE,
      .offset = AT(qg_suite_quality, text),
      .example = "data/validation.txt",
-     .help = "text for perplexity, KL divergence and same-top; documents are separated by blank "
+     .help = "text for perplexity and, where a model is read beside the live reference, KL "
+             "divergence, same-top and changes of probability; documents are separated by blank "
              "lines"},
     {.name = "window",
      .type = QG_KEY_INT,

@@ -138,17 +138,29 @@ static void put_table(qg_buf *out, const char *path, const qg_key *keys)
     }
 }
 
+/* The last cell of a row: a bar would end it. */
+static void put_last_cell(qg_buf *out, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '|')
+            qg_buf_char(out, '\\');
+        qg_buf_char(out, *text);
+    }
+    qg_buf_text(out, " |\n");
+}
+
 static void put_metrics(qg_buf *out, const char *title, qg_section section)
 {
     qg_buf_format(out, "\n## %s\n\n| metric | budget | like | definition |\n|---|---|---|---|\n",
                   title);
     for (int m = 0; m < QG_METRIC_N; m++) {
         const qg_metric_info *info = qg_metric_info_of((qg_metric)m);
-        if (info->section == section)
-            qg_buf_format(out, "| `%s` | %s | `%s`%s%s | %s |\n", info->name,
-                          info->direction == QG_COST ? "at most" : "at least",
-                          qg_unit_example(info->unit), info->word[0] ? " " : "", info->word,
-                          info->text);
+        if (info->section != section)
+            continue;
+        qg_buf_format(out, "| `%s` | %s | `%s`%s%s | ", info->name,
+                      info->direction == QG_COST ? "at most" : "at least",
+                      qg_unit_example(info->unit), info->word[0] ? " " : "", info->word);
+        put_last_cell(out, info->text);
     }
 }
 

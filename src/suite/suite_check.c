@@ -198,6 +198,41 @@ START_TEST(calibrating_on_the_validation_text_is_warned_of)
 }
 END_TEST
 
+START_TEST(same_top_needs_a_text_or_a_golden)
+{
+    static const char head[] = "version: 1\nname: x\nmodels: {a: {model: m}, b: {model: m}}\n"
+                               "reference: a\nquality: {prompts: [p], %s, budgets: {%s: {same_top: "
+                               "90 %%, ppl: 9}}}\n";
+    char *path = folder_put("m/config.json", "{}");
+    qg_suite *s;
+    qg_err err = {0};
+
+    good(folder_put("x.yaml", qg_arena_format(arena, head, "text: m/config.json", "b")));
+    /* the reference has but its golden to be held to */
+    path = folder_put("x.yaml", qg_arena_format(arena, head, "text: m/config.json", "a"));
+    ck_assert_int_eq(qg_suite_read(&s, &findings, arena, path, &err), QG_EFORMAT);
+    ck_assert_str_eq(err.message, "budget 'same_top' needs 'golden' in 'quality'");
+    qg_err_clear(&err);
+    path = folder_put("x.yaml", qg_arena_format(arena, head, "max_tokens: 4", "b"));
+    ck_assert_int_eq(qg_suite_read(&s, &findings, arena, path, &err), QG_EFORMAT);
+    ck_assert_str_eq(err.message, "budget 'same_top' needs 'golden' in 'quality'");
+}
+END_TEST
+
+START_TEST(a_quantized_reference_is_warned_of)
+{
+    folder_put("m/config.json", "{}");
+    good(folder_put("x.yaml", "version: 1\nname: x\nmodels:\n  a: {model: m}\n"
+                              "  made: {from: a, quantize: {method: rtn}}\nreference: made\n"
+                              "quality: {text: m/config.json, budgets: {a: {kld_mean: 0.1}, "
+                              "made: {ppl: 9}}}\n"));
+    ck_assert_uint_eq(findings.n, 1);
+    ck_assert_int_eq(findings.at[0].severity, QG_SEVERITY_WARNING);
+    ck_assert_int_eq(findings.at[0].place.line, 6);
+    ck_assert_ptr_nonnull(strstr(findings.at[0].message, "reference 'made' is quantized"));
+}
+END_TEST
+
 START_TEST(a_budget_merged_from_an_anchor_keeps_its_line)
 {
     folder_put("m/config.json", "{}");
@@ -346,6 +381,8 @@ Suite *suite_check(void)
     tcase_add_test(t, regression_allows_shares_and_amounts);
     tcase_add_test(t, weak_gates_are_warned_of);
     tcase_add_test(t, calibrating_on_the_validation_text_is_warned_of);
+    tcase_add_test(t, same_top_needs_a_text_or_a_golden);
+    tcase_add_test(t, a_quantized_reference_is_warned_of);
     tcase_add_test(t, a_budget_merged_from_an_anchor_keeps_its_line);
     tcase_add_test(t, paths_lie_beside_the_file_that_names_them);
     tcase_add_test(t, bad_suites_are_refused_word_for_word);

@@ -1,6 +1,6 @@
 /* Prompts and documents: see texts.h.
  *
- * The file is mapped and walked twice, once to count and once to fill the array, by the same
+ * A text is walked twice, once to count and once to fill the array, by the same
  * function: so the array is exact, and nothing is copied.
  */
 #include "suite/texts.h"
@@ -59,21 +59,18 @@ static size_t split_documents(qg_str text, qg_str *at)
     return n + inside;
 }
 
-static qg_status read_pieces(qg_texts *out, qg_arena *arena, const char *path, const char *what,
-                             size_t (*split)(qg_str, qg_str *), qg_err *err)
+static qg_status read_pieces(qg_texts *out, qg_arena *arena, qg_str text, const char *name,
+                             const char *what, size_t (*split)(qg_str, qg_str *), qg_err *err)
 {
-    qg_str text;
-
-    QG_PASS(qg_file_map(&text, arena, path, err));
     if (text.len > MAX_BYTES)
-        return qg_fail(err, QG_EFORMAT, "'%s' is larger than the limit of %d bytes", path,
+        return qg_fail(err, QG_EFORMAT, "'%s' is larger than the limit of %d bytes", name,
                        MAX_BYTES);
     size_t valid = qg_utf8_valid(text);
     if (valid < text.len)
-        return qg_fail(err, QG_EFORMAT, "'%s' is not valid UTF-8 at byte %zu", path, valid);
+        return qg_fail(err, QG_EFORMAT, "'%s' is not valid UTF-8 at byte %zu", name, valid);
     size_t n = split(text, NULL);
     if (n == 0)
-        return qg_fail(err, QG_EFORMAT, "'%s' holds no %s", path, what);
+        return qg_fail(err, QG_EFORMAT, "'%s' holds no %s", name, what);
     qg_str *at = QG_NEW_N(arena, qg_str, n);
     QG_NEED(at, err);
     split(text, at);
@@ -83,12 +80,24 @@ static qg_status read_pieces(qg_texts *out, qg_arena *arena, const char *path, c
 
 qg_status qg_texts_prompts(qg_texts *out, qg_arena *arena, const char *path, qg_err *err)
 {
-    return read_pieces(out, arena, path, "prompts", split_lines, err);
+    qg_str text;
+
+    QG_PASS(qg_file_map(&text, arena, path, err));
+    return read_pieces(out, arena, text, path, "prompts", split_lines, err);
 }
 
 qg_status qg_texts_documents(qg_texts *out, qg_arena *arena, const char *path, qg_err *err)
 {
-    return read_pieces(out, arena, path, "documents", split_documents, err);
+    qg_str text;
+
+    QG_PASS(qg_file_map(&text, arena, path, err));
+    return qg_texts_documents_of(out, arena, text, path, err);
+}
+
+qg_status qg_texts_documents_of(qg_texts *out, qg_arena *arena, qg_str text, const char *name,
+                                qg_err *err)
+{
+    return read_pieces(out, arena, text, name, "documents", split_documents, err);
 }
 
 typedef char hash[QG_HASH_HEX];

@@ -53,6 +53,22 @@ START_TEST(prompts_are_lines_as_they_stand)
 }
 END_TEST
 
+START_TEST(documents_of_a_text_at_hand)
+{
+    qg_texts d;
+    qg_err err = {0};
+
+    ck_assert_int_eq(qg_texts_documents_of(&d, arena, QG_STR("a\n\nb"), "--text", &err), QG_OK);
+    ck_assert_uint_eq(d.n, 2);
+    ck_assert(qg_str_is(d.at[1], "b"));
+    ck_assert_int_eq(qg_texts_documents_of(&d, arena, QG_STR(" \n"), "--text", &err), QG_EFORMAT);
+    ck_assert_str_eq(err.message, "'--text' holds no documents");
+    qg_err_clear(&err);
+    ck_assert_int_eq(qg_texts_documents_of(&d, arena, QG_STR("a\xff"), "--text", &err), QG_EFORMAT);
+    ck_assert_str_eq(err.message, "'--text' is not valid UTF-8 at byte 1");
+}
+END_TEST
+
 START_TEST(documents_are_what_blank_lines_separate)
 {
     qg_texts d = read_as(qg_texts_documents, QG_STR("\n\na\nb\n \n\n c\r\n\r\nd"));
@@ -108,6 +124,7 @@ Suite *texts_check(void)
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, prompts_are_lines_as_they_stand);
+    tcase_add_test(t, documents_of_a_text_at_hand);
     tcase_add_test(t, documents_are_what_blank_lines_separate);
     tcase_add_test(t, shared_documents_are_counted);
     tcase_add_test(t, bad_files_are_refused);
