@@ -75,22 +75,53 @@ static void show(void *user, const char *case_id, double done)
     qg_progress_update(&s->bar, done);
 }
 
+/* Whether a case of the plan is read beside the reference. */
+static bool needs_reference(const qg_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_cases; i++)
+        if (qg_case_has_reference(&plan->cases[i], plan->suite))
+            return true;
+    return false;
+}
+
+/* The models of the cases, and the reference, which may have no case here. */
+static qg_status prepare_models(qg_plan *plan, qg_cli *cli, int n_threads, qg_err *err)
+{
+    const qg_suite_model *reference = plan->suite->reference;
+    qg_case alone = {
+        .model = reference, .folder = plan->reference_folder, .place = reference->place};
+    qg_plan only = {.suite = plan->suite, .cases = &alone, .n_cases = 1};
+
+    QG_PASS(qg_prepare_models(plan, cli, n_threads, err));
+    if (!needs_reference(plan))
+        return QG_OK;
+    QG_PASS(qg_prepare_models(&only, cli, n_threads, err));
+    plan->reference_folder = alone.folder;
+    return QG_OK;
+}
+
 /* Each folder of the plan once, in the order of its cases. */
 static qg_status examine_models(const qg_plan *plan, qg_err *err)
 {
+    const qg_suite_model *reference = plan->suite->reference;
+    bool has_case = false;
+
     for (size_t i = 0; i < plan->n_cases; i++) {
         const qg_suite_model *model = plan->cases[i].model;
         bool seen = plan->cases[i].skip != NULL;
+        has_case = has_case || (!seen && model == reference);
         for (size_t k = 0; !seen && k < i; k++)
             seen = !plan->cases[k].skip && plan->cases[k].model == model;
         if (!seen)
             QG_PASS(qg_cli_examine(plan->cases[i].folder, model->method, model->activations, err));
     }
-    return QG_OK;
+    if (has_case || !needs_reference(plan))
+        return QG_OK;
+    return qg_cli_examine(plan->reference_folder, reference->method, reference->activations, err);
 }
 
 qg_status qg_gate_measure(qg_run **out, qg_cli *cli, qg_plan *plan, const qg_gate_options *o,
-                          bool only_quality, qg_err *err)
+                          bool only_goldens, qg_err *err)
 {
     const qg_suite *suite = plan->suite;
     qg_run *run = QG_NEW(cli->run, qg_run);
@@ -102,13 +133,13 @@ qg_status qg_gate_measure(qg_run **out, qg_cli *cli, qg_plan *plan, const qg_gat
                                   .threads = o->threads,
                                   .seed = o->seed,
                                   .timeout_ns = o->timeout_s * INT64_C(1000000000),
-                                  .only_quality = only_quality,
+                                  .only_goldens = only_goldens,
                                   .on_progress = show,
                                   .user = &s};
 
     if (!run || !started || !measure.program)
         return qg_fail(err, QG_ENOMEM, "out of memory");
-    QG_PASS(qg_prepare_models(plan, cli, (int)o->threads, err));
+    QG_PASS(prepare_models(plan, cli, (int)o->threads, err));
     QG_PASS(examine_models(plan, err));
     qg_clock_utc(started);
     *run = (qg_run){.version = QG_BUILD_VERSION,

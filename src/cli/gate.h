@@ -21,6 +21,6 @@ qg_status qg_gate_plan(qg_plan *out, qg_cli *cli, const qg_suite *suite, const q
 
 /* Measures the plan into a new run. Leaves judging to the caller. */
 qg_status qg_gate_measure(qg_run **out, qg_cli *cli, qg_plan *plan, const qg_gate_options *o,
-                          bool only_quality, qg_err *err);
+                          bool only_goldens, qg_err *err);
 
 #endif

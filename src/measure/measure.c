@@ -78,27 +78,43 @@ static const char *dtype_text(int choice)
     return names[choice];
 }
 
-static qg_task task_of(const qg_case *c, const qg_suite *s, const qg_measure_options *o)
+/* The reference of a case, where it is read beside one. */
+static void set_reference(qg_task *t, const qg_plan *plan)
 {
+    const qg_suite_model *reference = plan->suite->reference;
+
+    t->reference = plan->reference_folder;
+    t->reference_quantization = reference->method;
+    t->reference_activations = reference->activations;
+    t->reference_dtype = dtype_text(reference->dtype);
+}
+
+static qg_task task_of(const qg_case *c, const qg_plan *plan, const qg_measure_options *o)
+{
+    const qg_suite *s = plan->suite;
     bool quality = c->kind == QG_CASE_QUALITY;
-    return (qg_task){.folder = c->folder,
-                     .device = qg_device_name(c->device),
-                     .tier = o->tier,
-                     .quantization = c->model->method,
-                     .activations = c->model->activations,
-                     .dtype = dtype_text(c->model->dtype),
-                     .threads = o->threads ? o->threads : s->engine.threads,
-                     .max_model_len = s->engine.max_model_len,
-                     .seed = o->seed >= 0 ? o->seed : s->engine.seed,
-                     .hash = quality,
-                     .quality = quality,
-                     .prompts = quality ? s->quality.prompts : (qg_texts){0},
-                     .text = quality ? s->quality.text : NULL,
-                     .window = s->quality.window,
-                     .max_tokens = s->quality.max_tokens,
-                     .batch = c->batch,
-                     .input_len = s->performance.input_len,
-                     .output_len = s->performance.output_len};
+    qg_task t = {.folder = c->folder,
+                 .device = qg_device_name(c->device),
+                 .tier = o->tier,
+                 .quantization = c->model->method,
+                 .activations = c->model->activations,
+                 .dtype = dtype_text(c->model->dtype),
+                 .threads = o->threads ? o->threads : s->engine.threads,
+                 .max_model_len = s->engine.max_model_len,
+                 .seed = o->seed >= 0 ? o->seed : s->engine.seed,
+                 .hash = quality,
+                 .quality = quality,
+                 .prompts = quality ? s->quality.prompts : (qg_texts){0},
+                 .text = quality && !o->only_goldens ? s->quality.text : NULL,
+                 .window = s->quality.window,
+                 .max_tokens = s->quality.max_tokens,
+                 .batch = c->batch,
+                 .input_len = s->performance.input_len,
+                 .output_len = s->performance.output_len};
+
+    if (t.text && qg_case_has_reference(c, s))
+        set_reference(&t, plan);
+    return t;
 }
 
 int64_t qg_measure_samples(const qg_case *c, const qg_suite_performance *p)
@@ -189,6 +205,7 @@ static qg_status keep_record(qg_run *run, qg_measurement *m, arm *a, qg_err *err
     m->n_scalars = t->n_scalars;
     m->docs = t->docs;
     m->n_docs = t->n_docs;
+    m->kld = t->kld;
     m->gold = t->gold;
     m->protocol = t->protocol;
     if (!run->machine.device)
@@ -205,11 +222,11 @@ static qg_status keep_record(qg_run *run, qg_measurement *m, arm *a, qg_err *err
     return QG_OK;
 }
 
-static qg_status measure_in_worker(qg_run *run, qg_measurement *m, arm *a, const qg_suite *s,
+static qg_status measure_in_worker(qg_run *run, qg_measurement *m, arm *a, const qg_plan *plan,
                                    qg_err *err)
 {
     const char *argv[] = {a->options->program, "worker", NULL};
-    qg_task task = task_of(a->c, s, a->options);
+    qg_task task = task_of(a->c, plan, a->options);
     const qg_json *answer;
     qg_str line;
     qg_buf request;
@@ -221,7 +238,7 @@ static qg_status measure_in_worker(qg_run *run, qg_measurement *m, arm *a, const
     if (a->c->kind == QG_CASE_QUALITY)
         QG_PASS(ask(&answer, &line, a, QG_STR("{\"do\":\"quality\"}"), err));
     else
-        QG_PASS(measure_samples(m, a, &s->performance, err));
+        QG_PASS(measure_samples(m, a, &plan->suite->performance, err));
     return keep_record(run, m, a, err);
 }
 
@@ -259,7 +276,7 @@ static qg_measurement blank(const qg_case *c, const qg_suite *s)
 }
 
 static qg_status measure_case(qg_run *run, qg_measurement *m, qg_arena *arena, const qg_case *c,
-                              const qg_suite *s, const qg_measure_options *options, qg_err *err)
+                              const qg_plan *plan, const qg_measure_options *options, qg_err *err)
 {
     arm a = {.arena = arena, .scratch = qg_arena_create(), .c = c, .options = options};
     qg_err failed = {0};
@@ -267,11 +284,11 @@ static qg_status measure_case(qg_run *run, qg_measurement *m, qg_arena *arena, c
     int64_t start_ns = qg_clock_ns();
 
     QG_NEED(a.scratch, err);
-    *m = blank(c, s);
+    *m = blank(c, plan->suite);
     if (c->skip) {
         m->state = QG_CASE_SKIPPED;
         m->message = c->skip;
-    } else if (measure_in_worker(run, m, &a, s, &failed) != QG_OK) {
+    } else if (measure_in_worker(run, m, &a, plan, &failed) != QG_OK) {
         status = note_failure(m, &a, &failed, err);
     }
     m->wall_ns = qg_clock_ns() - start_ns;
@@ -300,16 +317,17 @@ qg_status qg_measure_plan(qg_run *run, qg_arena *arena, const qg_plan *plan,
                           const qg_measure_options *options, qg_err *err)
 {
     QG_PASS(list_models(run, arena, plan, err));
+    run->reference = plan->suite->reference->name;
     run->measurements = QG_NEW_N(arena, qg_measurement, plan->n_cases + 1);
     QG_NEED(run->measurements, err);
     for (size_t i = 0; i < plan->n_cases; i++) {
         const qg_case *c = &plan->cases[i];
-        if (options->only_quality && c->kind != QG_CASE_QUALITY)
+        if (options->only_goldens && c->kind != QG_CASE_QUALITY)
             continue;
         if (options->on_progress)
             options->on_progress(options->user, c->id, 0);
-        QG_PASS(measure_case(run, &run->measurements[run->n_measurements], arena, c, plan->suite,
-                             options, err));
+        QG_PASS(measure_case(run, &run->measurements[run->n_measurements], arena, c, plan, options,
+                             err));
         run->n_measurements++;
     }
     return QG_OK;

@@ -1,5 +1,8 @@
 /* Measuring a plan: one worker process a case, numbers into a qg_run.
  *
+ * The worker of a quality case of another model than the suite's reference opens the reference too
+ * and reads the text beside it, so that each case is complete whatever else is in the plan.
+ *
  * A worker that crashes, hangs, talks nonsense or is killed costs its own case: that measurement is
  * failed with exit class 3, the reason, and the last lines of its log. What the worker refuses (a
  * broken checkpoint, a prompt that is too long) is failed with exit class 2. The others go on.
@@ -19,7 +22,7 @@ typedef struct qg_measure_options {
     int64_t threads;     /* 0: what the suite says */
     int64_t seed;        /* < 0: what the suite says */
     int64_t timeout_ns;  /* longest silence of a worker */
-    bool only_quality;   /* bless */
+    bool only_goldens;   /* of quality cases, and of those the prompts alone: bless */
     /* Told before and during a case; may be NULL. done is in [0, 1]. */
     void (*on_progress)(void *user, const char *case_id, double done);
     void *user;

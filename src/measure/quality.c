@@ -1,58 +1,69 @@
-/* Quality of an opened model: see quality.h. Documents are scored one by one on a scratch arena
- * that is rewound, so memory does not grow with the text. */
+/* Quality of an opened model: see quality.h. */
 #include "measure/quality.h"
 
 #include "base/file.h"
 #include "engine/scheduler.h"
 #include "engine/score.h"
 
-#include <math.h>
-
+/* Work is counted in tokens: those of prompts with what continues them, then those of the text. */
 typedef struct progress {
     void (*tell)(void *user, double done);
     void *user;
-    size_t n_done, n_all;
+    int64_t n_prompts, n_text, n_done;
 } progress;
 
-static void step(progress *p)
+static void tell(const progress *p, int64_t n_done)
 {
-    p->n_done++;
     if (p->tell)
-        p->tell(p->user, (double)p->n_done / (double)p->n_all);
+        p->tell(p->user, (double)n_done / (double)(p->n_prompts + p->n_text));
 }
 
-static qg_status encode_all(qg_ids **out, qg_arena *arena, const qg_tokenizer *t, qg_texts texts,
-                            const char *what, qg_err *err)
+static void on_documents(void *user, size_t n_documents, int64_t tokens, int64_t all_tokens)
 {
-    qg_ids *ids = QG_NEW_N(arena, qg_ids, texts.n + 1);
+    const progress *p = user;
 
-    QG_NEED(ids, err);
-    for (size_t i = 0; i < texts.n; i++)
-        QG_TRY(qg_tokenizer_encode(&ids[i], arena, t, texts.at[i], 0, err), err, "%s %zu", what,
-               i + 1);
-    *out = ids;
+    (void)n_documents, (void)all_tokens;
+    tell(p, p->n_prompts + tokens);
+}
+
+static int64_t length_of(const qg_quality *q, size_t prompt)
+{
+    return (int64_t)q->prompts[prompt].n + q->task->max_tokens;
+}
+
+static qg_status prepare_prompts(qg_quality *q, qg_arena *arena, const qg_tokenizer *tokenizer,
+                                 qg_err *err)
+{
+    qg_texts prompts = q->task->prompts;
+
+    q->prompts = QG_NEW_N(arena, qg_ids, prompts.n);
+    QG_NEED(q->prompts, err);
+    for (size_t i = 0; i < prompts.n; i++) {
+        QG_TRY(qg_tokenizer_encode(&q->prompts[i], arena, tokenizer, prompts.at[i], 0, err), err,
+               "prompt %zu", i + 1);
+        if (q->prompts[i].n == 0)
+            return qg_fail(err, QG_EARG, "prompt %zu has no tokens", i + 1);
+        q->kv_tokens = length_of(q, i) > q->kv_tokens ? length_of(q, i) : q->kv_tokens;
+    }
+    q->gold_protocol = qg_arena_format(arena, "logprob/top=%d/greedy=%d/special=declared",
+                                       QG_GOLD_TOP, (int)q->task->max_tokens);
+    QG_NEED(q->gold_protocol, err);
     return QG_OK;
 }
 
-static qg_status read_documents(qg_quality *q, qg_arena *arena, const qg_tokenizer *t, qg_err *err)
+static qg_status prepare_text(qg_quality *q, qg_arena *arena, const qg_tokenizer *tokenizer,
+                              qg_err *err)
 {
+    const char *path = q->task->text;
     char hash[QG_HASH_HEX];
-    qg_texts documents;
+    qg_texts texts;
 
-    QG_PASS(qg_texts_documents(&documents, arena, q->task->text, err));
-    QG_PASS(encode_all(&q->documents, arena, t, documents, "document", err));
-    q->n_documents = documents.n;
-    QG_PASS(qg_hash_file(hash, q->task->text, err));
-    q->protocol = qg_arena_format(
-        arena,
-        "ppl/text=%.12s/window=%d/stride=%d/documents=apart/special=declared/tokenizer=%.12s", hash,
-        (int)q->task->window, (int)q->task->window, qg_tokenizer_hash(t));
-    QG_NEED(q->protocol, err);
-    for (size_t i = 0; i < documents.n; i++) {
-        int64_t n = (int64_t)q->documents[i].n;
-        n = n < q->task->window ? n : q->task->window;
-        q->kv_tokens = n > q->kv_tokens ? n : q->kv_tokens;
-    }
+    QG_PASS(qg_texts_documents(&texts, arena, path, err));
+    QG_PASS(qg_hash_file(hash, path, err));
+    QG_PASS(qg_documents_prepare(&q->documents, arena, texts, path, hash, q->task->window,
+                                 tokenizer, err));
+    if (q->documents.kv_tokens > q->kv_tokens)
+        q->kv_tokens = q->documents.kv_tokens;
     return QG_OK;
 }
 
@@ -64,60 +75,10 @@ qg_status qg_quality_prepare(qg_quality **out, qg_arena *arena, const qg_task *t
     QG_NEED(q, err);
     q->task = task;
     q->kv_tokens = 1;
-    if (task->window < 2)
-        return qg_fail(err, QG_EARG, "a window of %d tokens scores none", (int)task->window);
-    QG_PASS(encode_all(&q->prompts, arena, tokenizer, task->prompts, "prompt", err));
-    for (size_t i = 0; i < task->prompts.n; i++) {
-        int64_t n = (int64_t)q->prompts[i].n + task->max_tokens;
-        if (q->prompts[i].n == 0)
-            return qg_fail(err, QG_EARG, "prompt %zu has no tokens", i + 1);
-        q->kv_tokens = n > q->kv_tokens ? n : q->kv_tokens;
-    }
-    q->gold_protocol = qg_arena_format(arena, "logprob/top=%d/greedy=%d/special=declared",
-                                       QG_GOLD_TOP, (int)task->max_tokens);
-    QG_NEED(q->gold_protocol, err);
+    QG_PASS(prepare_prompts(q, arena, tokenizer, err));
     if (task->text)
-        QG_PASS(read_documents(q, arena, tokenizer, err));
+        QG_PASS(prepare_text(q, arena, tokenizer, err));
     *out = q;
-    return QG_OK;
-}
-
-static qg_status score_document(qg_doc *out, qg_arena *scratch, qg_engine *e, qg_ids ids,
-                                int64_t window, qg_err *err)
-{
-    for (size_t at = 0; at < ids.n; at += (size_t)window) {
-        qg_arena_mark mark = qg_arena_here(scratch);
-        size_t n = ids.n - at < (size_t)window ? ids.n - at : (size_t)window;
-        qg_ids piece = {ids.id + at, n};
-        qg_score score;
-        QG_PASS(qg_score_ids(&score, scratch, e, &piece, 1, 1, err));
-        for (int i = 1; i < score.n; i++) {
-            out->sum_nll -= score.logprob[i];
-            out->hits += score.next[i - 1].top[0].id == score.ids[i];
-            out->n_scored++;
-        }
-        qg_arena_rewind(scratch, mark);
-    }
-    return QG_OK;
-}
-
-static qg_status score_documents(qg_measurement *out, qg_arena *arena, qg_arena *scratch,
-                                 qg_engine *e, const qg_quality *q, progress *p, qg_err *err)
-{
-    int64_t n_scored = 0;
-
-    out->docs = QG_NEW_N(arena, qg_doc, q->n_documents + 1);
-    QG_NEED(out->docs, err);
-    out->n_docs = q->n_documents;
-    out->protocol = q->protocol;
-    for (size_t i = 0; i < q->n_documents; i++) {
-        QG_TRY(score_document(&out->docs[i], scratch, e, q->documents[i], q->task->window, err),
-               err, "document %zu of '%s'", i + 1, q->task->text);
-        n_scored += out->docs[i].n_scored;
-        step(p);
-    }
-    if (n_scored == 0)
-        return qg_fail(err, QG_EARG, "'%s' has no token to score", q->task->text);
     return QG_OK;
 }
 
@@ -190,7 +151,7 @@ static qg_status keep_prompts(qg_gold *gold, qg_arena *arena, qg_arena *scratch,
                            err),
                err, "prompt %zu", i + 1);
         qg_arena_rewind(scratch, mark);
-        step(p);
+        tell(p, p->n_done += length_of(q, i));
     }
     QG_PASS(qg_gold_hash_prompts(hash, scratch, gold, err));
     gold->prompts_hash = qg_str_dup(arena, qg_str_from(hash));
@@ -198,30 +159,49 @@ static qg_status keep_prompts(qg_gold *gold, qg_arena *arena, qg_arena *scratch,
     return QG_OK;
 }
 
-qg_status qg_quality_measure(qg_measurement *out, qg_arena *arena, qg_engine *e,
-                             const qg_quality *q, void (*on_progress)(void *user, double done),
-                             void *user, qg_err *err)
+static progress begin(const qg_quality *q, void (*on_progress)(void *user, double done), void *user)
+{
+    progress p = {.tell = on_progress, .user = user};
+
+    for (size_t i = 0; i < q->task->prompts.n; i++)
+        p.n_prompts += length_of(q, i);
+    for (size_t i = 0; i < q->documents.n; i++)
+        p.n_text += (int64_t)q->documents.ids[i].n;
+    return p;
+}
+
+static qg_status measure_prompts(qg_measurement *out, qg_arena *arena, qg_engine *e,
+                                 const qg_quality *q, progress *p, qg_err *err)
 {
     qg_engine_info info = qg_engine_describe(e);
-    progress p = {on_progress, user, 0, q->n_documents + q->task->prompts.n};
     qg_arena *scratch = qg_arena_create();
-    qg_status s = QG_OK;
+    qg_gold *gold = QG_NEW(arena, qg_gold);
+    qg_status s = QG_ENOMEM;
 
-    QG_NEED(scratch, err);
-    if (q->task->prompts.n) {
-        out->gold = QG_NEW(arena, qg_gold);
-        if (out->gold) {
-            *out->gold = (qg_gold){.tokenizer_hash = qg_tokenizer_hash(qg_engine_tokenizer(e)),
-                                   .method = info.method,
-                                   .backend = info.device,
-                                   .protocol = q->gold_protocol};
-            s = keep_prompts(out->gold, arena, scratch, e, q, &p, err);
-        } else {
-            s = qg_fail(err, QG_ENOMEM, "out of memory");
-        }
+    if (scratch && gold) {
+        *gold = (qg_gold){.tokenizer_hash = qg_tokenizer_hash(qg_engine_tokenizer(e)),
+                          .method = info.method,
+                          .backend = info.device,
+                          .protocol = q->gold_protocol};
+        out->gold = gold;
+        s = keep_prompts(gold, arena, scratch, e, q, p, err);
+    } else {
+        qg_fail(err, s, "out of memory");
     }
-    if (s == QG_OK && q->task->text)
-        s = score_documents(out, arena, scratch, e, q, &p, err);
     qg_arena_free(scratch);
     return s;
+}
+
+qg_status qg_quality_measure(qg_measurement *out, qg_arena *arena, qg_engine *e,
+                             qg_engine *reference, const qg_quality *q,
+                             void (*on_progress)(void *user, double done), void *user, qg_err *err)
+{
+    progress p = begin(q, on_progress, user);
+
+    if (q->task->prompts.n)
+        QG_PASS(measure_prompts(out, arena, e, q, &p, err));
+    if (q->task->text)
+        QG_PASS(
+            qg_documents_measure(out, arena, e, reference, &q->documents, on_documents, &p, err));
+    return QG_OK;
 }

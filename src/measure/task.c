@@ -5,7 +5,18 @@
 #include <limits.h>
 #include <stddef.h>
 
-#define TEXTS(X) X(folder) X(device) X(tier) X(quantization) X(activations) X(dtype) X(text)
+#define TEXTS(X)                                                                                   \
+    X(folder)                                                                                      \
+    X(device)                                                                                      \
+    X(tier)                                                                                        \
+    X(quantization)                                                                                \
+    X(activations)                                                                                 \
+    X(dtype)                                                                                       \
+    X(text)                                                                                        \
+    X(reference)                                                                                   \
+    X(reference_quantization)                                                                      \
+    X(reference_activations)                                                                       \
+    X(reference_dtype)
 #define NUMBERS(X)                                                                                 \
     X(threads) X(max_model_len) X(seed) X(window) X(max_tokens) X(batch) X(input_len) X(output_len)
 

@@ -4,9 +4,11 @@
 
 #include "build_info.h"
 #include "measure/latency.h"
+#include "measure/live_reference.h"
 #include "measure/machine.h"
 #include "measure/quality.h"
 #include "record/record_json.h"
+#include "record/value.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,7 @@ typedef struct worker {
     qg_arena *model, *request;
     qg_task task;
     qg_engine *engine;
+    qg_reference reference; /* engine NULL: none */
     qg_quality *quality;
     qg_measurement measured;
     char hash[QG_HASH_HEX];
@@ -57,6 +60,34 @@ static qg_status answer_error(worker *w, const qg_err *e, qg_err *err)
     return write_line(w, &b, err);
 }
 
+/* What must be known before weights are loaded: the texts say how much the cache must hold, and the
+ * reference must share their tokens. */
+static qg_status prepare_quality(worker *w, qg_engine_options *options, qg_err *err)
+{
+    const qg_task *t = &w->task;
+
+    QG_TRY(qg_tokenizer_open(&options->tokenizer, w->model, t->folder, err), err,
+           "opening model '%s'", t->folder);
+    QG_PASS(qg_quality_prepare(&w->quality, w->model, t, options->tokenizer, err));
+    options->kv_tokens = w->quality->kv_tokens;
+    w->reference = (qg_reference){.folder = t->reference,
+                                  .quantization = t->reference_quantization,
+                                  .activations = t->reference_activations,
+                                  .dtype = t->reference_dtype};
+    if (!t->reference)
+        return QG_OK;
+    return qg_reference_prepare(&w->reference, w->model, options->tokenizer, t->folder, err);
+}
+
+/* Of the text alone: prompts are not put to it. */
+static qg_status open_reference(worker *w, const qg_engine_options *like, qg_err *err)
+{
+    qg_engine_options options = *like;
+
+    options.kv_tokens = w->quality->documents.kv_tokens;
+    return qg_reference_open(&w->reference, w->model, &options, err);
+}
+
 static qg_status do_open(worker *w, const qg_json *request, qg_err *err)
 {
     qg_task *t = &w->task;
@@ -71,19 +102,19 @@ static qg_status do_open(worker *w, const qg_json *request, qg_err *err)
                                  .dtype = t->dtype,
                                  .n_threads = (int)t->threads,
                                  .max_model_len = (int)t->max_model_len};
-    if (!t->quality) {
+    if (t->quality)
+        QG_PASS(prepare_quality(w, &options, err));
+    else
         qg_latency_room(&options, t);
-    } else { /* the texts say how much the cache must hold */
-        QG_TRY(qg_tokenizer_open(&options.tokenizer, w->model, t->folder, err), err,
-               "opening model '%s'", t->folder);
-        QG_PASS(qg_quality_prepare(&w->quality, w->model, t, options.tokenizer, err));
-        options.kv_tokens = w->quality->kv_tokens;
-    }
-    QG_TRY(qg_engine_open(&w->engine, w->model, t->folder, &options, err), err,
-           "opening model '%s'", t->folder);
-    qg_engine_reset_peak(w->engine);
+    qg_engine *e;
+    QG_TRY(qg_engine_open(&e, w->model, t->folder, &options, err), err, "opening model '%s'",
+           t->folder);
+    if (w->reference.folder)
+        QG_PASS(open_reference(w, &options, err));
     if (t->hash)
         QG_PASS(qg_engine_hash_folder(w->hash, t->folder, err));
+    qg_engine_reset_peak(e);
+    w->engine = e;
     return answer(w, "{\"opened\":true}", err);
 }
 
@@ -98,8 +129,8 @@ static qg_status do_quality(worker *w, qg_err *err)
 {
     if (!w->quality)
         return qg_fail(err, QG_EREFUSED, "the task asks for no quality");
-    QG_PASS(
-        qg_quality_measure(&w->measured, w->model, w->engine, w->quality, tell_progress, w, err));
+    QG_PASS(qg_quality_measure(&w->measured, w->model, w->engine, w->reference.engine, w->quality,
+                               tell_progress, w, err));
     if (w->measured.gold && w->hash[0])
         w->measured.gold->model_hash = w->hash;
     return answer(w, "{\"measured\":true}", err);
@@ -132,7 +163,23 @@ static qg_status do_sample(worker *w, const qg_json *request, qg_err *err)
     return write_line(w, &b, err);
 }
 
-static void keep_memory(qg_measurement *m, qg_scalar *scalars, const qg_ledger *l)
+/* Metrics of the text as numbers, beside the sums that they are made of. */
+static qg_status keep_text(qg_measurement *m, qg_scalar *scalars, qg_arena *scratch, qg_err *err)
+{
+    for (int i = 0; i < QG_METRIC_N; i++) {
+        qg_value v;
+        if (qg_metric_info_of((qg_metric)i)->section != QG_QUALITY)
+            continue;
+        QG_PASS(qg_value_of(&v, scratch, m, (qg_metric)i, err));
+        if (v.known)
+            scalars[m->n_scalars++] = (qg_scalar){(qg_metric)i, v.value, v.n};
+    }
+    return QG_OK;
+}
+
+/* The ledger is the model's own. The greatest resident set is the whole process's, so it is no
+ * number of this case where a reference was in it. */
+static void keep_memory(qg_measurement *m, qg_scalar *scalars, const qg_ledger *l, bool alone)
 {
     const struct {
         qg_metric metric;
@@ -145,10 +192,10 @@ static void keep_memory(qg_measurement *m, qg_scalar *scalars, const qg_ledger *
         {QG_METRIC_WORKSPACE, l->bytes[QG_PURPOSE_WORKSPACE]},
         {QG_METRIC_HOST_PEAK, qg_machine_peak_rss()},
     };
-    m->n_scalars = sizeof lines / sizeof *lines;
-    m->scalars = scalars;
-    for (size_t i = 0; i < m->n_scalars; i++)
-        scalars[i] = (qg_scalar){lines[i].metric, (double)lines[i].bytes, 1};
+    size_t n = sizeof lines / sizeof *lines - !alone;
+
+    for (size_t i = 0; i < n; i++)
+        scalars[m->n_scalars++] = (qg_scalar){lines[i].metric, (double)lines[i].bytes, 1};
 }
 
 static qg_status do_finish(worker *w, qg_err *err)
@@ -180,7 +227,10 @@ static qg_status do_finish(worker *w, qg_err *err)
                                  .batch = w->task.batch,
                                  .input_len = w->task.quality ? 0 : w->task.input_len,
                                  .output_len = w->task.quality ? 0 : w->task.output_len};
-    keep_memory(&w->measured, scalars, &info.ledger);
+    w->measured.scalars = scalars;
+    w->measured.n_scalars = 0;
+    keep_memory(&w->measured, scalars, &info.ledger, !w->reference.engine);
+    QG_PASS(keep_text(&w->measured, scalars, w->request, err));
     qg_buf_init(&b, w->request);
     QG_PASS(qg_run_to_json(&b, &run, err));
     while (b.len && b.ptr[b.len - 1] == '\n')
