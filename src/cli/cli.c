@@ -112,13 +112,19 @@ const char *qg_cli_program(qg_arena *arena)
 
 /* ---- help ---- */
 
+/* One option a line; the help of a long one on the next. */
 static void print_options(FILE *to, const qg_option *o)
 {
+    enum { LEFT = 26 };
+
     for (; o && o->name; o++) {
         char left[64];
         snprintf(left, sizeof left, "%s--%s%s%s", strcmp(o->name, "out") == 0 ? "-o, " : "",
                  o->name, o->value ? " " : "", o->value ? o->value : "");
-        fprintf(to, "  %-26s %s\n", left, o->help);
+        if (strlen(left) > LEFT)
+            fprintf(to, "  %s\n  %-*s %s\n", left, LEFT, "", o->help);
+        else
+            fprintf(to, "  %-*s %s\n", LEFT, left, o->help);
     }
 }
 
