@@ -124,7 +124,8 @@ const char *qg_cli_program(qg_arena *arena);
     X(judge)                                                                                       \
     X(report)                                                                                      \
     X(lint)                                                                                        \
-    X(generate) X(score) X(tokenize) X(bench) X(inspect) X(doctor) X(quantize) X(synth) X(worker)
+    X(generate)                                                                                    \
+    X(score) X(eval) X(tokenize) X(bench) X(inspect) X(doctor) X(quantize) X(synth) X(worker)
 #define X(name) extern const qg_command qg_cmd_##name;
 QG_COMMAND_LIST(X)
 #undef X

@@ -1,86 +1,11 @@
 /* Tests of the program as a user meets it: $QG_PROGRAM is run on the embedded model, and its
  * standard output, standard error and exit code are looked at. JSON is parsed, not matched. */
+#include "cli/program_check.h"
+
+#include "base/json.h"
 #include "cli/cli.h"
 
-#include "base/folder_check.h"
-#include "base/json.h"
-
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#define MODEL "golden/models/tiny-llama"
-
-typedef struct outcome {
-    int exit_code;
-    qg_str out, err;
-} outcome;
-
-static void setup(void)
-{
-    folder_begin();
-    ck_assert_ptr_nonnull(getenv("QG_PROGRAM"));
-    ck_assert_int_eq(chdir(getenv("QG_ROOT")), 0);
-}
-
-/* Runs a shell line in which Q stands for the program and $D for the test's folder. */
-static outcome shell(const char *line)
-{
-    outcome o;
-    char *out = qg_path_join(arena, folder, ".out"), *err = qg_path_join(arena, folder, ".err");
-    int status = system(qg_arena_format(
-        arena, "Q() { '%s' \"$@\"; }; D='%s'; unset CI GITHUB_ACTIONS; { %s\n} >'%s' 2>'%s'",
-        getenv("QG_PROGRAM"), folder, line, out, err));
-
-    ck_assert(WIFEXITED(status));
-    o.exit_code = WEXITSTATUS(status);
-    ck_assert_int_eq(qg_file_read(&o.out, arena, out, 64 << 20, NULL), QG_OK);
-    ck_assert_int_eq(qg_file_read(&o.err, arena, err, 64 << 20, NULL), QG_OK);
-    return o;
-}
-
-static bool holds(qg_str text, const char *part)
-{
-    return memmem(text.ptr, text.len, part, strlen(part)) != NULL;
-}
-
-static void refused(const char *line, int exit_code, const char *message)
-{
-    outcome o = shell(line);
-    ck_assert_msg(o.exit_code == exit_code, "%s: exit code %d\n" QG_STR_PRI, line, o.exit_code,
-                  QG_STR_ARG(o.err));
-    ck_assert_msg(holds(o.err, message), "%s: '%s' is not in: " QG_STR_PRI, line, message,
-                  QG_STR_ARG(o.err));
-}
-
-/* The n-th line of standard output as JSON. */
-static const qg_json *json_line(outcome o, int n)
-{
-    const qg_json *root;
-    qg_str rest = o.out, line = QG_STR("");
-
-    ck_assert_msg(o.exit_code == 0, "exit code %d: " QG_STR_PRI, o.exit_code, QG_STR_ARG(o.err));
-    for (int i = 0; i <= n; i++)
-        ck_assert(qg_str_split(&rest, '\n', &line));
-    ck_assert_int_eq(qg_json_parse(&root, arena, line, "stdout", NULL), QG_OK);
-    return root;
-}
-
-static qg_str text_of(const qg_json *node, const char *key)
-{
-    qg_str s = QG_STR("");
-    ck_assert_msg(qg_json_str(qg_json_get(node, key), &s), "no text '%s'", key);
-    return s;
-}
-
-static double real_of(const qg_json *node, const char *key)
-{
-    double v = 0;
-    ck_assert_msg(qg_json_real(qg_json_get(node, key), &v), "no number '%s'", key);
-    return v;
-}
 
 START_TEST(words_that_are_wrong_get_a_hint)
 {
@@ -361,7 +286,7 @@ Suite *cli_check(void)
     Suite *s = suite_create("cli_check");
     TCase *t = tcase_create("cli");
 
-    tcase_add_checked_fixture(t, setup, folder_end);
+    tcase_add_checked_fixture(t, program_begin, folder_end);
     tcase_set_timeout(t, 300);
     tcase_add_test(t, words_that_are_wrong_get_a_hint);
     tcase_add_test(t, every_command_explains_itself);

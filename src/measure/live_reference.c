@@ -1,11 +1,15 @@
 /* The model that another is read beside: see live_reference.h. */
 #include "measure/live_reference.h"
 
+#include "base/file.h"
+
 #include <string.h>
 
 qg_status qg_reference_prepare(qg_reference *r, qg_arena *arena, const qg_tokenizer *own,
                                const char *beside, qg_err *err)
 {
+    if (!qg_dir_exists(r->folder))
+        return qg_fail(err, QG_ENOTFOUND, "there is no folder '%s' of the reference", r->folder);
     QG_TRY(qg_tokenizer_open(&r->tokenizer, arena, r->folder, err), err, "opening reference '%s'",
            r->folder);
     if (strcmp(qg_tokenizer_hash(r->tokenizer), qg_tokenizer_hash(own)) == 0)
