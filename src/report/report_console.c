@@ -3,13 +3,16 @@
  *     quantgate  NAME OF THE SUITE
  *       model folder, machine                            one line each
  *       CASE  METRIC  VALUE  BUDGET  VERDICT             judgements, worst first
+ *       MODEL  PPL  KL MEAN  WEIGHTS  TPOT B1  ...       the models side by side
  *       measured without a budget, a paragraph a case
  *       what failed, where in the suite, what to do      one block each, worst first
  *     VERDICT  counts                                    the last words
  *
- * Columns are as wide as their widest cell; where the terminal is too narrow, the case gives way.
- * No line is wider than asked for, but for single words that are.
+ * Columns are as wide as their widest cell; where the terminal is too narrow, the case gives way,
+ * and the models' table goes on below itself. No line is wider than asked for, but for single words
+ * that are.
  */
+#include "report/methods.h"
 #include "report/report.h"
 #include "report/rows.h"
 #include "report/text.h"
@@ -17,7 +20,7 @@
 #include <ctype.h>
 #include <stdio.h>
 
-enum { N_COLUMNS = 5, INDENT = 2, GAP = 2, LEAST_CASE = 8, MOST_BLOCKS = 50 };
+enum { N_COLUMNS = 5, INDENT = 2, GAP = 2, LEAST_CASE = 8, MOST_BLOCKS = 50, MOST_NAME = 24 };
 
 static const char *colour_of(qg_verdict v)
 {
@@ -160,6 +163,101 @@ static void put_table(qg_sink_out *o, const qg_rows *rows)
     }
 }
 
+/* Columns that a column of the models' table takes. */
+static size_t method_width(const qg_methods *m, const qg_method_column *c)
+{
+    size_t width = qg_text_width(qg_str_from(c->head));
+
+    for (size_t i = 0; i < m->n_rows; i++) {
+        size_t w = qg_text_width(qg_str_from(c->cells[i]));
+        width = w > width ? w : width;
+    }
+    return width;
+}
+
+static size_t name_width(const qg_methods *m)
+{
+    size_t width = strlen("MODEL");
+
+    for (size_t i = 0; i < m->n_rows; i++) {
+        size_t w = qg_text_width(qg_str_from(m->models[i]));
+        width = w > width ? w : width;
+    }
+    return width < MOST_NAME ? width : MOST_NAME;
+}
+
+/* The end of the columns from `first` on that fit beside the names. The table is broken between
+ * batches where that can be, else before a column that is no ratio. */
+static size_t fitting(const qg_sink_out *o, const qg_methods *m, size_t first)
+{
+    size_t used = INDENT + name_width(m), whole = first, any = first;
+
+    for (size_t c = first; c < m->n_columns; c++) {
+        const qg_method_column *next = c + 1 < m->n_columns ? &m->columns[c + 1] : NULL;
+        used += GAP + method_width(m, &m->columns[c]);
+        if (used > (size_t)o->options.width && any > first)
+            break;
+        if (!next || !next->is_ratio)
+            any = c + 1;
+        if (!next || next->batch != m->columns[c].batch)
+            whole = c + 1;
+    }
+    return whole > first ? whole : any;
+}
+
+static void put_right(qg_sink_out *o, const char *text, size_t width)
+{
+    size_t used = qg_text_width(qg_str_from(text));
+
+    qg_buf_format(o->out, "%*s%s", GAP + (int)(width > used ? width - used : 0), "", text);
+}
+
+/* "TPOT B4", but "x". */
+static const char *head_text(qg_sink_out *o, const qg_method_column *c)
+{
+    char *text = qg_str_dup(o->scratch, qg_str_from(c->head));
+
+    o->out->failed = o->out->failed || !text;
+    for (size_t i = 0; text && !c->is_ratio && text[i]; i++)
+        text[i] = (char)toupper((unsigned char)text[i]);
+    return text ? text : "";
+}
+
+/* Columns first to last - 1 of a row, or of the head (row n_rows). A row that says nothing there is
+ * left out. */
+static void put_method_row(qg_sink_out *o, const qg_methods *m, size_t row, size_t first,
+                           size_t last)
+{
+    bool head = row == m->n_rows;
+    size_t end = first; /* behind the last cell that is filled */
+
+    for (size_t c = first; c < last; c++)
+        end = head || m->columns[c].cells[row][0] ? c + 1 : end;
+    if (end == first)
+        return;
+    qg_buf_format(o->out, "%*s", INDENT, "");
+    qg_text_fit(o->out, qg_str_from(head ? "MODEL" : m->models[row]), name_width(m));
+    for (size_t c = first; c < end; c++)
+        put_right(o, head ? head_text(o, &m->columns[c]) : m->columns[c].cells[row],
+                  method_width(m, &m->columns[c]));
+    qg_buf_char(o->out, '\n');
+}
+
+static qg_status put_methods(qg_sink_out *o, qg_err *err)
+{
+    qg_methods m;
+
+    QG_PASS(qg_methods_compare(&m, o->scratch, o->run, err));
+    for (size_t first = 0, last; m.n_rows && first < m.n_columns; first = last) {
+        last = fitting(o, &m, first);
+        qg_buf_char(o->out, '\n');
+        put_method_row(o, &m, m.n_rows, first, last);
+        for (size_t row = 0; row < m.n_rows; row++)
+            put_method_row(o, &m, row, first, last);
+    }
+    return QG_OK;
+}
+
 static qg_status begin(qg_sink_out *o, qg_err *err)
 {
     qg_rows rows;
@@ -170,7 +268,7 @@ static qg_status begin(qg_sink_out *o, qg_err *err)
     put_head(o);
     QG_PASS(qg_rows_judged(&rows, o->scratch, o->run, err));
     put_table(o, &rows);
-    return QG_OK;
+    return put_methods(o, err);
 }
 
 /* What was measured without a budget: "fp16/perf/b1  itl_p50 1.2 ms, e2e_p50 40 ms". */

@@ -2,6 +2,8 @@
 #include "report/fixture_check.h"
 #include "report/text.h"
 
+#include <stdio.h>
+
 static const char *render(const qg_run *run, const qg_report_options *options)
 {
     return render_with(&qg_report_console, run, options);
@@ -69,6 +71,40 @@ START_TEST(a_narrow_terminal_cuts_the_case)
 }
 END_TEST
 
+START_TEST(the_table_of_models_fits_every_width)
+{
+    static const char *const names[] = {"fp16", "a-model-with-quite-a-long-name"};
+    enum { N_BATCHES = 5, N = 2 * (N_BATCHES + 1) };
+    double tpot = 1.5e6, speed = 1234.5;
+    qg_series series[] = {{"tpot", &tpot, 1}, {"throughput", &speed, 1}};
+    qg_scalar scalars[] = {{QG_METRIC_WEIGHTS, 1 << 24, 1},   {QG_METRIC_PPL, 12.345, 9},
+                           {QG_METRIC_PPL_INCREASE, 0.05, 9}, {QG_METRIC_KLD_MEAN, 0.0123, 9},
+                           {QG_METRIC_SAME_TOP, 0.9876, 9},   {QG_METRIC_DP_RMS, 0.01, 9}};
+    qg_measurement cases[N];
+    qg_run run = {.suite = "s", .reference = "fp16", .measurements = cases, .n_measurements = N};
+
+    for (int i = 0; i < N; i++) {
+        int batch = i / 2;
+        cases[i] = (qg_measurement){
+            .id = {"x", names[i % 2], "m", "cpu", batch ? "performance" : "quality", batch, 4, 4}};
+        cases[i].scalars = scalars, cases[i].n_scalars = batch ? 0 : 6;
+        cases[i].series = series, cases[i].n_series = batch ? 2 : 0;
+    }
+    for (int width = 60; width <= 200; width += 10) {
+        qg_report_options options = {.width = width};
+        const char *text = render(&run, &options);
+        fits(text, (size_t)width);
+        for (int batch = 1; batch <= N_BATCHES; batch++) {
+            char head[16];
+            snprintf(head, sizeof head, "TPOT B%d ", batch);
+            ck_assert_ptr_nonnull(strstr(text, head));
+        }
+    }
+    ck_assert_ptr_nonnull(strstr(render(&run, &(qg_report_options){.width = 80}),
+                                 "\n  a-model-with-quite-a-lo\xe2\x80\xa6  12.35  +5 %"));
+}
+END_TEST
+
 START_TEST(the_last_words_are_verdict_and_counts)
 {
     qg_judgement j[] = {{.case_id = "a", .metric = QG_METRIC_PPL, .has_value = true, .value = 6},
@@ -109,6 +145,7 @@ Suite *report_console_check(void)
     tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_test(t, colours_are_there_only_when_asked_for);
     tcase_add_test(t, a_narrow_terminal_cuts_the_case);
+    tcase_add_test(t, the_table_of_models_fits_every_width);
     tcase_add_test(t, the_last_words_are_verdict_and_counts);
     tcase_add_test(t, many_failures_are_summed_up);
     suite_add_tcase(s, t);

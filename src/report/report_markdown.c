@@ -1,9 +1,11 @@
-/* The step summary: verdict, what failed with links to the suite's lines, then a table a case.
+/* The step summary: verdict, what failed with links to the suite's lines, the models side by side,
+ * then a table a case.
  *
  * GitHub refuses a summary over 1 MiB as a whole, so writing stops short of that and says what was
  * left out. Names and messages of a run are text, never markup: every character that Markdown or
  * HTML could take for its own is escaped.
  */
+#include "report/methods.h"
 #include "report/report.h"
 #include "report/rows.h"
 #include "report/text.h"
@@ -148,6 +150,32 @@ static void put_fact(qg_sink_out *o, const char *name, const char *value)
     qg_buf_text(o->out, " |\n");
 }
 
+static qg_status put_methods(qg_sink_out *o, qg_err *err)
+{
+    size_t before = o->out->len;
+    qg_methods m;
+
+    QG_PASS(qg_methods_compare(&m, o->scratch, o->run, err));
+    if (m.n_rows == 0)
+        return QG_OK;
+    qg_buf_text(o->out, "| model |");
+    for (size_t c = 0; c < m.n_columns; c++)
+        qg_buf_format(o->out, " %s |", m.columns[c].head);
+    qg_buf_text(o->out, "\n|---|");
+    for (size_t c = 0; c < m.n_columns; c++)
+        qg_buf_text(o->out, "---:|");
+    for (size_t row = 0; row < m.n_rows; row++) {
+        qg_buf_text(o->out, "\n| ");
+        put_escaped(o, m.models[row]);
+        qg_buf_text(o->out, " |");
+        for (size_t c = 0; c < m.n_columns; c++)
+            qg_buf_format(o->out, " %s |", m.columns[c].cells[row]);
+    }
+    qg_buf_text(o->out, "\n\n");
+    take_back(o, before, HEAD_BYTES);
+    return QG_OK;
+}
+
 static qg_status begin(qg_sink_out *o, qg_err *err)
 {
     const qg_run *run = o->run;
@@ -173,7 +201,7 @@ static qg_status begin(qg_sink_out *o, qg_err *err)
         qg_buf_text(o->out, "\n\n");
         take_back(o, before, HEAD_BYTES);
     }
-    return QG_OK;
+    return put_methods(o, err);
 }
 
 static void put_row(qg_sink_out *o, const qg_row *row)
