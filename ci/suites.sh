@@ -78,7 +78,13 @@ expect 1 "$(line golden_logprob_max)" "positions of OPT off by one row" run --on
 
 for suite in suites/quant/*.yaml; do
     expect 0 PASS "four methods: $suite" run
+    expect 0 PASS "judged again from its record" "$program" judge "$work/report/run.json" "$suite"
 done
+base=suites/quant/llama.yaml variant divergence -e 's/kld_mean: 0.001/kld_mean: 0.0002/'
+expect 1 "$(line 'kld_mean: 0.0002')" "a KL budget under the value, the reference without a case" run --only 'int8/quality'
+base=suites/quant/llama.yaml variant made -e 's/^reference: .*/reference: gptq/' -e '/^    gptq: /d' \
+    -e 's/^    int8: {ppl/    fp16: {kld_mean: 0.001}\n&/'
+expect 1 "$(line 'fp16: {kld_mean')" "beside a reference that is made" run --only 'fp16/quality'
 # What no mean shows: one zero point off by one, two inputs that change their groups.
 "$program" quantize golden/models/tiny-llama --format awq --group-size 64 -o "$work/awq" >"$work/log" 2>&1
 poke "$work/awq" model.layers.1.mlp.down_proj.qzeros 'bits[0] ^= 1'

@@ -7,8 +7,8 @@
  * (b - a) / (b + a) of itself: 0.78 %. Zeros are counted apart and the greatest is kept exactly.
  *
  * Any finite double from 0 on has its bucket, denormal or huge: there are at most 134,272, of which
- * those that hold something are listed in order (a text's divergences fill some hundreds). Merging
- * adds counts: the result is the sketch of all numbers together.
+ * those that hold something are listed in order (a text's divergences fill one or two thousand).
+ * Merging adds counts: the result is the sketch of all numbers together.
  */
 #ifndef QG_RECORD_SKETCH_H
 #define QG_RECORD_SKETCH_H
