@@ -86,13 +86,20 @@ base=suites/quant/llama.yaml variant made -e 's/^reference: .*/reference: gptq/'
     -e 's/^    int8: {ppl/    fp16: {kld_mean: 0.001}\n&/'
 expect 1 "$(line 'fp16: {kld_mean')" "beside a reference that is made" run --only 'fp16/quality'
 # What no mean shows: one zero point off by one, two inputs that change their groups.
-"$program" quantize golden/models/tiny-llama --format awq --group-size 64 -o "$work/awq" >"$work/log" 2>&1
+# made NAME: as the suite makes it.
+made() {
+    "$program" quantize golden/models/tiny-llama --method "$1" --group-size 64 --calibration suites/data/calibration.txt \
+        --samples 32 --tier avx2 -o "$work/$1" >"$work/log" 2>&1
+}
+# instead NAME: sed's words that put the folder in the place of the model that the suite makes.
+instead() { echo "/^  $1:\$/{N;N;s#.*#  $1: {model: $work/$1, quantization: $1}#}"; }
+made awq
 poke "$work/awq" model.layers.1.mlp.down_proj.qzeros 'bits[0] ^= 1'
-base=suites/quant/llama.yaml variant zero -e "s#^  awq: .*from.*#  awq: {model: $work/awq, quantization: awq}#"
+base=suites/quant/llama.yaml variant zero -e "$(instead awq)"
 expect 1 "$(line 'awq: {model')" "a zero point off by one" run --only '*/quality'
-"$program" quantize golden/models/tiny-llama --format gptq --group-size 64 -o "$work/gptq" >"$work/log" 2>&1
+made gptq
 poke "$work/gptq" model.layers.1.mlp.down_proj.g_idx 'bits[0:4], bits[256:260] = bits[256:260], bits[0:4]'
-base=suites/quant/llama.yaml variant order -e "s#^  gptq: .*from.*#  gptq: {model: $work/gptq, quantization: gptq}#"
+base=suites/quant/llama.yaml variant order -e "$(instead gptq)"
 expect 1 "$(line 'gptq: {model')" "two inputs in each other's group" run --only '*/quality'
 
 variant budget -e 's/weights: [^,}]*/weights: 6 MiB/'
