@@ -19,7 +19,7 @@ from world import COUNTRIES
 
 KINDS = prose.KINDS + facts.KINDS + markup.KINDS
 TOTAL = sum(weight for _, weight in KINDS)
-N_VALIDATION, N_CALIBRATION = 70, 128
+N_VALIDATION, N_CALIBRATION, N_LONG = 70, 128, 640
 HELD_CHARS = (330, 600)  # long enough for 80 tokens, short enough for a quick gate
 HEAD_CHARS = 20  # held-out texts are looked up by their first characters
 
@@ -127,6 +127,18 @@ def write_data(folder):
         print(f"{name}: {len(text.encode()) + 1} bytes", file=sys.stderr)
 
 
+def write_longer(split, path, n):
+    """A longer validation or calibration text; they share no text with each other or suites/data."""
+    taken = held_out()[2]
+    documents = held_documents("calibration-long", n if split == "calibration" else N_LONG, taken)
+    if split == "validation":
+        documents = held_documents("validation-long", n, taken)
+    text = "\n\n".join("\n".join(x) for x in documents) + "\n"
+    with open(path, "w", encoding="utf-8", newline="\n") as f:
+        f.write(text)
+    print(f"{path}: {n} documents, {len(text.encode())} bytes", file=sys.stderr)
+
+
 def write_training(path, mib):
     size, limit, n = 0, mib << 20, 0
     with open(path, "w", encoding="utf-8", newline="\n") as f:
@@ -165,6 +177,10 @@ def main():
     commands = parser.add_subparsers(dest="command", required=True)
     data = commands.add_parser("data", help="write validation, calibration, prompts and tasks")
     data.add_argument("-o", "--out", default="suites/data", metavar="DIR")
+    longer = commands.add_parser("longer", help="write a longer validation or calibration text")
+    longer.add_argument("split", choices=("validation", "calibration"))
+    longer.add_argument("-o", "--out", required=True, metavar="FILE")
+    longer.add_argument("--documents", type=int, default=N_LONG, help=f"default {N_LONG}")
     train = commands.add_parser("train", help="write the training text, then check it")
     train.add_argument("-o", "--out", required=True, metavar="FILE")
     train.add_argument("--mib", type=int, default=240, help="size in MiB (default 240)")
@@ -173,6 +189,8 @@ def main():
     args = parser.parse_args()
     if args.command == "data":
         write_data(args.out)
+    elif args.command == "longer":
+        write_longer(args.split, args.out, args.documents)
     elif args.command == "train":
         write_training(args.out, args.mib)
     else:
