@@ -2,8 +2,6 @@
  * writer and reader share (fields.h). */
 #include "record/quantized.h"
 
-#include "record/fields.h"
-
 static const qg_field report_list[] = {
     QG_FIELD_NEEDED(qg_quantized, TEXT, method),
     QG_FIELD_NEEDED(qg_quantized, TEXT, format),
@@ -52,24 +50,33 @@ static const qg_field outlier_list[] = {
 };
 static const qg_fields outlier_fields = QG_FIELDS(outlier_list, qg_outlier);
 
+void qg_quantized_write(qg_json_writer *w, const qg_quantized *q)
+{
+    if (!q) {
+        qg_json_write_null(w);
+        return;
+    }
+    qg_json_write_object(w);
+    qg_fields_write(w, &report_fields, q);
+    qg_json_write_key(w, "linears");
+    qg_json_write_array(w);
+    for (size_t i = 0; i < q->n_linears; i++) {
+        const qg_quantized_linear *l = &q->linears[i];
+        qg_json_write_object(w);
+        qg_fields_write(w, &linear_fields, l);
+        qg_fields_write_rows(w, "outliers", &outlier_fields, l->outliers, l->n_outliers);
+        qg_json_write_close(w);
+    }
+    qg_json_write_end_array(w);
+    qg_json_write_close(w);
+}
+
 qg_status qg_quantized_to_json(qg_buf *out, const qg_quantized *q, qg_err *err)
 {
     qg_json_writer w;
 
     qg_json_write_begin(&w, out);
-    qg_json_write_object(&w);
-    qg_fields_write(&w, &report_fields, q);
-    qg_json_write_key(&w, "linears");
-    qg_json_write_array(&w);
-    for (size_t i = 0; i < q->n_linears; i++) {
-        const qg_quantized_linear *l = &q->linears[i];
-        qg_json_write_object(&w);
-        qg_fields_write(&w, &linear_fields, l);
-        qg_fields_write_rows(&w, "outliers", &outlier_fields, l->outliers, l->n_outliers);
-        qg_json_write_close(&w);
-    }
-    qg_json_write_end_array(&w);
-    qg_json_write_close(&w);
+    qg_quantized_write(&w, q);
     qg_buf_char(out, '\n');
     QG_TRY(qg_json_write_end(&w, err), err, "writing the report of a quantization");
     return QG_OK;
@@ -77,18 +84,35 @@ qg_status qg_quantized_to_json(qg_buf *out, const qg_quantized *q, qg_err *err)
 
 static qg_status read_linears(qg_fields_reader *r, const qg_json *root, qg_quantized *q)
 {
+    const char *where = r->where;
     const qg_json *array;
 
     QG_PASS(qg_fields_read_array(r, root, "linears", sizeof *q->linears, &array, &q->linears,
                                  &q->n_linears));
     for (size_t i = 0; i < q->n_linears; i++) {
         qg_quantized_linear *l = &q->linears[i];
-        r->where = qg_arena_format(r->arena, "linear %zu", i);
+        r->where = qg_arena_format(r->arena, "%s: linear %zu", where, i);
         QG_NEED(r->where, r->err);
         QG_PASS(qg_fields_read(r, qg_json_at(array, i), &linear_fields, l));
         QG_PASS(qg_fields_read_rows(r, qg_json_at(array, i), "outliers", &outlier_fields,
                                     &l->outliers, &l->n_outliers));
     }
+    r->where = where;
+    return QG_OK;
+}
+
+qg_status qg_quantized_read(qg_quantized **out, qg_fields_reader *r, const qg_json *object)
+{
+    *out = NULL;
+    if (qg_json_is_null(object))
+        return QG_OK;
+    qg_quantized *q = QG_NEW(r->arena, qg_quantized);
+    QG_NEED(q, r->err);
+    if (qg_json_type_of(object) != QG_JSON_OBJECT)
+        return QG_FIELDS_BAD(r, "an object was expected");
+    QG_PASS(qg_fields_read(r, object, &report_fields, q));
+    QG_PASS(read_linears(r, object, q));
+    *out = q;
     return QG_OK;
 }
 
@@ -96,15 +120,13 @@ qg_status qg_quantized_from_json(qg_quantized **out, qg_arena *arena, qg_str tex
                                  qg_err *err)
 {
     qg_fields_reader r = {.arena = arena, .name = name, .where = "report", .err = err};
-    qg_quantized *q = QG_NEW(arena, qg_quantized);
+    qg_quantized *q;
     const qg_json *root;
 
-    QG_NEED(q, err);
     QG_PASS(qg_json_parse(&root, arena, text, name, err));
-    if (qg_json_type_of(root) != QG_JSON_OBJECT)
+    QG_PASS(qg_quantized_read(&q, &r, root));
+    if (!q)
         return QG_FIELDS_BAD(&r, "an object was expected");
-    QG_PASS(qg_fields_read(&r, root, &report_fields, q));
-    QG_PASS(read_linears(&r, root, q));
     *out = q;
     return QG_OK;
 }

@@ -1,5 +1,6 @@
 /* How a model was quantized: the recipe, and what it cost each linear. Plain data with JSON of its
- * own, `quantization_report.json` beside the weights that it tells of.
+ * own, `quantization_report.json` beside the weights that it tells of; a run's record holds the
+ * same object for each of its models that was made so.
  *
  * Errors are relative root mean squares: sqrt(sum (w - w')^2 / sum w^2) of weights, and the same of
  * outputs over the tokens of the calibration text (int8: over 256 of them), by the Gram matrix of
@@ -12,6 +13,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "record/fields.h"
 
 #define QG_QUANTIZED_FILE "quantization_report.json"
 
@@ -59,5 +61,10 @@ qg_status qg_quantized_to_json(qg_buf *out, const qg_quantized *q, qg_err *err);
  * the arena. */
 qg_status qg_quantized_from_json(qg_quantized **out, qg_arena *arena, qg_str text, const char *name,
                                  qg_err *err);
+
+/* The same as a value within another document; NULL is null. Reading says the reader's `where` and
+ * the linear in its errors, and keeps `where` as it was. */
+void qg_quantized_write(qg_json_writer *w, const qg_quantized *q);
+qg_status qg_quantized_read(qg_quantized **out, qg_fields_reader *r, const qg_json *object);
 
 #endif

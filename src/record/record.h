@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "record/gold.h"
 #include "record/metric.h"
+#include "record/quantized.h"
 #include "record/sketch.h"
 
 #include <stdbool.h>
@@ -60,7 +61,8 @@ typedef struct qg_machine {
 typedef struct qg_model_info {
     const char *name, *path, *family, *method;
     const char *model_hash, *tokenizer_hash;
-    int64_t n_params, bytes; /* bytes: of the weights on disk */
+    int64_t n_params, bytes;       /* bytes: of the weights on disk */
+    const qg_quantized *quantized; /* how it was made, or NULL      */
 } qg_model_info;
 
 /* Which case: one model x method x batch x device. */

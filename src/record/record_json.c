@@ -1,8 +1,9 @@
 /* A run to and from JSON: see record_json.h.
  *
  * The plain members of each struct of record.h are a table (fields.h) that writer and reader share;
- * arrays and goldens are written and read by pairs of functions. The reader believes no count: an
- * array is as long as the parsed JSON says, and that has been paid for in bytes of the file.
+ * arrays, quantizations and goldens are written and read by pairs of functions. The reader believes
+ * no count: an array is as long as the parsed JSON says, and that has been paid for in bytes of the
+ * file.
  */
 #include "record/record_json.h"
 
@@ -244,6 +245,20 @@ static void write_case(qg_json_writer *w, const qg_measurement *m)
     qg_json_write_close(w);
 }
 
+static void write_models(qg_json_writer *w, const qg_run *run)
+{
+    qg_json_write_key(w, "models");
+    qg_json_write_array(w);
+    for (size_t i = 0; i < run->n_models; i++) {
+        qg_json_write_object(w);
+        qg_fields_write(w, &model_fields, &run->models[i]);
+        qg_json_write_key(w, "quantized");
+        qg_quantized_write(w, run->models[i].quantized);
+        qg_json_write_close(w);
+    }
+    qg_json_write_end_array(w);
+}
+
 qg_status qg_run_to_json(qg_buf *out, const qg_run *run, qg_err *err)
 {
     qg_json_writer w;
@@ -256,7 +271,7 @@ qg_status qg_run_to_json(qg_buf *out, const qg_run *run, qg_err *err)
     qg_json_write_object(&w);
     qg_fields_write(&w, &machine_fields, &run->machine);
     qg_json_write_close(&w);
-    qg_fields_write_rows(&w, "models", &model_fields, run->models, run->n_models);
+    write_models(&w, run);
     qg_json_write_key(&w, "cases");
     qg_json_write_array(&w);
     for (size_t i = 0; i < run->n_measurements; i++)
@@ -462,6 +477,22 @@ static qg_status read_cases(qg_fields_reader *r, const qg_json *root, qg_run *ru
     return QG_OK;
 }
 
+static qg_status read_models(qg_fields_reader *r, const qg_json *root, qg_run *run)
+{
+    const qg_json *models = qg_json_get(root, "models");
+
+    QG_PASS(qg_fields_read_rows(r, root, "models", &model_fields, &run->models, &run->n_models));
+    for (size_t i = 0; i < run->n_models; i++) {
+        qg_quantized *q;
+        r->where = qg_arena_format(r->arena, "model '%.200s'", run->models[i].name);
+        QG_NEED(r->where, r->err);
+        QG_PASS(qg_quantized_read(&q, r, qg_json_get(qg_json_at(models, i), "quantized")));
+        run->models[i].quantized = q;
+    }
+    r->where = "run";
+    return QG_OK;
+}
+
 static qg_status read_run(qg_fields_reader *r, const qg_json *root, qg_run *run)
 {
     const qg_json *notices;
@@ -479,7 +510,7 @@ static qg_status read_run(qg_fields_reader *r, const qg_json *root, qg_run *run)
     r->where = "machine";
     QG_PASS(qg_fields_read(r, qg_json_get(root, "machine"), &machine_fields, &run->machine));
     r->where = "run";
-    QG_PASS(qg_fields_read_rows(r, root, "models", &model_fields, &run->models, &run->n_models));
+    QG_PASS(read_models(r, root, run));
     QG_PASS(read_cases(r, root, run));
     QG_PASS(qg_fields_read_rows(r, root, "judgements", &judgement_fields, &run->judgements,
                                 &run->n_judgements));

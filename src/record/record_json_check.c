@@ -32,6 +32,14 @@ START_TEST(every_part_is_read)
     ck_assert_str_eq(r->reference, "fp16");
     ck_assert_uint_eq(r->n_models, 3);
     ck_assert_int_eq(r->models[1].bytes, 2490368);
+    ck_assert_ptr_null(r->models[0].quantized);
+    const qg_quantized *q = r->models[1].quantized;
+    ck_assert_ptr_nonnull(q);
+    ck_assert_int_eq(q->group_size, 64);
+    ck_assert_uint_eq(q->n_linears, 20);
+    ck_assert_str_eq(q->linears[13].name, "model.layers.1.mlp.down_proj");
+    ck_assert_double_eq(q->linears[13].output_error, 0.40625);
+    ck_assert_int_eq(q->linears[13].outliers[1].input, 17);
     ck_assert_uint_eq(r->n_measurements, 11);
     const qg_measurement *m = &r->measurements[0];
     ck_assert_str_eq(m->id.id, "fp16/quality");
@@ -113,6 +121,11 @@ static const spoil spoils[] = {
     {"\"machine\":{", "\"machine\":[],\"m\":{", "machine: an array was found"},
     {"\"cases\":[", "\"cases\":7,\"c\":[", "'cases' is an integer, an array was expected"},
     {"\"models\":[", "\"models\":[null,", "run: entry 0 of 'models': null was found"},
+    {",\"quantized\":null", "", ""}, /* as older programs wrote it */
+    {"\"quantized\":null", "\"quantized\":4", "model 'fp16': an object was expected"},
+    {"\"bits\":4,", "\"bits\":-4,", "model 'gptq': 'bits' is -4"},
+    {"\"projection\":\"v\"", "\"projection\":7", "model 'gptq': linear 2: 'projection' is an int"},
+    {"\"ratio\":93.5", "\"ratio\":null", "linear 13: entry 0 of 'outliers': 'ratio' is null"},
     {"\"id\":\"fp16/perf/b4\"", "\"id\":\"fp16/perf/b1\"", "case 'fp16/perf/b1': the case occurs"},
     {"\"id\":\"fp16/perf/b4\"", "\"id\":null", "case 2: 'id' is null"},
     {"\"state\":\"measured\"", "\"state\":\"done\"", "'state' has the unknown value 'done'"},
