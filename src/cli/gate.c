@@ -7,6 +7,7 @@
 #include "build_info.h"
 #include "cli/examine.h"
 #include "cli/prepare.h"
+#include "cli/provenance.h"
 #include "measure/measure.h"
 
 #include <stdio.h>
@@ -152,6 +153,7 @@ qg_status qg_gate_measure(qg_run **out, qg_cli *cli, qg_plan *plan, const qg_gat
                     .seed = o->seed >= 0 ? o->seed : suite->engine.seed};
     QG_PASS(qg_measure_plan(run, cli->run, plan, &measure, err));
     qg_progress_end(&s.bar);
+    QG_PASS(qg_provenance_read(run, cli->run, err));
     run->wall_ns = qg_clock_ns() - start_ns;
     *out = run;
     return QG_OK;
