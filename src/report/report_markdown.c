@@ -52,17 +52,6 @@ static void put_escaped(qg_sink_out *o, const char *s)
     }
 }
 
-/* A path in a link target: everything but plain characters in percent form. */
-static void put_target(qg_sink_out *o, const char *path)
-{
-    for (const char *p = path; *p; p++) {
-        unsigned char c = (unsigned char)*p;
-        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-                     strchr("/._-~", c);
-        qg_buf_format(o->out, plain ? "%c" : "%%%02X", c);
-    }
-}
-
 /* [suites/x.yaml:12](https://.../suites/x.yaml#L12) */
 static void put_link(qg_sink_out *o, const qg_judgement *j)
 {
@@ -74,7 +63,7 @@ static void put_link(qg_sink_out *o, const qg_judgement *j)
         qg_buf_format(o->out, ":%d", j->line);
     qg_buf_text(o->out, "](");
     qg_buf_text(o->out, o->options.link ? o->options.link : "");
-    put_target(o, j->file);
+    qg_text_target(o->out, j->file);
     if (j->line > 0)
         qg_buf_format(o->out, "#L%d", j->line);
     qg_buf_char(o->out, ')');

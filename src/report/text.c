@@ -60,6 +60,16 @@ qg_str qg_text_message(qg_arena *arena, const char *s, bool keep_lines, bool *fa
     return b.failed ? QG_STR("") : qg_buf_view(&b);
 }
 
+void qg_text_target(qg_buf *out, const char *path)
+{
+    for (const char *p = path; *p; p++) {
+        unsigned char c = (unsigned char)*p;
+        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                     strchr("/._-~", c);
+        qg_buf_format(out, plain ? "%c" : "%%%02X", c);
+    }
+}
+
 static size_t width_of(uint32_t c)
 {
     bool none = (c >= 0x300 && c <= 0x36f) || (c >= 0x200b && c <= 0x200f) ||

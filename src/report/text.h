@@ -19,6 +19,10 @@ void qg_text_clean(qg_buf *out, qg_str s, bool keep_lines);
  * UTF-8; "" when out of memory, with *failed set. */
 qg_str qg_text_message(qg_arena *arena, const char *s, bool keep_lines, bool *failed);
 
+/* Appends a path as it stands in the target of a link: everything but plain characters in percent
+ * form. */
+void qg_text_target(qg_buf *out, const char *path);
+
 size_t qg_text_width(qg_str s); /* columns of cleaned text */
 
 /* Appends cleaned text padded with blanks to `width` columns, or cut to it with a final "…". */
