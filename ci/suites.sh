@@ -42,6 +42,7 @@ for name in smoke smoke-opt; do
     report=build/ci/$name-report
     expect 0 PASS "embedded suite $name" "$program" run suites/$name.yaml --out $report
     expect 0 '' "its JUnit file is well-formed" xmllint --noout $report/junit.xml
+    expect 0 '' "its page is well-formed" xmllint --noout $report/report.html
     expect 0 PASS "judged again from its record" "$program" judge $report/run.json suites/$name.yaml
 done
 

@@ -11,7 +11,7 @@ typedef struct judge_options {
 static const qg_option options[] = {
     QG_TEXT("out", judge_options, outcome.out, "DIR", "write the reports there"),
     QG_TEXT("report", judge_options, outcome.report, "LIST",
-            "which: console, junit, json, annotations, markdown, csv (all)"),
+            "which: console, junit, json, annotations, markdown, csv, html (all)"),
     QG_TEXT("only", judge_options, only, "GLOB", "only cases whose id matches"),
     QG_FLAG("json", judge_options, outcome.json, "print the judged record as JSON"),
     {0},

@@ -14,7 +14,7 @@ static const run_options defaults = {.gate = QG_GATE_DEFAULTS};
 static const qg_option options[] = {
     QG_TEXT("out", run_options, outcome.out, "DIR", "write the reports there"),
     QG_TEXT("report", run_options, outcome.report, "LIST",
-            "which: console, junit, json, annotations, markdown, csv (all)"),
+            "which: console, junit, json, annotations, markdown, csv, html (all)"),
     QG_FLAG("json", run_options, outcome.json, "print the record as JSON instead of the table"),
     QG_FLAG("dry-run", run_options, dry_run,
             "print the cases and what they are judged by; measure nothing"),

@@ -11,6 +11,7 @@
  *     annotations   annotations.txt   workflow commands, 10 a level at most
  *     markdown      summary.md        step summary, under 1 MiB
  *     csv           run.csv           one row a judgement or measured number
+ *     html          report.html       the whole run on one page, with heat maps of quantizations
  */
 #ifndef QG_REPORT_REPORT_H
 #define QG_REPORT_REPORT_H
