@@ -22,6 +22,8 @@ make() {
 
 "$program" synth --family qwen2 --hidden-size 256 --heads 4 --kv-heads 2 --head-dim 64 \
     --intermediate-size 512 -o "$out/qwen2"
+# Without a pad token GPTQModel adds one after the last id, where the embedding ends.
+sed -i 's|"eos_token":"</s>"|&,"pad_token":"</s>"|' "$out/qwen2/tokenizer_config.json"
 # Every form of one family, a few of the others.
 model=golden/models/tiny-llama
 for format in gptq gptq_v2; do
