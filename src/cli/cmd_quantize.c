@@ -1,8 +1,10 @@
 /* `quantgate quantize MODEL -o DIR`: an FP16 folder to a quantized one, see quantize/quantize.h. */
+#include "base/file.h"
 #include "base/progress.h"
 #include "base/units.h"
 #include "cli/recipe.h"
 #include "quantize/quantize.h"
+#include "report/quantized_page.h"
 #include "suite/texts.h"
 
 #include <stdio.h>
@@ -11,7 +13,7 @@
 
 typedef struct quantize_options {
     qg_cli_recipe recipe;
-    const char *out, *method, *calibration, *tier;
+    const char *out, *method, *calibration, *tier, *report;
     int64_t samples, window, threads;
     double damp, strength;
     bool static_groups, force, json;
@@ -39,6 +41,8 @@ static const qg_option options[] = {
             "highest kernel tier that runs the text; ref: the same bytes on every CPU (auto)"),
     QG_INT("threads", quantize_options, threads, "N", 0, 4096, "CPU threads, 0: all (0)"),
     QG_FLAG("force", quantize_options, force, "replace the folder if it exists"),
+    QG_TEXT("report", quantize_options, report, "FILE",
+            "write a page with heat maps of errors by layer and projection (HTML)"),
     QG_FLAG("json", quantize_options, json, "what was made, linear by linear, as one JSON object"),
     {0},
 };
@@ -125,6 +129,21 @@ static qg_status write_result(const quantize_options *o, const qg_quantized *q, 
     return write_worst(out, q, arena, err);
 }
 
+/* ---- the page ---- */
+
+static qg_status write_page(const char *path, const char *model, const qg_quantized *q,
+                            qg_arena *arena, qg_err *err)
+{
+    const char *title = qg_arena_format(arena, "%s by %s", qg_path_base(model), q->method);
+    qg_buf page;
+
+    QG_NEED(title, err);
+    qg_buf_init(&page, arena);
+    QG_PASS(qg_quantized_html(&page, title, q, err));
+    QG_NEED(!page.failed, err);
+    return qg_file_write(path, qg_buf_view(&page), err);
+}
+
 /* ---- the command ---- */
 
 static qg_status read_options(qg_quantize_options *q, const quantize_options *o, qg_arena *arena,
@@ -170,6 +189,8 @@ static qg_status quantize(qg_cli *cli, qg_err *err)
     qg_status status = qg_quantize_folder(&made, cli->run, cli->args[0], o->out, &q, err);
     qg_progress_end(&bar);
     QG_PASS(status);
+    if (o->report)
+        QG_PASS(write_page(o->report, cli->args[0], made, cli->run, err));
     qg_buf_init(&out, cli->run);
     QG_PASS(write_result(o, made, &out, cli->run, err));
     QG_NEED(!out.failed, err);

@@ -5,7 +5,7 @@
 const qg_option qg_cli_recipe_options[] = {
     QG_TEXT("format", qg_cli_recipe, format, "NAME",
             "how codes are stored: gptq, gptq_v2, awq, compressed-tensors, bitsandbytes (4 bit: "
-            "gptq, 8 bit: compressed-tensors)"),
+            "gptq, with --asym gptq_v2, 8 bit: compressed-tensors)"),
     QG_INT("bits", qg_cli_recipe, bits, "N", 4, 8, "of a weight: 4 or 8 (4)"),
     QG_INT("group-size", qg_cli_recipe, group_size, "N", -1, 1 << 20,
            "inputs that share a scale, -1: all (128; W8A8 and bitsandbytes -1)"),

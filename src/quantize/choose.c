@@ -245,7 +245,7 @@ qg_status qg_choice_form(qg_form *out, const qg_choice *choice, qg_err *err)
     if (strcmp(name, "awq") == 0 && !r.format)
         r.format = "awq";
     if (strcmp(name, "gptq") == 0 && !r.format)
-        r.format = "gptq";
+        r.format = r.symmetric < 0 ? "gptq_v2" : "gptq";
     if (choice->static_groups) /* nothing to store */
         r.act_order = false;
     return qg_form_choose(out, &r, err);

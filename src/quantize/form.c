@@ -71,7 +71,9 @@ static qg_status check(const struct row *row, const qg_recipe *r, int bits, qg_e
 qg_status qg_form_choose(qg_form *out, const qg_recipe *r, qg_err *err)
 {
     bool int8 = wants_int8(r);
-    const char *name = r->format ? r->format : r->bits == 8 ? "compressed-tensors" : "gptq";
+    /* GPTQModel takes zero points in the first form of its own making alone */
+    const char *gptq = r->symmetric < 0 ? "gptq_v2" : "gptq";
+    const char *name = r->format ? r->format : r->bits == 8 ? "compressed-tensors" : gptq;
     const struct row *row = find_row(name);
 
     if (!row)

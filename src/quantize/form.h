@@ -20,11 +20,12 @@
 
 /* What is asked for; 0 or NULL: the default of the form. */
 typedef struct qg_recipe {
-    const char *format;      /* NULL: gptq for 4 bit, compressed-tensors for 8 */
-    int bits;                /* 4 or 8; 0: 4, bitsandbytes 8 */
-    int group_size;          /* -1: all inputs; 0: 128, W8A8 and bitsandbytes -1 */
-    int symmetric;           /* 1 yes, -1 no, 0: yes, awq no */
-    bool act_order;          /* groups in an order of their own (gptq forms): see g_idx */
+    const char
+        *format;    /* NULL: gptq for 4 bit, gptq_v2 with zero points, compressed-tensors for 8 */
+    int bits;       /* 4 or 8; 0: 4, bitsandbytes 8 */
+    int group_size; /* -1: all inputs; 0: 128, W8A8 and bitsandbytes -1 */
+    int symmetric;  /* 1 yes, -1 no, 0: yes, awq no */
+    bool act_order; /* groups in an order of their own (gptq forms): see g_idx */
     const char *activations; /* "int8": W8A8; NULL, "float": weights alone */
 } qg_recipe;
 
