@@ -148,10 +148,12 @@ static void linear(qg_transformer *d, void *out, const qgk_act *x, const qg_line
         ctx->table->linear[l->weight[i].format].product(ctx, out, x, &l->weight[i], rows, f32_out);
 }
 
-static void tap(qg_transformer *d, qg_input input, const qgk_act *x, int rows, int k)
+/* Tells what a linear reads. Whether that is all that is wanted of the layer. */
+static bool tap(qg_transformer *d, qg_input input, const qgk_act *x, int rows, int k)
 {
     if (d->on_input)
         d->on_input(d->user, input, x, rows, k);
+    return d->on_input && d->last_input == input;
 }
 
 static void norm(qg_transformer *d, qgk_act *out, const qgk_act *x, const qg_norm *n, int rows)
@@ -181,8 +183,8 @@ static void add_norm(qg_transformer *d, qgk_act *out, const qg_norm *n, int rows
         t->add_rmsnorm(ctx, out, d->x, d->delta, n->weight, rows, hidden, eps);
 }
 
-/* From `in` to `delta`. */
-static void attention_block(qg_transformer *d, int index, const qgk_act *in, const qgk_batch *batch)
+/* From `in` to `delta`; false where it ended before. */
+static bool attention_block(qg_transformer *d, int index, const qgk_act *in, const qgk_batch *batch)
 {
     const qg_layer *layer = &d->weights->layers[index];
     const qgk_kv *kv = &d->kv->layer[index];
@@ -195,25 +197,29 @@ static void attention_block(qg_transformer *d, int index, const qgk_act *in, con
     float scale = (float)(1 / sqrt(c->head_dim));
     int window = c->is_windowed[index] ? c->sliding_window : 0;
 
-    tap(d, QG_INPUT_QKV, in, rows, c->hidden_size);
+    if (tap(d, QG_INPUT_QKV, in, rows, c->hidden_size))
+        return false;
     linear(d, d->qkv, in, &layer->qkv, rows, 0);
     if (d->cos_sin) /* the heads of q and of k stand side by side */
         t->rope(ctx, d->qkv, width, d->cos_sin, batch->row_pos, rows, c->n_heads + c->n_kv_heads,
                 c->head_dim);
     t->kv_append(ctx, kv, keys, values, width, batch);
     t->attention(ctx, d->attended, d->qkv, width, kv, batch, c->n_heads, scale, window);
-    tap(d, QG_INPUT_O, d->attended, rows, (int)q);
+    if (tap(d, QG_INPUT_O, d->attended, rows, (int)q))
+        return false;
     linear(d, d->delta, d->attended, &layer->o, rows, 0);
+    return true;
 }
 
 /* The same for the feed-forward block. */
-static void mlp_block(qg_transformer *d, const qg_layer *layer, const qgk_act *in, int rows)
+static bool mlp_block(qg_transformer *d, const qg_layer *layer, const qgk_act *in, int rows)
 {
     const qgk_table *t = &d->backend->table;
     qgk_ctx *ctx = &d->backend->ctx;
     int ffn = d->config->intermediate_size;
 
-    tap(d, QG_INPUT_MLP, in, rows, d->config->hidden_size);
+    if (tap(d, QG_INPUT_MLP, in, rows, d->config->hidden_size))
+        return false;
     if (d->gate_up) {
         linear(d, d->gate_up, in, &layer->mlp_in, rows, 0);
         t->swiglu(ctx, d->inner, d->gate_up, rows, ffn);
@@ -222,8 +228,10 @@ static void mlp_block(qg_transformer *d, const qg_layer *layer, const qgk_act *i
         linear(d, d->inner, in, &layer->mlp_in, rows, 0);
         (is_gelu ? t->gelu : t->relu)(ctx, d->inner, (size_t)rows * (size_t)ffn);
     }
-    tap(d, QG_INPUT_DOWN, d->inner, rows, ffn);
+    if (tap(d, QG_INPUT_DOWN, d->inner, rows, ffn))
+        return false;
     linear(d, d->delta, d->inner, &layer->mlp_out, rows, 0);
+    return true;
 }
 
 /* The pass as kernels read it: one upload of all integers, up to the last table in use. */
@@ -266,15 +274,16 @@ static qgk_act *block_input(qg_transformer *d)
     return d->config->post_norm ? d->x : d->normed;
 }
 
-/* Both blocks of a layer but the last addition. */
-static void blocks(qg_transformer *d, int index, const qgk_batch *batch)
+/* Both blocks of a layer but the last addition; false where it ended before. */
+static bool blocks(qg_transformer *d, int index, const qgk_batch *batch)
 {
     const qg_layer *l = &d->weights->layers[index];
     qgk_act *in = block_input(d);
 
-    attention_block(d, index, in, batch);
+    if (!attention_block(d, index, in, batch))
+        return false;
     add_norm(d, in, d->config->post_norm ? &l->attention_norm : &l->mlp_norm, batch->n_rows);
-    mlp_block(d, l, in, batch->n_rows);
+    return mlp_block(d, l, in, batch->n_rows);
 }
 
 static void add_delta(qg_transformer *d, int rows)
@@ -290,7 +299,8 @@ void qg_transformer_layer(qg_transformer *d, int index, const qgk_batch *batch)
 
     if (!post)
         norm(d, d->normed, d->x, &l->attention_norm, batch->n_rows);
-    blocks(d, index, batch);
+    if (!blocks(d, index, batch))
+        return;
     if (post)
         add_norm(d, d->x, &l->mlp_norm, batch->n_rows);
     else

@@ -58,6 +58,7 @@ typedef struct qg_transformer {
     int n_rows, n_seqs, n_wanted;
     qg_on_input *on_input; /* told what linears read; NULL: nobody */
     void *user;
+    qg_input last_input; /* qg_transformer_layer() ends when it has made this; QG_N_INPUTS: never */
     /* In backend memory. */
     qg_pass_tables device;
     float *cos_sin;           /* [max_len][head_dim], where the family rotates */

@@ -19,6 +19,7 @@ struct qg_layerwise {
     int min_rows; /* that scratch has room for */
     void *slab;   /* of the layer */
     size_t slab_bytes;
+    void *put[QG_N_ITEM_KINDS]; /* halves of linears that were put in */
 };
 
 static qg_status choose_sizes(qg_layerwise *lw, int window, qg_err *err)
@@ -182,6 +183,20 @@ void qg_layerwise_embed(qg_layerwise *lw, float *states, const int32_t *ids)
     d->backend->download(d->backend, states, d->x, count_states(lw) * sizeof *states);
 }
 
+static qg_status run_layer(qg_layerwise *lw, const float *states, qg_input last,
+                           qg_on_input *on_input, void *user, qg_err *err)
+{
+    qg_transformer *d = &lw->decoder;
+
+    d->on_input = on_input;
+    d->user = user;
+    d->last_input = last;
+    qgk_batch batch = qg_transformer_upload(d); /* the ids of the last window are not looked at */
+    d->backend->upload(d->backend, d->x, states, count_states(lw) * sizeof *states);
+    qg_transformer_layer(d, lw->layer, &batch);
+    return d->backend->sync(d->backend, err);
+}
+
 qg_status qg_layerwise_run(qg_layerwise *lw, float *states, qg_on_input *on_input, void *user,
                            qg_err *err)
 {
@@ -189,17 +204,79 @@ qg_status qg_layerwise_run(qg_layerwise *lw, float *states, qg_on_input *on_inpu
     size_t n = count_states(lw);
     bool finite = true;
 
-    d->on_input = on_input;
-    d->user = user;
-    qgk_batch batch = qg_transformer_upload(d); /* the ids of the last window are not looked at */
-    d->backend->upload(d->backend, d->x, states, n * sizeof *states);
-    qg_transformer_layer(d, lw->layer, &batch);
-    QG_PASS(d->backend->sync(d->backend, err));
+    QG_PASS(run_layer(lw, states, QG_N_INPUTS, on_input, user, err));
     d->backend->download(d->backend, states, d->x, n * sizeof *states);
     for (size_t i = 0; i < n; i++)
         finite = finite && isfinite(states[i]);
     if (!finite)
         return qg_fail(err, QG_ENONFINITE, "layer %d gives infinite or NaN states", lw->layer);
+    return QG_OK;
+}
+
+qg_status qg_layerwise_peek(qg_layerwise *lw, const float *states, qg_input last,
+                            qg_on_input *on_input, void *user, qg_err *err)
+{
+    return run_layer(lw, states, last, on_input, user, err);
+}
+
+/* The segment of the loaded layer that holds the linear. */
+static qgk_segment *segment_of(qg_layer *l, qg_item_kind kind)
+{
+    switch (kind) {
+    case QG_ITEM_Q:
+    case QG_ITEM_K:
+    case QG_ITEM_V:
+        return &l->qkv.weight[0].segment[kind - QG_ITEM_Q];
+    case QG_ITEM_O:
+        return &l->o.weight[0].segment[0];
+    case QG_ITEM_GATE:
+    case QG_ITEM_FC1:
+        return &l->mlp_in.weight[0].segment[0];
+    case QG_ITEM_UP:
+        return &l->mlp_in.weight[0].segment[1];
+    default:
+        return &l->mlp_out.weight[0].segment[0];
+    }
+}
+
+static int inputs_of(const qg_layer *l, qg_item_kind kind)
+{
+    const qg_linear *linear = kind <= QG_ITEM_V                             ? &l->qkv
+                              : kind == QG_ITEM_O                           ? &l->o
+                              : kind == QG_ITEM_DOWN || kind == QG_ITEM_FC2 ? &l->mlp_out
+                                                                            : &l->mlp_in;
+    return linear->weight[0].k;
+}
+
+/* Room for the halves of the linear, kept from layer to layer: all layers have the same shapes. */
+static qg_status make_place(qg_layerwise *lw, qg_item_kind kind, size_t n_bytes, qg_err *err)
+{
+    if (lw->put[kind])
+        return QG_OK;
+    return lw->backend->alloc(&lw->put[kind], lw->backend, n_bytes, QG_PURPOSE_WEIGHTS, err);
+}
+
+qg_status qg_layerwise_put(qg_layerwise *lw, qg_item_kind kind, const float *w, qg_err *err)
+{
+    const qgk_linear *f16 = &lw->backend->table.linear[QGK_FORMAT_F16];
+    qg_layer *layer = &lw->weights.layers[lw->layer];
+    qgk_segment *segment = segment_of(layer, kind);
+    qgk_shape shape = {.n = segment->n, .k = inputs_of(layer, kind)};
+    size_t n = (size_t)shape.n * (size_t)shape.k;
+    size_t n_bytes = f16->in_place ? n * sizeof(qgk_half) : f16->packed_bytes(shape);
+
+    QG_PASS(make_place(lw, kind, n_bytes, err));
+    qg_arena_mark mark = qg_arena_here(lw->arena);
+    qgk_half *halves = f16->in_place ? lw->put[kind] : QG_NEW_N(lw->arena, qgk_half, n);
+    QG_NEED(halves, err);
+#pragma omp parallel for num_threads(lw->backend->ctx.n_threads)
+    for (size_t i = 0; i < n; i++)
+        halves[i] = qgk_half_from_float(w[i]);
+    if (!f16->in_place)
+        f16->pack(lw->put[kind], shape,
+                  &(qgk_canon){QGK_FORMAT_F16, shape.n, shape.k, 0, halves, NULL, NULL}, 0);
+    segment->data = lw->put[kind];
+    qg_arena_rewind(lw->arena, mark);
     return QG_OK;
 }
 

@@ -41,6 +41,12 @@ void qg_layerwise_embed(qg_layerwise *lw, float *states, const int32_t *ids);
  * read, float32 on the CPU. QG_ENONFINITE where the new states are not finite. */
 qg_status qg_layerwise_run(qg_layerwise *lw, float *states, qg_on_input *on_input, void *user,
                            qg_err *err);
+/* The same up to the input `last`, and no further: states are as before. */
+qg_status qg_layerwise_peek(qg_layerwise *lw, const float *states, qg_input last,
+                            qg_on_input *on_input, void *user, qg_err *err);
+/* Puts other weights w [n][k], within float16's range, into linear `kind` of the plain layer that
+ * is loaded; they are rounded to halves. The next load forgets them. QG_ENOMEM. */
+qg_status qg_layerwise_put(qg_layerwise *lw, qg_item_kind kind, const float *w, qg_err *err);
 
 /* Kernels and threads that it runs with. */
 qgk_ctx *qg_layerwise_ctx(qg_layerwise *lw);

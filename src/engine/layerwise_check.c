@@ -207,6 +207,84 @@ START_TEST(inputs_are_what_linears_read)
 }
 END_TEST
 
+START_TEST(a_peek_ends_at_its_input)
+{
+    model m = open_model(fixture_model("m", &(qg_synth_options){.seed = 8}));
+    qg_layerwise *lw = open_layers(&m, NULL, 1);
+    size_t n_bytes = (size_t)WINDOW * (size_t)m.config.hidden_size * sizeof(float);
+    float *states = qg_arena_alloc(arena, n_bytes);
+    taken whole = {0}, part;
+
+    qg_layerwise_embed(lw, states, fixture_ids(WINDOW, VOCABULARY, 9));
+    float *before = qg_arena_copy(arena, states, n_bytes);
+    ck_assert_int_eq(qg_layerwise_load(lw, 0, NULL, NULL, &err), QG_OK);
+    for (int last = 0; last < QG_N_INPUTS; last++) {
+        part = (taken){0};
+        ck_assert_int_eq(qg_layerwise_peek(lw, states, (qg_input)last, take, &part, &err), QG_OK);
+        ck_assert_int_eq(part.n_calls, last + 1);
+        ck_assert_mem_eq(states, before, n_bytes);
+    }
+    ck_assert_int_eq(qg_layerwise_run(lw, states, take, &whole, &err), QG_OK);
+    ck_assert_mem_eq(part.x[QG_INPUT_DOWN], whole.x[QG_INPUT_DOWN],
+                     (size_t)WINDOW * (size_t)whole.k[QG_INPUT_DOWN] * sizeof(float));
+    ck_assert_mem_ne(states, before, n_bytes);
+}
+END_TEST
+
+/* Doubles the weights of a linear of layer 1. */
+static void double_linear(qg_tensor_spec *spec, void *data, void *user)
+{
+    if (strcmp(spec->name, user) == 0)
+        for (size_t i = 0; i < (size_t)(spec->shape[0] * spec->shape[1]); i++)
+            qgk_float_put(data, spec->dtype, i, 2 * qgk_float_at(data, spec->dtype, i));
+}
+
+static const struct {
+    qg_item_kind kind;
+    const char *name;
+} of_llama[] = {{QG_ITEM_Q, "self_attn.q_proj"}, {QG_ITEM_K, "self_attn.k_proj"},
+                {QG_ITEM_V, "self_attn.v_proj"}, {QG_ITEM_O, "self_attn.o_proj"},
+                {QG_ITEM_GATE, "mlp.gate_proj"}, {QG_ITEM_UP, "mlp.up_proj"},
+                {QG_ITEM_DOWN, "mlp.down_proj"}},
+  of_opt[] = {{QG_ITEM_FC1, "fc1"}, {QG_ITEM_FC2, "fc2"}};
+
+/* Put into the plain layer, twice the weights are what a folder with twice the weights has. */
+static void assert_put(const char *family, qg_item_kind kind, const char *linear)
+{
+    qg_synth_options o = {.family = family, .seed = 12};
+    model m = open_model(fixture_model(family, &o)), other;
+    char *name = qg_arena_format(arena, m.family->layer, 1);
+    const int32_t *ids = fixture_ids(WINDOW, VOCABULARY, 2);
+    size_t n_bytes = (size_t)WINDOW * (size_t)m.config.hidden_size * sizeof(float);
+    qg_layerwise *lw = open_layers(&m, NULL, 2);
+
+    name = qg_arena_format(arena, "%s%s.weight", name, linear);
+    const char *folder = fixture_model(qg_arena_format(arena, "%s-twice", family), &o);
+    fixture_tensors(folder, double_linear, name, NULL);
+    other = open_model(folder);
+    const qg_tensor *t = qg_checkpoint_find(other.checkpoint, name);
+    float *w = QG_NEW_N(arena, float, (size_t)t->n_elements);
+    for (int64_t i = 0; i < t->n_elements; i++)
+        w[i] = qgk_float_at(t->data, t->dtype, (size_t)i);
+    float *states = qg_arena_alloc(arena, n_bytes), *truth = qg_arena_alloc(arena, n_bytes);
+    qg_layerwise_embed(lw, states, ids);
+    memcpy(truth, states, n_bytes);
+    ck_assert_int_eq(qg_layerwise_load(lw, 1, NULL, NULL, &err), QG_OK);
+    ck_assert_int_eq(qg_layerwise_put(lw, kind, w, &err), QG_OK);
+    ck_assert_int_eq(qg_layerwise_run(lw, states, NULL, NULL, &err), QG_OK);
+    ck_assert_int_eq(qg_layerwise_load(lw, 1, other.checkpoint, NULL, &err), QG_OK);
+    ck_assert_int_eq(qg_layerwise_run(lw, truth, NULL, NULL, &err), QG_OK);
+    ck_assert_mem_eq(states, truth, n_bytes);
+}
+
+START_TEST(other_weights_can_be_put_in)
+{
+    assert_put("llama", of_llama[_i].kind, of_llama[_i].name);
+    if (_i < 2)
+        assert_put("opt", of_opt[_i].kind, of_opt[_i].name);
+}
+END_TEST
+
 START_TEST(a_window_must_fit_the_model)
 {
     model m = open_model(fixture_model("m", &(qg_synth_options){.seed = 1}));
@@ -243,6 +321,8 @@ Suite *layerwise_check(void)
     tcase_add_test(t, an_opt_runs_as_a_whole_one);
     tcase_add_test(t, threads_change_no_bit);
     tcase_add_test(t, inputs_are_what_linears_read);
+    tcase_add_test(t, a_peek_ends_at_its_input);
+    tcase_add_loop_test(t, other_weights_can_be_put_in, 0, 7);
     tcase_add_test(t, a_window_must_fit_the_model);
     tcase_add_test(t, states_that_overflow_are_told);
     suite_add_tcase(s, t);

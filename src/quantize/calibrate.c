@@ -10,8 +10,8 @@ struct qg_calibration {
     const qg_source *source;
     const qg_windows *windows;
     qg_calibration_options options;
-    float *states; /* [n][window][hidden] */
-    float *kept;   /* [window][hidden] of a window whose states do not advance */
+    float *states;   /* [n][window][hidden] */
+    qg_input wanted; /* the one whose moments are taken; QG_N_INPUTS: all */
     qg_moments moments[QG_N_INPUTS];
 };
 
@@ -81,8 +81,7 @@ qg_status qg_calibration_open(qg_calibration **out, qg_arena *arena, const qg_so
         QG_PASS(make_moments(&c->moments[i], arena, width_of(&source->config, (qg_input)i), err));
     size_t n = states_of_window(c);
     c->states = qg_arena_array(arena, (size_t)windows->n, n * sizeof *c->states);
-    c->kept = QG_NEW_N(arena, float, n);
-    QG_NEED(c->states && c->kept, err);
+    QG_NEED(c->states, err);
     for (size_t i = 0; i < (size_t)windows->n; i++)
         qg_layerwise_embed(c->layers, c->states + i * n,
                            windows->ids + i * (size_t)windows->window);
@@ -140,6 +139,8 @@ static void take_input(void *user, qg_input input, const qgk_act *x, int rows, i
     qg_moments *m = &c->moments[input];
     qgk_ctx *ctx = qg_layerwise_ctx(c->layers);
 
+    if (c->wanted != QG_N_INPUTS && c->wanted != input)
+        return;
     if (!c->options.only_sample)
         ctx->table->gram(ctx, m->gram, x, rows, k);
     add_magnitudes(m, (const float *)x, rows, ctx->n_threads);
@@ -169,33 +170,63 @@ static void mirror(qg_moments *m)
 
 /* ---- passes ---- */
 
-static qg_status run_windows(qg_calibration *c, bool advance, qg_on_input *on_input, qg_err *err)
+static qg_status run_window(qg_calibration *c, float *states, qg_input last, qg_on_input *on_input,
+                            qg_err *err)
+{
+    if (last == QG_N_INPUTS)
+        return qg_layerwise_run(c->layers, states, on_input, c, err);
+    return qg_layerwise_peek(c->layers, states, last, on_input, c, err);
+}
+
+/* All windows up to that input; QG_N_INPUTS: through the layer. */
+static qg_status run_windows(qg_calibration *c, qg_input last, qg_on_input *on_input, qg_err *err)
 {
     size_t n = states_of_window(c);
 
     for (int i = 0; i < c->windows->n; i++) {
-        float *states = c->states + (size_t)i * n;
-        if (!advance)
-            states = memcpy(c->kept, states, n * sizeof *states);
-        QG_TRY(qg_layerwise_run(c->layers, states, on_input, c, err), err, "calibration window %d",
-               i + 1);
+        QG_TRY(run_window(c, c->states + (size_t)i * n, last, on_input, err), err,
+               "calibration window %d", i + 1);
         if (c->options.on_progress)
             c->options.on_progress(c->options.user, (double)(i + 1) / c->windows->n);
     }
     return QG_OK;
 }
 
-qg_status qg_calibration_collect(qg_calibration *c, int index, bool advance, qg_err *err)
+static void complete(qg_calibration *c, qg_moments *m)
+{
+    if (c->options.only_sample)
+        take_sample(c, m);
+    mirror(m);
+}
+
+qg_status qg_calibration_collect(qg_calibration *c, int index, qg_err *err)
 {
     for (int i = 0; i < QG_N_INPUTS; i++)
         clear_moments(&c->moments[i]);
+    c->wanted = QG_N_INPUTS;
     QG_PASS(qg_layerwise_load(c->layers, index, NULL, NULL, err));
-    QG_PASS(run_windows(c, advance, take_input, err));
-    for (int i = 0; i < QG_N_INPUTS; i++) {
-        if (c->options.only_sample)
-            take_sample(c, &c->moments[i]);
-        mirror(&c->moments[i]);
-    }
+    QG_PASS(run_windows(c, QG_N_INPUTS, take_input, err));
+    for (int i = 0; i < QG_N_INPUTS; i++)
+        complete(c, &c->moments[i]);
+    return QG_OK;
+}
+
+qg_status qg_calibration_begin(qg_calibration *c, int index, qg_err *err)
+{
+    return qg_layerwise_load(c->layers, index, NULL, NULL, err);
+}
+
+qg_status qg_calibration_put(qg_calibration *c, qg_item_kind kind, const float *w, qg_err *err)
+{
+    return qg_layerwise_put(c->layers, kind, w, err);
+}
+
+qg_status qg_calibration_collect_one(qg_calibration *c, qg_input input, qg_err *err)
+{
+    clear_moments(&c->moments[input]);
+    c->wanted = input;
+    QG_PASS(run_windows(c, input, take_input, err));
+    complete(c, &c->moments[input]);
     return QG_OK;
 }
 
@@ -208,7 +239,7 @@ qg_status qg_calibration_advance(qg_calibration *c, int index, const qg_checkpoi
                                  const qg_storage *storage, qg_err *err)
 {
     QG_PASS(qg_layerwise_load(c->layers, index, from, storage, err));
-    return run_windows(c, true, NULL, err);
+    return run_windows(c, QG_N_INPUTS, NULL, err);
 }
 
 qgk_ctx *qg_calibration_ctx(qg_calibration *c)

@@ -31,9 +31,14 @@ qg_status qg_calibration_open(qg_calibration **out, qg_arena *arena, const qg_so
                               const qg_windows *windows, const qg_calibration_options *options,
                               qg_err *err);
 
-/* Runs all windows through plain layer `index` and takes the moments of its inputs. States are
- * those behind it afterwards where `advance`, else as before. */
-qg_status qg_calibration_collect(qg_calibration *c, int index, bool advance, qg_err *err);
+/* Runs all windows through plain layer `index` and takes the moments of its inputs; states are
+ * those behind it then. */
+qg_status qg_calibration_collect(qg_calibration *c, int index, qg_err *err);
+/* Or one input after the other: begins with the plain layer, in which linears that have their codes
+ * are put in their place, takes the moments of one input. States stay those before the layer. */
+qg_status qg_calibration_begin(qg_calibration *c, int index, qg_err *err);
+qg_status qg_calibration_put(qg_calibration *c, qg_item_kind kind, const float *w, qg_err *err);
+qg_status qg_calibration_collect_one(qg_calibration *c, qg_input input, qg_err *err);
 /* Of the last collection; valid until the next, and may be changed. */
 qg_moments *qg_calibration_moments(qg_calibration *c, qg_input input);
 /* Runs all windows through layer `index` of another checkpoint: states are those behind it. */

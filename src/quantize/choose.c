@@ -16,6 +16,7 @@
 
 /* What is known of one input of the layer. */
 typedef struct input_state {
+    bool is_ready;
     qg_moments *moments;
     bool is_scaled;
     double strength;
@@ -301,19 +302,27 @@ static qg_status make_gram(input_state *in, qg_arena *arena, qg_err *err)
     return QG_OK;
 }
 
-static qg_status prepare_inputs(qg_chooser *c, qg_err *err)
+static qg_status prepare_input(qg_chooser *c, qg_input input, qg_err *err)
 {
-    for (int i = 0; i < QG_N_INPUTS; i++) {
-        if (c->calibration) {
-            c->inputs[i].moments = qg_calibration_moments(c->calibration, (qg_input)i);
-            QG_PASS(find_outliers(&c->inputs[i], c->arena, err));
-        }
-        if (c->method->prepare)
-            QG_PASS(c->method->prepare(c, (qg_input)i, err));
-        if (c->calibration)
-            QG_PASS(make_gram(&c->inputs[i], c->arena, err));
+    input_state *in = &c->inputs[input];
+
+    if (c->calibration) {
+        in->moments = qg_calibration_moments(c->calibration, input);
+        QG_PASS(find_outliers(in, c->arena, err));
     }
+    if (c->method->prepare)
+        QG_PASS(c->method->prepare(c, input, err));
+    if (c->calibration)
+        QG_PASS(make_gram(in, c->arena, err));
+    in->is_ready = true;
     return QG_OK;
+}
+
+/* Of a sequential method, when the linears before have their codes. */
+static qg_status collect_input(qg_chooser *c, qg_input input, qg_err *err)
+{
+    QG_PASS(qg_calibration_collect_one(c->calibration, input, err));
+    return prepare_input(c, input, err);
 }
 
 qg_status qg_chooser_open(qg_chooser **out, qg_arena *arena, const qg_choice *choice,
@@ -330,7 +339,8 @@ qg_status qg_chooser_open(qg_chooser **out, qg_arena *arena, const qg_choice *ch
                       .calibration = calibration,
                       .arena = arena,
                       .n_threads = n_threads};
-    QG_PASS(prepare_inputs(c, err));
+    for (int i = 0; i < QG_N_INPUTS && !c->method->info.is_sequential; i++)
+        QG_PASS(prepare_input(c, (qg_input)i, err));
     *out = c;
     return QG_OK;
 }
@@ -406,6 +416,33 @@ static qg_input input_of(qg_chooser *c, const qg_float_linear *l)
     abort(); /* every linear reads an input of the layer */
 }
 
+/* w' for the linears behind it, from the differences that are left in l->w. */
+static qg_status put_in_place(qg_chooser *c, const qg_float_linear *l, const float *before,
+                              qg_err *err)
+{
+    size_t n = (size_t)l->item->n * (size_t)l->item->k;
+
+    if (!c->method->info.is_sequential)
+        return QG_OK;
+    for (size_t i = 0; i < n; i++)
+        l->w[i] += before[i];
+    return qg_calibration_put(c->calibration, l->item->kind, l->w, err);
+}
+
+static qg_quantized_linear blank_report(const qg_item *item, const input_state *in)
+{
+    return (qg_quantized_linear){.name = item->name,
+                                 .projection = qg_item_kind_name(item->kind),
+                                 .layer = item->layer,
+                                 .n = item->n,
+                                 .k = item->k,
+                                 .is_scaled = in->is_scaled,
+                                 .strength = in->strength,
+                                 .n_dead = in->n_dead,
+                                 .outliers = in->outliers,
+                                 .n_outliers = in->n_outliers};
+}
+
 qg_status qg_chooser_choose(qg_chooser *c, int i, qgk_canon *rows, const int32_t **order,
                             qg_quantized_linear *report, qg_err *err)
 {
@@ -413,21 +450,20 @@ qg_status qg_chooser_choose(qg_chooser *c, int i, qgk_canon *rows, const int32_t
     qg_input input = input_of(c, l);
     input_state *in = &c->inputs[input];
     size_t n_weights = (size_t)l->item->n * (size_t)l->item->k;
-
-    *report = (qg_quantized_linear){.name = l->item->name,
-                                    .projection = qg_item_kind_name(l->item->kind),
-                                    .layer = l->item->layer,
-                                    .n = l->item->n,
-                                    .k = l->item->k,
-                                    .is_scaled = in->is_scaled,
-                                    .strength = in->strength,
-                                    .n_dead = in->n_dead,
-                                    .outliers = in->outliers,
-                                    .n_outliers = in->n_outliers};
     float *before = QG_NEW_N(c->arena, float, n_weights);
+
     QG_NEED(before, err);
+    *report = blank_report(l->item, in);
     memcpy(before, l->w, n_weights * sizeof *before);
     QG_PASS(c->method->choose(c, l, input, rows, order, report, err));
     memcpy(l->w, before, n_weights * sizeof *before);
-    return report_errors(c, l->w, before, in, rows, *order, report, err);
+    QG_PASS(report_errors(c, l->w, before, in, rows, *order, report, err));
+    return put_in_place(c, l, before, err);
+}
+
+qg_status qg_chooser_prepare(qg_chooser *c, int i, qg_err *err)
+{
+    qg_input input = input_of(c, &c->layer->linear[i]);
+
+    return c->inputs[input].is_ready ? QG_OK : collect_input(c, input, err);
 }

@@ -27,7 +27,7 @@ typedef struct qg_choice {
 typedef struct qg_method_info {
     const char *name;
     bool needs_text, takes_text;
-    bool is_sequential; /* a layer runs on what the quantized ones before it make */
+    bool is_sequential; /* linears read what the quantized ones before them make */
     bool needs_gram;    /* of all tokens; else those of a sample tell errors well enough */
 } qg_method_info;
 
@@ -41,13 +41,18 @@ qg_status qg_choice_form(qg_form *out, const qg_choice *choice, qg_err *err);
 typedef struct qg_chooser qg_chooser;
 
 /* Moves scales within the layer, and plans. calibration holds the moments of its inputs, which
- * change; NULL: there is no text. Everything lives as long as the arena. */
+ * change; of a sequential method it has begun with the layer, and the moments of an input are taken
+ * when the first linear that reads it is chosen. NULL: there is no text. Everything lives as long
+ * as the arena. */
 qg_status qg_chooser_open(qg_chooser **out, qg_arena *arena, const qg_choice *choice,
                           const qg_form *form, qg_float_layer *layer, qg_calibration *calibration,
                           int n_threads, qg_err *err);
-/* The codes of linear i of the layer to `rows` (qg_form_canon), the order of their columns to
- * *order (NULL: natural), and what it cost to `report`, whose name is the item's. The floats of the
- * linear may change. */
+/* Before the codes of linear i: what a sequential method has to know of its input, which is kept on
+ * the arena for the linears that share it. */
+qg_status qg_chooser_prepare(qg_chooser *c, int i, qg_err *err);
+/* In their order: the codes of linear i of the layer to `rows` (qg_form_canon), the order of their
+ * columns to *order (NULL: natural), and what it cost to `report`, whose name is the item's. The
+ * floats of the linear may change. */
 qg_status qg_chooser_choose(qg_chooser *c, int i, qgk_canon *rows, const int32_t **order,
                             qg_quantized_linear *report, qg_err *err);
 #endif

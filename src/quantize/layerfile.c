@@ -66,11 +66,12 @@ static qg_status write_vector(writer *w, const qg_float_vector *v, qg_err *err)
 static qg_status write_linear(writer *w, int i, qg_err *err)
 {
     const qg_item *item = w->layer.linear[i].item;
-    qg_arena_mark mark = qg_arena_here(w->arena);
-    int64_t start_ns = qg_clock_ns();
     const int32_t *order;
     qgk_canon rows;
 
+    QG_PASS(qg_chooser_prepare(w->chooser, i, err));
+    qg_arena_mark mark = qg_arena_here(w->arena);
+    int64_t start_ns = qg_clock_ns();
     QG_PASS(qg_form_canon(w->file->form, &rows, w->arena, item->n, item->k, err));
     QG_PASS(qg_chooser_choose(w->chooser, i, &rows, &order, &w->done[i], err));
     w->done[i].wall_ns = qg_clock_ns() - start_ns;

@@ -30,41 +30,46 @@ typedef struct job {
     qg_calibration *calibration; /* NULL: no text */
     qg_work work;
     int n_threads, layer;
-    double begin, end; /* of the step at hand, as shares of a layer */
+    int n_passes; /* over the text, in the layer at hand */
+    double done;  /* of that layer */
 } job;
 
 /* ---- telling ---- */
 
-static void tell(const job *j, const char *what, double done)
+enum { PASSES = QG_N_INPUTS + 1 }; /* over the text, in a layer of a sequential method */
+
+/* `of_layer`: how much of the layer at hand is done, 0 .. 1. */
+static void tell(job *j, const char *what, double of_layer)
 {
-    double of_layer = j->begin + (j->end - j->begin) * done;
     int n = j->source.config.n_layers;
     char label[48];
 
+    j->done = of_layer;
     if (!j->options->on_progress)
         return;
     snprintf(label, sizeof label, "layer %d/%d %s", j->layer + 1, n, what);
     j->options->on_progress(j->options->user, label, (j->layer + of_layer) / n);
 }
 
-static void step(job *j, double begin, double end)
-{
-    j->begin = begin;
-    j->end = end;
-}
-
 static void tell_pass(void *user, double done)
 {
-    tell(user, "text", done);
+    job *j = user;
+
+    if (!j->method->is_sequential)
+        tell(j, "text", 0.6 * done);
+    else
+        tell(j, "text", (j->n_passes + done) / PASSES);
+    j->n_passes += done == 1;
 }
 
 static void tell_linear(void *user, const qg_quantized_linear *l, double done)
 {
+    job *j = user;
     char what[32];
 
     snprintf(what, sizeof what, "%s, error %.3f", l->projection,
              l->is_calibrated ? l->output_error : l->weight_error);
-    tell(user, what, done);
+    tell(j, what, j->method->is_sequential ? j->done : j->calibration ? 0.6 + 0.4 * done : done);
 }
 
 __attribute__((format(printf, 2, 3))) static void notice(const job *j, const char *fmt, ...)
@@ -243,11 +248,9 @@ static qg_status make_layer(job *j, const char *path, qg_err *err)
                           .on_linear = tell_linear,
                           .user = j};
 
-    if (j->calibration) {
-        step(j, 0, j->method->is_sequential ? 0.4 : 0.6);
-        QG_PASS(qg_calibration_collect(j->calibration, j->layer, !j->method->is_sequential, err));
-    }
-    step(j, j->end, j->method->is_sequential ? 0.6 : 1);
+    if (j->calibration)
+        QG_PASS((j->method->is_sequential ? qg_calibration_begin
+                                          : qg_calibration_collect)(j->calibration, j->layer, err));
     return qg_layer_file_write(&file, &j->source, j->layer, path, err);
 }
 
@@ -275,15 +278,14 @@ static qg_status do_layer(job *j, qg_err *err)
     bool rest_is_done = j->work.n_done == j->source.config.n_layers;
 
     QG_NEED(path, err);
-    step(j, 0, 0);
+    j->n_passes = 0;
     if (!is_done)
         QG_PASS(make_layer(j, path, err));
     if (j->calibration && !is_last && !rest_is_done) {
-        step(j, is_done ? 0 : 0.6, 1);
         if (j->method->is_sequential)
             QG_PASS(pass_layer(j, path, err));
         else if (is_done)
-            QG_PASS(qg_calibration_collect(j->calibration, j->layer, true, err));
+            QG_PASS(qg_calibration_collect(j->calibration, j->layer, err));
     }
     return qg_layer_file_report(j->report, j->results, path, err);
 }
