@@ -20,6 +20,8 @@ try --method rtn --bits 4 --activations int8 $model -o "$T/other"
 try --method rtn --sym --asym $model -o "$T/other"
 try --method best $model -o "$T/other"
 try --method gptq $model -o "$T/other"
+: >"$T/empty.txt"
+try --method gptq --calibration "$T/empty.txt" $model -o "$T/other"
 try --method awq --damp 0.1 --calibration suites/data/calibration.txt $model -o "$T/other"
 try --method gptq --calibration suites/data/calibration.txt --window 1000000 $model -o "$T/other"
 try --method gptq --group-size 64 --samples 2 --window 64 --tier ref --calibration suites/data/calibration.txt \

@@ -316,6 +316,23 @@ START_TEST(fewer_windows_are_told)
 }
 END_TEST
 
+/* One token again and again: the inputs of a layer have one direction. */
+START_TEST(a_raised_damping_is_told)
+{
+    qg_quantize_options o = options_of(&recipes[0].choice, true);
+    char *same = qg_arena_alloc(arena, 200);
+
+    memset(same, 'a', 200);
+    text = (qg_str){same, 200};
+    notices[0] = 0;
+    o.on_notice = remember;
+    o.choice.damp = 1e-15;
+    qg_quantized *q = quantize(place("made"), &o);
+    ck_assert_ptr_nonnull(strstr(notices, "the damping was raised from 1e-15 to"));
+    ck_assert_double_gt(q->linears[0].damp, 1e-15);
+}
+END_TEST
+
 START_TEST(settings_that_make_no_sense_are_refused)
 {
     static const struct {
@@ -418,6 +435,7 @@ Suite *calibrated_check(void)
     tcase_add_test(t, an_existing_folder_is_replaced_by_force_alone);
     tcase_add_test(t, texts_that_are_no_use_are_refused);
     tcase_add_test(t, fewer_windows_are_told);
+    tcase_add_test(t, a_raised_damping_is_told);
     tcase_add_test(t, settings_that_make_no_sense_are_refused);
     tcase_add_loop_test(t, inputs_that_never_fire_do_no_harm, 0, N_RECIPES);
     tcase_add_loop_test(t, failing_allocations_leave_no_folder, 0, N_RECIPES);

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "build_info.h"
 #include "quantize/assemble.h"
+#include "quantize/gptq_rounding.h"
 #include "quantize/layerfile.h"
 #include "quantize/work.h"
 
@@ -62,16 +63,6 @@ static void tell_pass(void *user, double done)
     j->n_passes += done == 1;
 }
 
-static void tell_linear(void *user, const qg_quantized_linear *l, double done)
-{
-    job *j = user;
-    char what[32];
-
-    snprintf(what, sizeof what, "%s, error %.3f", l->projection,
-             l->is_calibrated ? l->output_error : l->weight_error);
-    tell(j, what, j->method->is_sequential ? j->done : j->calibration ? 0.6 + 0.4 * done : done);
-}
-
 __attribute__((format(printf, 2, 3))) static void notice(const job *j, const char *fmt, ...)
 {
     char text[256];
@@ -82,6 +73,27 @@ __attribute__((format(printf, 2, 3))) static void notice(const job *j, const cha
     va_end(args);
     if (j->options->on_notice)
         j->options->on_notice(j->options->user, text);
+}
+
+/* The Hessian of its input was not positive definite. */
+static void tell_damp(const job *j, const qg_quantized_linear *l)
+{
+    double wanted = j->options->choice.damp != 0 ? j->options->choice.damp : QG_GPTQ_DAMP;
+
+    if (l->damp > wanted)
+        notice(j, "'%s': the damping was raised from %g to %g", l->name, wanted, l->damp);
+}
+
+static void tell_linear(void *user, const qg_quantized_linear *l, double done)
+{
+    job *j = user;
+    char what[32];
+
+    tell_damp(j, l);
+
+    snprintf(what, sizeof what, "%s, error %.3f", l->projection,
+             l->is_calibrated ? l->output_error : l->weight_error);
+    tell(j, what, j->method->is_sequential ? j->done : j->calibration ? 0.6 + 0.4 * done : done);
 }
 
 /* ---- what is asked for ---- */
