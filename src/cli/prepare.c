@@ -207,7 +207,10 @@ static qg_status make(const char **out, qg_cli *cli, const qg_suite *suite,
     if (qg_dir_exists(*out))
         return QG_OK;
     QG_PASS(qg_dir_make(cache, err));
-    qg_cli_notice("making '%s' from '%s' by %s", model->name, source->name, recipe.method);
+    if (model->from)
+        qg_cli_notice("making '%s' from '%s' by %s", model->name, source->name, recipe.method);
+    else
+        qg_cli_notice("calibrating '%s' by %s", model->name, recipe.method);
     qg_status s = quantize(cli, *out, suite, source, &recipe, model->name, n_threads, &failed);
     if (s == QG_EEXISTS && qg_dir_exists(*out)) /* another run was faster */
         return QG_OK;
