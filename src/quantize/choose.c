@@ -405,17 +405,6 @@ static qg_status report_errors(qg_chooser *c, float *w, const float *before, con
     return QG_OK;
 }
 
-static qg_input input_of(qg_chooser *c, const qg_float_linear *l)
-{
-    qg_float_linear *readers[QGK_MAX_SEGMENTS];
-
-    for (int i = 0; i < QG_N_INPUTS; i++)
-        for (int n = qg_float_layer_readers(c->layer, (qg_input)i, readers); n-- > 0;)
-            if (readers[n] == l)
-                return (qg_input)i;
-    abort(); /* every linear reads an input of the layer */
-}
-
 /* w' for the linears behind it, from the differences that are left in l->w. */
 static qg_status put_in_place(qg_chooser *c, const qg_float_linear *l, const float *before,
                               qg_err *err)
@@ -447,7 +436,7 @@ qg_status qg_chooser_choose(qg_chooser *c, int i, qgk_canon *rows, const int32_t
                             qg_quantized_linear *report, qg_err *err)
 {
     qg_float_linear *l = &c->layer->linear[i];
-    qg_input input = input_of(c, l);
+    qg_input input = qg_float_layer_input(l->item->kind);
     input_state *in = &c->inputs[input];
     size_t n_weights = (size_t)l->item->n * (size_t)l->item->k;
     float *before = QG_NEW_N(c->arena, float, n_weights);
@@ -463,7 +452,7 @@ qg_status qg_chooser_choose(qg_chooser *c, int i, qgk_canon *rows, const int32_t
 
 qg_status qg_chooser_prepare(qg_chooser *c, int i, qg_err *err)
 {
-    qg_input input = input_of(c, &c->layer->linear[i]);
+    qg_input input = qg_float_layer_input(c->layer->linear[i].item->kind);
 
     return c->inputs[input].is_ready ? QG_OK : collect_input(c, input, err);
 }

@@ -52,7 +52,7 @@ qg_status qg_float_layer_read(qg_float_layer *out, qg_arena *arena, const qg_sou
     return QG_OK;
 }
 
-static qg_input input_of(qg_item_kind kind)
+qg_input qg_float_layer_input(qg_item_kind kind)
 {
     switch (kind) {
     case QG_ITEM_O:
@@ -74,7 +74,7 @@ int qg_float_layer_readers(qg_float_layer *l, qg_input input, qg_float_linear **
     int n = 0;
 
     for (int i = 0; i < l->n_linears; i++)
-        if (input_of(l->linear[i].item->kind) == input)
+        if (qg_float_layer_input(l->linear[i].item->kind) == input)
             readers[n++] = &l->linear[i];
     return n;
 }
@@ -82,7 +82,7 @@ int qg_float_layer_readers(qg_float_layer *l, qg_input input, qg_float_linear **
 int qg_float_layer_width(const qg_float_layer *l, qg_input input)
 {
     for (int i = 0; i < l->n_linears; i++)
-        if (input_of(l->linear[i].item->kind) == input)
+        if (qg_float_layer_input(l->linear[i].item->kind) == input)
             return l->linear[i].item->k;
     return 0;
 }

@@ -50,6 +50,8 @@ typedef struct qg_float_layer {
 qg_status qg_float_layer_read(qg_float_layer *out, qg_arena *arena, const qg_source *source,
                               int index, int n_threads, qg_err *err);
 
+/* Which input of the layer a linear of this kind reads. */
+qg_input qg_float_layer_input(qg_item_kind kind);
 /* The linears that read an input; returns how many, at most QGK_MAX_SEGMENTS. */
 int qg_float_layer_readers(qg_float_layer *l, qg_input input, qg_float_linear **readers);
 /* Inputs of these linears. */
