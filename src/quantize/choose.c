@@ -128,6 +128,10 @@ static qg_status scale(qg_chooser *c, qg_input input, qg_err *err)
 
     if (!c->calibration || !qg_float_layer_can_fold(c->layer, input) || !(is_awq || is_w8a8))
         return QG_OK;
+    /* Smoothing through v or up makes their products better and the model worse: norms alone, as in
+     * the paper */
+    if (!is_awq && input != QG_INPUT_QKV && input != QG_INPUT_MLP)
+        return QG_OK;
     QG_PASS(qg_float_layer_tie(&tie, c->arena, c->layer, input, err));
     qg_block b = block_of(c, input, tie);
     float *s = QG_NEW_N(c->arena, float, (size_t)b.k);

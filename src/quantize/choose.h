@@ -2,7 +2,7 @@
  *
  *     rtn    the nearest codes (quantize/rtn.h); needs no text
  *     int8   W8A8: with a text scales are moved from activations to weights first (SmoothQuant,
- *            quantize/smooth.h), then the nearest codes
+ *            quantize/smooth.h), between norms and what reads them; then the nearest codes
  *     gptq   column by column, errors made good by later columns (quantize/gptq.h)
  *     awq    scales by activations, ranges cut (quantize/awq.h), then the nearest codes
  */
