@@ -16,7 +16,7 @@ typedef struct quantize_options {
     const char *out, *method, *calibration, *tier, *report;
     int64_t samples, window, threads;
     double damp, strength;
-    bool static_groups, force, json;
+    bool natural_order, force, json;
 } quantize_options;
 
 static const quantize_options defaults = {.method = "rtn", .strength = -1};
@@ -33,8 +33,8 @@ static const qg_option options[] = {
            "tokens of a window (512, or what the model can)"),
     QG_REAL("damp", quantize_options, damp, "D", 0, 1,
             "gptq: added to the diagonal, as a share of its mean (0.01)"),
-    QG_FLAG("static-groups", quantize_options, static_groups,
-            "gptq with --act-order: scales before work begins, groups stay in place, no g_idx"),
+    QG_FLAG("natural-order", quantize_options, natural_order,
+            "gptq: inputs as they stand, not by falling activation (which needs no g_idx either)"),
     QG_REAL("strength", quantize_options, strength, "A", 0, 1,
             "int8: migration strength of SmoothQuant (searched)"),
     QG_TEXT("tier", quantize_options, tier, "NAME",
@@ -156,7 +156,7 @@ static qg_status read_options(qg_quantize_options *q, const quantize_options *o,
         return qg_fail(err, QG_EARG, "give '--out DIR', the folder to make");
     *q = (qg_quantize_options){.choice = {.method = o->method,
                                           .damp = o->damp,
-                                          .static_groups = o->static_groups,
+                                          .natural_order = o->natural_order,
                                           .has_strength = o->strength >= 0,
                                           .strength = o->strength >= 0 ? o->strength : 0},
                                .n_windows = (int)o->samples,

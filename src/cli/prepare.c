@@ -44,7 +44,7 @@ static qg_choice choice_of(const qg_suite_recipe *q)
                                   .act_order = q->act_order,
                                   .activations = q->activations},
                        .damp = is_gptq ? q->damp : 0,
-                       .static_groups = q->static_groups,
+                       .natural_order = q->natural_order,
                        .has_strength = has_strength,
                        .strength = has_strength ? q->strength : 0};
 }
@@ -126,10 +126,10 @@ static qg_status key_of(char hex[QG_HASH_HEX], qg_arena *arena, const qg_suite_m
     QG_PASS(tier_of(&tier, arena, q, err));
     const char *text = qg_arena_format(
         arena,
-        "%s|%s|%s|%s|%s|bits=%d|group=%d|sym=%d|order=%d|static=%d|damp=%.17g|strength=%.17g|"
+        "%s|%s|%s|%s|%s|bits=%d|group=%d|sym=%d|order=%d|natural=%d|damp=%.17g|strength=%.17g|"
         "text=%s|samples=%d|window=%d|tier=%s|%s",
         weights, files, q->method, q->format ? q->format : "", q->activations ? q->activations : "",
-        (int)q->bits, (int)q->group_size, q->sym, q->act_order, q->static_groups, q->damp,
+        (int)q->bits, (int)q->group_size, q->sym, q->act_order, q->natural_order, q->damp,
         q->strength, calibration, (int)q->samples, (int)q->window, tier,
         QG_BUILD_VERSION " " QG_BUILD_COMMIT);
     QG_NEED(text, err);

@@ -67,11 +67,12 @@ static const struct recipe {
      {.method = "gptq",
       .recipe = {.format = "gptq_v2", .group_size = 32, .symmetric = -1, .act_order = true}},
      {.recipe = {.format = "gptq_v2", .group_size = 32, .symmetric = -1}}},
-    {"gptq-static",
-     {.method = "gptq",
-      .recipe = {.format = "compressed-tensors", .bits = 4, .group_size = 32, .act_order = true},
-      .static_groups = true},
+    {"gptq-compressed",
+     {.method = "gptq", .recipe = {.format = "compressed-tensors", .bits = 4, .group_size = 32}},
      {.recipe = {.format = "compressed-tensors", .bits = 4, .group_size = 32}}},
+    {"gptq-natural",
+     {.method = "gptq", .recipe = {.group_size = 32}, .natural_order = true},
+     {.recipe = {.group_size = 32}}},
     {"awq",
      {.method = "awq", .recipe = {.group_size = 32}},
      {.recipe = {.format = "awq", .group_size = 32}}},
@@ -262,7 +263,7 @@ START_TEST(an_existing_folder_is_replaced_by_force_alone)
     ck_assert(qg_file_exists(place("made/mine.txt")));
     qg_err_clear(&err);
     o.force = true;
-    o.choice = recipes[3].rounding;
+    o.choice = recipes[4].rounding;
     quantize(place("made"), &o);
     ck_assert(!qg_file_exists(place("made/mine.txt")));
     fixture_open(place("made"), &(qg_engine_options){.quantization = "awq"});
@@ -343,7 +344,9 @@ START_TEST(settings_that_make_no_sense_are_refused)
         {{.method = "awq", .damp = 0.1}, "damping belongs to method gptq, not to awq"},
         {{.method = "gptq", .damp = 2}, "a damping of 2"},
         {{.method = "gptq", .damp = NAN}, "a damping of"},
-        {{.method = "gptq", .static_groups = true}, "static groups make a difference"},
+        {{.method = "awq", .natural_order = true}, "a natural order belongs to method gptq"},
+        {{.method = "gptq", .natural_order = true, .recipe = {.act_order = true}},
+         "exclude each other"},
         {{.method = "gptq", .has_strength = true}, "a strength belongs to method int8"},
         {{.method = "int8", .has_strength = true, .strength = 1.5}, "a strength of 1.5"},
         {{.method = "int8", .recipe = {.bits = 4}}, "method int8 has 8 bits, not 4"},
@@ -405,7 +408,7 @@ END_TEST
 
 START_TEST(the_folder_is_complete)
 {
-    qg_quantize_options o = options_of(&recipes[3].choice, true);
+    qg_quantize_options o = options_of(&recipes[4].choice, true);
     const char *made = place("made");
 
     quantize(made, &o);

@@ -164,8 +164,8 @@ static qg_status plan_gptq(qg_chooser *c, qg_input input, qg_err *err)
     const qg_choice *choice = c->choice;
     qg_gptq_options o = {.damp = choice->damp != 0 ? choice->damp : QG_GPTQ_DAMP,
                          .damp_step = QG_GPTQ_DAMP_STEP,
-                         .act_order = choice->recipe.act_order,
-                         .static_groups = choice->static_groups,
+                         .act_order = !choice->natural_order,
+                         .static_groups = !choice->natural_order && !choice->recipe.act_order,
                          .n_threads = c->n_threads};
     qg_lapack lapack;
 
@@ -215,14 +215,14 @@ static qg_status check_choice(const qg_choice *choice, const char *name, qg_err 
 {
     bool is_gptq = strcmp(name, "gptq") == 0, is_int8 = strcmp(name, "int8") == 0;
 
-    if (!is_gptq && (choice->damp != 0 || choice->static_groups))
+    if (!is_gptq && (choice->damp != 0 || choice->natural_order))
         return qg_fail(err, QG_EARG, "%s belongs to method gptq, not to %s",
-                       choice->damp != 0 ? "damping" : "static groups", name);
+                       choice->damp != 0 ? "damping" : "a natural order", name);
     if (!(choice->damp >= 0 && choice->damp <= 1))
         return qg_fail(err, QG_EARG, "a damping of %g: expected a share from 0 to 1", choice->damp);
-    if (choice->static_groups && !choice->recipe.act_order)
+    if (choice->natural_order && choice->recipe.act_order)
         return qg_fail(err, QG_EARG,
-                       "static groups make a difference with an activation order alone");
+                       "a natural order and an order of activations exclude each other");
     if (choice->has_strength && !is_int8)
         return qg_fail(err, QG_EARG, "a strength belongs to method int8, not to %s", name);
     if (!(choice->strength >= 0 && choice->strength <= 1))
@@ -251,8 +251,6 @@ qg_status qg_choice_form(qg_form *out, const qg_choice *choice, qg_err *err)
         r.format = "awq";
     if (strcmp(name, "gptq") == 0 && !r.format)
         r.format = r.symmetric < 0 ? "gptq_v2" : "gptq";
-    if (choice->static_groups) /* nothing to store */
-        r.act_order = false;
     return qg_form_choose(out, &r, err);
 }
 

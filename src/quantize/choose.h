@@ -19,7 +19,7 @@ typedef struct qg_choice {
     const char *method; /* "rtn", "int8", "gptq", "awq"; NULL: rtn */
     qg_recipe recipe;
     double damp;        /* gptq: share of the mean diagonal; 0: 0.01 */
-    bool static_groups; /* gptq: groups stay as the inputs are, whatever the order of work */
+    bool natural_order; /* gptq: works on the inputs as they stand, not by falling activation */
     bool has_strength;  /* int8: else the strength is searched */
     double strength;    /* of SmoothQuant, 0 .. 1 */
 } qg_choice;

@@ -209,7 +209,7 @@ static qg_status key_of(char hex[QG_HASH_HEX], const job *j, qg_err *err)
     const char *text = qg_arena_format(
         j->arena, "%s|%s|%s|%s|%d|%d|%d|%d|%d|%d|%d|%.17g|%.17g|%s|%d|%s|%s",
         j->report->source_hash, j->method->name, j->form.name, j->form.storage.method->name,
-        q->bits, q->group_size, q->symmetric, c->recipe.act_order, c->static_groups,
+        q->bits, q->group_size, q->symmetric, c->recipe.act_order, c->natural_order,
         q->float_inputs, c->has_strength, c->strength, c->damp, j->windows.hash, j->windows.window,
         j->calibration ? qg_calibration_tier(j->calibration) : "",
         QG_BUILD_VERSION " " QG_BUILD_COMMIT);
@@ -236,7 +236,8 @@ static qg_status begin_report(job *j, qg_err *err)
         .group_size = q->group_size < 0 ? 0 : q->group_size,
         .symmetric = q->symmetric,
         .act_order = c->recipe.act_order,
-        .static_groups = c->static_groups,
+        .static_groups =
+            strcmp(j->method->name, "gptq") == 0 && !c->natural_order && !c->recipe.act_order,
         .source_hash = qg_str_dup(j->results, qg_str_from(hash)),
         .n_windows = j->windows.n,
         .window = j->calibration ? j->windows.window : 0,

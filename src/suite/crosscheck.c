@@ -108,7 +108,7 @@ static void check_recipe_keys(const qg_schema_reader *r, const qg_suite_model *m
     static const struct {
         const char *key, *methods;
     } uses[] = {{"damp", "gptq"},
-                {"static_groups", "gptq"},
+                {"natural_order", "gptq"},
                 {"act_order", "rtn, gptq"},
                 {"strength", "int8"},
                 {"calibration", "int8, gptq, awq"},

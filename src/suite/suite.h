@@ -37,7 +37,7 @@ typedef struct qg_suite_recipe {
     const char *activations;  /* "float", "int8" */
     int64_t bits, group_size; /* group_size 0: the format's default */
     int sym;                  /* 0 the format's default, 1 yes, 2 no */
-    bool act_order, static_groups;
+    bool act_order, natural_order;
     double damp;             /* 0: the default */
     double strength;         /* of SmoothQuant; below 0: searched */
     const char *calibration; /* file; NULL: none */
