@@ -119,29 +119,46 @@ static qg_status scale_by_smoothing(qg_chooser *c, qg_input input, qg_block *b, 
     return QG_OK;
 }
 
-static qg_status scale(qg_chooser *c, qg_input input, qg_err *err)
+/* Searches the scales of an input, where something can absorb them, and moves them. */
+static qg_status scale(qg_chooser *c, qg_input input,
+                       qg_status (*search)(qg_chooser *c, qg_input input, qg_block *b, float *s,
+                                           qg_err *err),
+                       qg_err *err)
 {
     qg_arena_mark mark = qg_arena_here(c->arena);
-    bool is_awq = strcmp(c->method->info.name, "awq") == 0;
-    bool is_w8a8 = c->form->grid.bits == 8 && !c->form->storage.config.float_inputs;
     const int32_t *tie;
 
-    if (!c->calibration || !qg_float_layer_can_fold(c->layer, input) || !(is_awq || is_w8a8))
-        return QG_OK;
-    /* Smoothing through v or up makes their products better and the model worse: norms alone, as in
-     * the paper */
-    if (!is_awq && input != QG_INPUT_QKV && input != QG_INPUT_MLP)
+    if (!qg_float_layer_can_fold(c->layer, input))
         return QG_OK;
     QG_PASS(qg_float_layer_tie(&tie, c->arena, c->layer, input, err));
     qg_block b = block_of(c, input, tie);
     float *s = QG_NEW_N(c->arena, float, (size_t)b.k);
     QG_NEED(s, err);
-    QG_PASS((is_awq ? scale_by_awq : scale_by_smoothing)(c, input, &b, s, err));
+    QG_PASS(search(c, input, &b, s, err));
     qg_arena_rewind(c->arena, mark);
     return QG_OK;
 }
 
+/* ---- int8 ---- */
+
+/* Behind norms alone, as in the paper: through v and up the sampled products of o and down become
+ * better and the model worse. */
+static qg_status smooth(qg_chooser *c, qg_input input, qg_err *err)
+{
+    bool is_w8a8 = c->form->grid.bits == 8 && !c->form->storage.config.float_inputs;
+    bool behind_norm = input == QG_INPUT_QKV || input == QG_INPUT_MLP;
+
+    if (!c->calibration || !is_w8a8 || !behind_norm)
+        return QG_OK;
+    return scale(c, input, scale_by_smoothing, err);
+}
+
 /* ---- awq ---- */
+
+static qg_status scale_for_awq(qg_chooser *c, qg_input input, qg_err *err)
+{
+    return scale(c, input, scale_by_awq, err);
+}
 
 static qg_status clip_and_round(qg_chooser *c, qg_float_linear *l, qg_input input, qgk_canon *rows,
                                 const int32_t **order, qg_quantized_linear *report, qg_err *err)
@@ -191,9 +208,9 @@ static qg_status round_by_plan(qg_chooser *c, qg_float_linear *l, qg_input input
 
 static const method methods[] = {
     {{"rtn", false, false, false, false}, NULL, round_nearest},
-    {{"int8", false, true, false, false}, scale, round_nearest},
+    {{"int8", false, true, false, false}, smooth, round_nearest},
     {{"gptq", true, true, true, true}, plan_gptq, round_by_plan},
-    {{"awq", true, true, false, true}, scale, clip_and_round},
+    {{"awq", true, true, false, true}, scale_for_awq, clip_and_round},
 };
 
 static const method *find_method(const char *name)

@@ -1,6 +1,6 @@
-/* Quantizing a folder, see quantize.h: layer after layer into the work folder,
- * then the whole from there. Invariant: nothing is written before everything
- * that can be refused has been looked at, but for the numbers themselves. */
+/* Quantizing a folder, see quantize.h: layer after layer into the work folder, then the whole from
+ * there. Invariant: nothing is written before everything that can be refused has been looked at,
+ * but for the numbers themselves. */
 #include "quantize/quantize.h"
 
 #include "base/clock.h"
@@ -90,7 +90,6 @@ static void tell_linear(void *user, const qg_quantized_linear *l, double done)
     char what[32];
 
     tell_damp(j, l);
-
     snprintf(what, sizeof what, "%s, error %.3f", l->projection,
              l->is_calibrated ? l->output_error : l->weight_error);
     tell(j, what, j->method->is_sequential ? j->done : j->calibration ? 0.6 + 0.4 * done : done);
@@ -281,8 +280,7 @@ static qg_status pass_layer(job *j, const char *path, qg_err *err)
     return s;
 }
 
-/* Layers that an earlier process made are only run through where later ones
- * need what they give. */
+/* Layers that an earlier process made are only run through where later ones need what they give. */
 static qg_status do_layer(job *j, qg_err *err)
 {
     bool is_done = j->layer < j->work.n_done;
