@@ -57,6 +57,15 @@ typedef struct qg_tensor_spec {
     int64_t shape[QG_TENSOR_MAX_DIMS];
 } qg_tensor_spec;
 
+/* What announces a tensor as it is; the name is the tensor's own. */
+static inline qg_tensor_spec qg_tensor_spec_of(const qg_tensor *t)
+{
+    qg_tensor_spec spec = {.name = t->name, .dtype = t->dtype, .n_dims = t->n_dims};
+
+    memcpy(spec.shape, t->shape, sizeof spec.shape);
+    return spec;
+}
+
 typedef struct qg_safetensors_writer qg_safetensors_writer;
 
 /* Bytes of one tensor's data; false where the shape is negative, has too many dimensions or

@@ -1,9 +1,7 @@
 /* `quantgate quantize MODEL -o DIR`: an FP16 folder to a quantized one, see quantize/quantize.h. */
 #include "base/file.h"
-#include "base/progress.h"
 #include "base/units.h"
 #include "cli/recipe.h"
-#include "quantize/quantize.h"
 #include "report/quantized_page.h"
 #include "suite/texts.h"
 
@@ -46,20 +44,6 @@ static const qg_option options[] = {
     QG_FLAG("json", quantize_options, json, "what was made, linear by linear, as one JSON object"),
     {0},
 };
-
-static void show(void *user, const char *label, double done)
-{
-    qg_progress *bar = user;
-
-    snprintf(bar->label, sizeof bar->label, "%s", label);
-    qg_progress_update(bar, done);
-}
-
-static void tell(void *user, const char *text)
-{
-    qg_progress_end(user);
-    qg_cli_notice("%s", text);
-}
 
 /* ---- the table ---- */
 
@@ -163,9 +147,7 @@ static qg_status read_options(qg_quantize_options *q, const quantize_options *o,
                                .window = (int)o->window,
                                .tier = o->tier,
                                .n_threads = (int)o->threads,
-                               .force = o->force,
-                               .on_progress = show,
-                               .on_notice = tell};
+                               .force = o->force};
     QG_PASS(qg_cli_recipe_read(&q->choice.recipe, &given, &o->recipe, err));
     if (o->calibration)
         QG_TRY(qg_texts_documents(&documents, arena, o->calibration, err), err,
@@ -184,7 +166,7 @@ static qg_status quantize(qg_cli *cli, qg_err *err)
     qg_buf out;
 
     QG_PASS(read_options(&q, o, cli->run, err));
-    q.user = &bar;
+    qg_cli_watch_quantizing(&q, &bar);
     qg_progress_begin(&bar, stderr, "quantizing");
     qg_status status = qg_quantize_folder(&made, cli->run, cli->args[0], o->out, &q, err);
     qg_progress_end(&bar);

@@ -4,9 +4,8 @@
 #include "backend/backend.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "base/progress.h"
 #include "build_info.h"
-#include "quantize/quantize.h"
+#include "cli/recipe.h"
 #include "suite/texts.h"
 
 #include <stdio.h>
@@ -136,20 +135,6 @@ static qg_status key_of(char hex[QG_HASH_HEX], qg_arena *arena, const qg_suite_m
     return qg_hash_text(hex, qg_str_from(text), err);
 }
 
-static void show(void *user, const char *linear, double done)
-{
-    qg_progress *bar = user;
-
-    snprintf(bar->label, sizeof bar->label, "%s", linear);
-    qg_progress_update(bar, done);
-}
-
-static void tell(void *user, const char *text)
-{
-    qg_progress_end(user);
-    qg_cli_notice("%s", text);
-}
-
 /* What `lint` warns of, for those who do not lint. */
 static qg_status warn_of_overlap(qg_cli *cli, qg_texts calibration, const qg_suite *suite,
                                  const char *name, qg_err *err)
@@ -172,9 +157,7 @@ static qg_status quantize(qg_cli *cli, const char *folder, const qg_suite *suite
                              .n_windows = (int)recipe->samples,
                              .window = (int)recipe->window,
                              .tier = recipe->tier,
-                             .n_threads = n_threads,
-                             .on_progress = show,
-                             .on_notice = tell};
+                             .n_threads = n_threads};
     qg_quantized *made;
     qg_texts documents = {0};
     qg_progress bar;
@@ -184,7 +167,7 @@ static qg_status quantize(qg_cli *cli, const char *folder, const qg_suite *suite
     QG_PASS(warn_of_overlap(cli, documents, suite, name, err));
     o.documents = documents.at;
     o.n_documents = documents.n;
-    o.user = &bar;
+    qg_cli_watch_quantizing(&o, &bar);
     qg_progress_begin(&bar, stderr, name);
     qg_status s = qg_quantize_folder(&made, cli->run, source->model, folder, &o, err);
     qg_progress_end(&bar);

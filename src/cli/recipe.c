@@ -2,6 +2,8 @@
  * quantize/form. */
 #include "cli/recipe.h"
 
+#include <stdio.h>
+
 const qg_option qg_cli_recipe_options[] = {
     QG_TEXT("format", qg_cli_recipe, format, "NAME",
             "how codes are stored: gptq, gptq_v2, awq, compressed-tensors, bitsandbytes (4 bit: "
@@ -31,4 +33,25 @@ qg_status qg_cli_recipe_read(qg_recipe *out, bool *given, const qg_cli_recipe *o
                        .act_order = o->act_order,
                        .activations = o->activations};
     return QG_OK;
+}
+
+static void show(void *user, const char *label, double done)
+{
+    qg_progress *bar = user;
+
+    snprintf(bar->label, sizeof bar->label, "%s", label);
+    qg_progress_update(bar, done);
+}
+
+static void tell(void *user, const char *text)
+{
+    qg_progress_end(user);
+    qg_cli_notice("%s", text);
+}
+
+void qg_cli_watch_quantizing(qg_quantize_options *o, qg_progress *bar)
+{
+    o->on_progress = show;
+    o->on_notice = tell;
+    o->user = bar;
 }

@@ -55,8 +55,7 @@ static qg_status write_tensors(assembly *j, const char *path, qg_err *err)
     QG_PASS(add_layers(j, err));
     for (size_t i = 0; i < j->n_tensors; i++) {
         const qg_tensor *t = j->tensors[i];
-        specs[i] = (qg_tensor_spec){.name = t->name, .dtype = t->dtype, .n_dims = t->n_dims};
-        memcpy(specs[i].shape, t->shape, sizeof t->shape);
+        specs[i] = qg_tensor_spec_of(t);
         j->report->bytes_after += (int64_t)t->n_bytes;
     }
     QG_PASS(qg_safetensors_write_begin(&w, j->arena, path, specs, j->n_tensors, err));

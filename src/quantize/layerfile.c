@@ -22,12 +22,8 @@ typedef struct writer {
 
 static void add_vector(const qg_float_vector *v, qg_tensor_spec *specs, size_t *n)
 {
-    if (!v->tensor)
-        return;
-    qg_tensor_spec *spec = &specs[(*n)++];
-    *spec = (qg_tensor_spec){
-        .name = v->tensor->name, .dtype = v->tensor->dtype, .n_dims = v->tensor->n_dims};
-    memcpy(spec->shape, v->tensor->shape, sizeof spec->shape);
+    if (v->tensor)
+        specs[(*n)++] = qg_tensor_spec_of(v->tensor);
 }
 
 static qg_status list_specs(writer *w, qg_tensor_spec *specs, size_t *n, qg_err *err)
