@@ -5,7 +5,7 @@
  *     -> {"do":"quality"}                   <- {"progress":0.4} ..., then {"measured":true}
  *     -> {"do":"sample","index":3}          <-
  * {"ttft":ns,"tpot":ns,"itl":[ns,...],"e2e":ns,"throughput":x}
- *     -> {"do":"finish"}                    <- {"schema":1,...}: a qg_run (record_json.h) with
+ *     -> {"do":"finish"}                    <- {"schema":2,...}: a qg_run (record_json.h) with
  * machine, model and one measurement: ledger, documents, golden An answer may always be
  * {"error":{"status":"EFORMAT","message":"..."}} instead.
  */

@@ -48,6 +48,9 @@ static void write_field(qg_json_writer *w, const qg_field *f, const void *base)
     case QG_FIELD_STATE:
         qg_json_write_text(w, states[*(const qg_case_state *)at]);
         break;
+    case QG_FIELD_BASIS:
+        qg_json_write_text(w, qg_basis_text(*(const qg_basis *)at));
+        break;
     }
 }
 
@@ -129,6 +132,8 @@ static qg_status read_word(qg_fields_reader *r, const qg_json *v, const qg_field
         known = qg_metric_find(at, word);
     else if (f->kind == QG_FIELD_VERDICT)
         known = qg_verdict_find(word, at);
+    else if (f->kind == QG_FIELD_BASIS)
+        known = qg_basis_find(word, at);
     for (size_t i = 0; f->kind == QG_FIELD_STATE && i < N_STATES; i++) {
         if (qg_str_is(word, states[i])) {
             *(qg_case_state *)at = (qg_case_state)i;
@@ -171,6 +176,7 @@ static qg_status read_field(qg_fields_reader *r, const qg_json *object, const qg
     case QG_FIELD_METRIC:
     case QG_FIELD_VERDICT:
     case QG_FIELD_STATE:
+    case QG_FIELD_BASIS:
         break;
     }
     return read_word(r, v, f, at);

@@ -24,6 +24,7 @@ typedef enum qg_field_kind {
     QG_FIELD_METRIC,  /* qg_metric by name, null for QG_METRIC_NONE */
     QG_FIELD_VERDICT, /* qg_verdict by text                         */
     QG_FIELD_STATE,   /* qg_case_state by text                      */
+    QG_FIELD_BASIS,   /* qg_basis by text                           */
 } qg_field_kind;
 
 typedef struct qg_field {

@@ -35,6 +35,28 @@ bool qg_verdict_find(qg_str text, qg_verdict *out)
     return false;
 }
 
+static const char *const bases[QG_N_BASES] = {
+#define X(name, text) [QG_BASIS_##name] = text,
+    QG_BASIS_LIST(X)
+#undef X
+};
+
+const char *qg_basis_text(qg_basis b)
+{
+    return (unsigned)b < QG_N_BASES ? bases[b] : "unknown";
+}
+
+bool qg_basis_find(qg_str text, qg_basis *out)
+{
+    for (int b = 0; b < QG_N_BASES; b++) {
+        if (qg_str_is(text, bases[b])) {
+            *out = (qg_basis)b;
+            return true;
+        }
+    }
+    return false;
+}
+
 const qg_series *qg_measurement_series(const qg_measurement *m, qg_str name)
 {
     for (size_t i = 0; i < m->n_series; i++)

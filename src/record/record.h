@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { QG_RUN_SCHEMA = 1 };
+enum { QG_RUN_SCHEMA = 2 };
 #define QG_METRIC_NONE QG_METRIC_N /* of a judgement on the case itself */
 
 /* name, text, rank (worst first when sorted by falling rank) */
@@ -43,6 +43,25 @@ typedef enum qg_verdict {
 const char *qg_verdict_text(qg_verdict v); /* "known-fail" */
 int qg_verdict_rank(qg_verdict v);
 bool qg_verdict_find(qg_str text, qg_verdict *out);
+
+/* What a judgement holds the value against: a limit of the suite, or the same case of another run
+ * (the stored baseline, the anchor that it must not drift away from, another program beside this
+ * one). */
+#define QG_BASIS_LIST(X)                                                                           \
+    X(BUDGET, "budget")                                                                            \
+    X(BASELINE, "baseline")                                                                        \
+    X(ANCHOR, "anchor")                                                                            \
+    X(AGAINST, "against")
+
+typedef enum qg_basis {
+#define X(name, text) QG_BASIS_##name,
+    QG_BASIS_LIST(X)
+#undef X
+        QG_N_BASES
+} qg_basis;
+
+const char *qg_basis_text(qg_basis b);
+bool qg_basis_find(qg_str text, qg_basis *out);
 
 /* The machine and the build that measured. */
 typedef struct qg_machine {
@@ -74,6 +93,18 @@ typedef struct qg_caseid {
     const char *kind;   /* "quality", "performance"                               */
     int64_t batch, input_len, output_len; /* 0 where it has none                  */
 } qg_caseid;
+
+/* What the machine did while the samples of a case were taken; 0 where it does not say. */
+typedef struct qg_pressure {
+    int64_t sampled_ns; /* wall time of the samples                                            */
+    int64_t delay_ns;   /* of it: ready to run, but waiting for a CPU (mean of the threads)    */
+    int64_t steal_ns;   /* of it: taken by the hypervisor (mean of the CPUs)                   */
+    int64_t throttles;  /* times that the processor or the device slowed down to stay cool     */
+    int64_t khz_least, khz_greatest; /* clock of the processor or the device                   */
+    int64_t timer_ns; /* of reading the clock once, taken out of every sample                */
+    int64_t n_warmup; /* runs before the samples, until they were stable                     */
+    bool unstable;    /* they were not, when the warm-up was given up                        */
+} qg_pressure;
 
 /* Raw samples, in the order measured: what percentiles and other metrics are taken from (value.h).
  */
@@ -116,6 +147,11 @@ typedef struct qg_measurement {
     int line, column;
     const char *protocol; /* id of the perplexity protocol            */
     int64_t wall_ns;
+    /* Cases of one group were measured in turns, two samples each a round, there and back (ABBA):
+     * samples 2 i and 2 i + 1 of each belong to round i. NULL: alone. */
+    const char *group;
+    int n_looks; /* planned looks at the growing samples, each with its share of alpha; 0: one */
+    qg_pressure pressure;
     qg_series *series;
     size_t n_series;
     qg_scalar *scalars;
@@ -126,18 +162,34 @@ typedef struct qg_measurement {
     qg_gold *gold;  /* what it said about the pinned prompts, or NULL */
 } qg_measurement;
 
-/* One measurement against one expectation. */
+/* One measurement against one expectation.
+ *
+ * Against a budget, value, limit, ends and the detectable change are in the metric's canonical
+ * unit. Against another run they are changes from `base`: shares of it where is_share, else in the
+ * metric's unit; positive is more. */
 typedef struct qg_judgement {
     const char *case_id; /* "" for the run as a whole */
     qg_metric metric;    /* QG_METRIC_NONE: the case itself (crashed, skipped, no golden) */
+    qg_basis basis;
     qg_verdict verdict;
     int exit_class;                      /* what it asks of the exit code: 0, 1, 2, 3, 4 */
     bool has_value, has_limit, at_least; /* at_least: the limit is a lower bound */
-    double value, limit;                 /* in the metric's canonical unit       */
-    int64_t n;                           /* observations behind the value        */
-    const char *message;                 /* one sentence for a person            */
-    const char *fix;                     /* what to do next, or NULL             */
-    const char *file;                    /* the budget in the suite              */
+    double value, limit;
+    int64_t n; /* observations behind the value */
+    bool has_base, is_share;
+    double base; /* the other run's value, in the metric's unit */
+    /* What is not exact has an interval, two one-sided ends of the confidence given; an end that
+     * the samples do not support is absent. */
+    const char *test; /* "order statistics", "cluster bootstrap", ...; NULL: exact, a point */
+    bool has_low, has_high;
+    double low, high, confidence;
+    bool has_p, softened; /* softened: failed alone, but not among all judgements of the run */
+    double p, p_holm;     /* that it is beyond the limit only by chance; adjusted for looks; Holm */
+    bool has_detectable;
+    double detectable;   /* how far beyond the limit it is seen four times of five; > 0 */
+    const char *message; /* one sentence for a person            */
+    const char *fix;     /* what to do next, or NULL             */
+    const char *file;    /* the budget in the suite              */
     int line, column;
     const char *issue, *expires; /* of a known-fail: link and YYYY-MM-DD */
 } qg_judgement;
@@ -150,6 +202,11 @@ typedef struct qg_run {
     const char *started;                         /* UTC, 2026-01-31T23:59:59Z */
     int64_t wall_ns;
     int64_t seed;
+    bool partial;            /* ended by a signal: cases are missing */
+    int64_t shard, n_shards; /* part of a suite; 0, 0: all of it     */
+    const char *program;     /* of `against`: the file               */
+    const struct qg_run
+        *against; /* the other program's cases, measured in turns with these; or NULL */
     qg_machine machine;
     qg_model_info *models;
     size_t n_models;

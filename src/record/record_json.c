@@ -1,14 +1,14 @@
 /* A run to and from JSON: see record_json.h.
  *
  * The plain members of each struct of record.h are a table (fields.h) that writer and reader share;
- * arrays, quantizations and goldens are written and read by pairs of functions. The reader believes
- * no count: an array is as long as the parsed JSON says, and that has been paid for in bytes of the
- * file.
+ * arrays are written and read by pairs of functions. The reader believes no count: an array is as
+ * long as the parsed JSON says, and that has been paid for in bytes of the file.
  */
 #include "record/record_json.h"
 
 #include "base/file.h"
 #include "record/fields.h"
+#include "record/gold_json.h"
 
 static const qg_field run_list[] = {
     QG_FIELD(qg_run, TEXT, version),
@@ -21,6 +21,10 @@ static const qg_field run_list[] = {
     QG_FIELD(qg_run, TEXT, started),
     QG_FIELD(qg_run, COUNT, wall_ns),
     QG_FIELD(qg_run, INT, seed),
+    QG_FIELD(qg_run, FLAG, partial),
+    QG_FIELD(qg_run, COUNT, shard),
+    QG_FIELD(qg_run, COUNT, n_shards),
+    QG_FIELD(qg_run, TEXT, program),
     QG_FIELD_NEEDED(qg_run, VERDICT, verdict),
     QG_FIELD_NEEDED(qg_run, SMALL, exit_code),
 };
@@ -57,9 +61,19 @@ static const qg_field case_list[] = {
     QG_FIELD(qg_measurement, TEXT, message),       QG_FIELD(qg_measurement, TEXT, log),
     QG_FIELD(qg_measurement, TEXT, file),          QG_FIELD(qg_measurement, SMALL, line),
     QG_FIELD(qg_measurement, SMALL, column),       QG_FIELD(qg_measurement, TEXT, protocol),
-    QG_FIELD(qg_measurement, COUNT, wall_ns),
+    QG_FIELD(qg_measurement, COUNT, wall_ns),      QG_FIELD(qg_measurement, TEXT, group),
+    QG_FIELD(qg_measurement, SMALL, n_looks),
 };
 static const qg_fields case_fields = QG_FIELDS(case_list, qg_measurement);
+
+static const qg_field pressure_list[] = {
+    QG_FIELD(qg_pressure, COUNT, sampled_ns), QG_FIELD(qg_pressure, COUNT, delay_ns),
+    QG_FIELD(qg_pressure, COUNT, steal_ns),   QG_FIELD(qg_pressure, COUNT, throttles),
+    QG_FIELD(qg_pressure, COUNT, khz_least),  QG_FIELD(qg_pressure, COUNT, khz_greatest),
+    QG_FIELD(qg_pressure, COUNT, timer_ns),   QG_FIELD(qg_pressure, COUNT, n_warmup),
+    QG_FIELD(qg_pressure, FLAG, unstable),
+};
+static const qg_fields pressure_fields = QG_FIELDS(pressure_list, qg_pressure);
 
 static const qg_field scalar_list[] = {
     QG_FIELD_NEEDED(qg_scalar, METRIC, metric),
@@ -86,6 +100,7 @@ static const qg_fields sketch_fields = QG_FIELDS(sketch_list, qg_sketch);
 static const qg_field judgement_list[] = {
     QG_FIELD_NAMED(qg_judgement, TEXT, "case", case_id),
     QG_FIELD_NEEDED(qg_judgement, METRIC, metric),
+    QG_FIELD_NEEDED(qg_judgement, BASIS, basis),
     QG_FIELD_NEEDED(qg_judgement, VERDICT, verdict),
     QG_FIELD(qg_judgement, SMALL, exit_class),
     QG_FIELD(qg_judgement, FLAG, has_value),
@@ -94,6 +109,21 @@ static const qg_field judgement_list[] = {
     QG_FIELD(qg_judgement, REAL, value),
     QG_FIELD(qg_judgement, REAL, limit),
     QG_FIELD(qg_judgement, COUNT, n),
+    QG_FIELD(qg_judgement, FLAG, has_base),
+    QG_FIELD(qg_judgement, FLAG, is_share),
+    QG_FIELD(qg_judgement, REAL, base),
+    QG_FIELD(qg_judgement, TEXT, test),
+    QG_FIELD(qg_judgement, FLAG, has_low),
+    QG_FIELD(qg_judgement, FLAG, has_high),
+    QG_FIELD(qg_judgement, REAL, low),
+    QG_FIELD(qg_judgement, REAL, high),
+    QG_FIELD(qg_judgement, REAL, confidence),
+    QG_FIELD(qg_judgement, FLAG, has_p),
+    QG_FIELD(qg_judgement, FLAG, softened),
+    QG_FIELD(qg_judgement, REAL, p),
+    QG_FIELD(qg_judgement, REAL, p_holm),
+    QG_FIELD(qg_judgement, FLAG, has_detectable),
+    QG_FIELD(qg_judgement, REAL, detectable),
     QG_FIELD(qg_judgement, TEXT, message),
     QG_FIELD(qg_judgement, TEXT, fix),
     QG_FIELD(qg_judgement, TEXT, file),
@@ -104,98 +134,7 @@ static const qg_field judgement_list[] = {
 };
 static const qg_fields judgement_fields = QG_FIELDS(judgement_list, qg_judgement);
 
-static const qg_field gold_list[] = {
-    QG_FIELD_NEEDED(qg_gold, TEXT, model_hash),
-    QG_FIELD_NEEDED(qg_gold, TEXT, tokenizer_hash),
-    QG_FIELD_NEEDED(qg_gold, TEXT, prompts_hash),
-    QG_FIELD_NEEDED(qg_gold, TEXT, method),
-    QG_FIELD_NEEDED(qg_gold, TEXT, backend),
-    QG_FIELD_NEEDED(qg_gold, TEXT, protocol),
-    QG_FIELD(qg_gold, TEXT, command),
-};
-static const qg_fields gold_fields = QG_FIELDS(gold_list, qg_gold);
-
 /* ---- writing ---- */
-
-static void write_hex(qg_json_writer *w, const char *key, qg_str bytes)
-{
-    qg_buf hex;
-
-    qg_buf_init(&hex, w->buf->arena);
-    for (size_t i = 0; i < bytes.len; i++)
-        qg_buf_format(&hex, "%02x", (unsigned char)bytes.ptr[i]);
-    w->buf->failed = w->buf->failed || hex.failed;
-    qg_json_put_str(w, key, qg_buf_view(&hex));
-}
-
-/* Ids and log-probabilities of top as two parallel arrays: a third of the size of objects. */
-static void write_position(qg_json_writer *w, const qg_gold_position *p, bool first)
-{
-    qg_json_write_object(w);
-    qg_json_put_int(w, "id", p->id);
-    write_hex(w, "bytes", p->bytes);
-    qg_json_write_key(w, "logprob");
-    if (first)
-        qg_json_write_null(w);
-    else
-        qg_json_write_real(w, p->logprob);
-    qg_json_write_key(w, "top_ids");
-    qg_json_write_array(w);
-    for (size_t i = 0; i < p->n_top; i++)
-        qg_json_write_int(w, p->top[i].id);
-    qg_json_write_end_array(w);
-    qg_json_write_key(w, "top_logprobs");
-    qg_json_write_array(w);
-    for (size_t i = 0; i < p->n_top; i++)
-        qg_json_write_real(w, p->top[i].logprob);
-    qg_json_write_end_array(w);
-    qg_json_write_key(w, "tail");
-    if (p->has_tail)
-        qg_json_write_real(w, p->tail);
-    else
-        qg_json_write_null(w);
-    qg_json_put_real(w, "entropy", p->entropy);
-    qg_json_write_close(w);
-}
-
-static void write_prompt(qg_json_writer *w, const qg_gold_prompt *p)
-{
-    qg_json_write_object(w);
-    qg_json_put_text(w, "name", p->name);
-    qg_json_write_key(w, "positions");
-    qg_json_write_array(w);
-    for (size_t i = 0; i < p->n_positions; i++)
-        write_position(w, &p->positions[i], i == 0);
-    qg_json_write_end_array(w);
-    qg_json_write_key(w, "greedy");
-    qg_json_write_array(w);
-    for (size_t i = 0; i < p->n_greedy; i++) {
-        qg_json_write_object(w);
-        qg_json_put_int(w, "id", p->greedy[i].id);
-        write_hex(w, "bytes", p->greedy[i].bytes);
-        qg_json_put_real(w, "margin", p->greedy[i].margin);
-        qg_json_write_close(w);
-    }
-    qg_json_write_end_array(w);
-    qg_json_write_close(w);
-}
-
-static void write_gold(qg_json_writer *w, const qg_gold *g)
-{
-    qg_json_write_key(w, "gold");
-    if (!g) {
-        qg_json_write_null(w);
-        return;
-    }
-    qg_json_write_object(w);
-    qg_fields_write(w, &gold_fields, g);
-    qg_json_write_key(w, "prompts");
-    qg_json_write_array(w);
-    for (size_t i = 0; i < g->n_prompts; i++)
-        write_prompt(w, &g->prompts[i]);
-    qg_json_write_end_array(w);
-    qg_json_write_close(w);
-}
 
 /* Buckets as two parallel arrays, like the top of a position. */
 static void write_sketch(qg_json_writer *w, const char *key, const qg_sketch *s)
@@ -225,6 +164,10 @@ static void write_case(qg_json_writer *w, const qg_measurement *m)
     qg_json_write_object(w);
     qg_fields_write(w, &caseid_fields, &m->id);
     qg_fields_write(w, &case_fields, m);
+    qg_json_write_key(w, "pressure");
+    qg_json_write_object(w);
+    qg_fields_write(w, &pressure_fields, &m->pressure);
+    qg_json_write_close(w);
     qg_json_write_key(w, "series");
     qg_json_write_array(w);
     for (size_t i = 0; i < m->n_series; i++) {
@@ -241,7 +184,8 @@ static void write_case(qg_json_writer *w, const qg_measurement *m)
     qg_fields_write_rows(w, "scalars", &scalar_fields, m->scalars, m->n_scalars);
     qg_fields_write_rows(w, "docs", &doc_fields, m->docs, m->n_docs);
     write_sketch(w, "kld", m->kld);
-    write_gold(w, m->gold);
+    qg_json_write_key(w, "gold");
+    qg_gold_write_json(w, m->gold);
     qg_json_write_close(w);
 }
 
@@ -259,136 +203,47 @@ static void write_models(qg_json_writer *w, const qg_run *run)
     qg_json_write_end_array(w);
 }
 
+/* `against` is a run like the one around it, but has none of its own. */
+static void write_run(qg_json_writer *w, const qg_run *run)
+{
+    qg_json_write_object(w);
+    qg_json_put_int(w, "schema", QG_RUN_SCHEMA);
+    qg_fields_write(w, &run_fields, run);
+    qg_json_write_key(w, "machine");
+    qg_json_write_object(w);
+    qg_fields_write(w, &machine_fields, &run->machine);
+    qg_json_write_close(w);
+    write_models(w, run);
+    qg_json_write_key(w, "cases");
+    qg_json_write_array(w);
+    for (size_t i = 0; i < run->n_measurements; i++)
+        write_case(w, &run->measurements[i]);
+    qg_json_write_end_array(w);
+    if (run->against) {
+        qg_json_write_key(w, "against");
+        write_run(w, run->against);
+    }
+    qg_fields_write_rows(w, "judgements", &judgement_fields, run->judgements, run->n_judgements);
+    qg_json_write_key(w, "notices");
+    qg_json_write_array(w);
+    for (size_t i = 0; i < run->n_notices; i++)
+        qg_json_write_text(w, run->notices[i]);
+    qg_json_write_end_array(w);
+    qg_json_write_close(w);
+}
+
 qg_status qg_run_to_json(qg_buf *out, const qg_run *run, qg_err *err)
 {
     qg_json_writer w;
 
     qg_json_write_begin(&w, out);
-    qg_json_write_object(&w);
-    qg_json_put_int(&w, "schema", QG_RUN_SCHEMA);
-    qg_fields_write(&w, &run_fields, run);
-    qg_json_write_key(&w, "machine");
-    qg_json_write_object(&w);
-    qg_fields_write(&w, &machine_fields, &run->machine);
-    qg_json_write_close(&w);
-    write_models(&w, run);
-    qg_json_write_key(&w, "cases");
-    qg_json_write_array(&w);
-    for (size_t i = 0; i < run->n_measurements; i++)
-        write_case(&w, &run->measurements[i]);
-    qg_json_write_end_array(&w);
-    qg_fields_write_rows(&w, "judgements", &judgement_fields, run->judgements, run->n_judgements);
-    qg_json_write_key(&w, "notices");
-    qg_json_write_array(&w);
-    for (size_t i = 0; i < run->n_notices; i++)
-        qg_json_write_text(&w, run->notices[i]);
-    qg_json_write_end_array(&w);
-    qg_json_write_close(&w);
+    write_run(&w, run);
     qg_buf_char(out, '\n');
     QG_TRY(qg_json_write_end(&w, err), err, "writing the run as JSON");
     return QG_OK;
 }
 
 /* ---- reading ---- */
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static qg_status read_hex(qg_fields_reader *r, const qg_json *object, const char *key, qg_str *out)
-{
-    qg_str hex;
-
-    if (!qg_json_str(qg_json_get(object, key), &hex) || hex.len % 2 != 0)
-        return QG_FIELDS_BAD(r, "'%s' is not a string of hex digits", key);
-    char *bytes = qg_arena_alloc(r->arena, hex.len / 2);
-    QG_NEED(bytes, r->err);
-    for (size_t i = 0; i < hex.len; i += 2) {
-        int high = hex_value(hex.ptr[i]), low = hex_value(hex.ptr[i + 1]);
-        if (high < 0 || low < 0)
-            return QG_FIELDS_BAD(r, "'%s' is not a string of hex digits", key);
-        bytes[i / 2] = (char)(high * 16 + low);
-    }
-    *out = (qg_str){bytes, hex.len / 2};
-    return QG_OK;
-}
-
-static qg_status read_id(qg_fields_reader *r, const qg_json *v, const char *key, int32_t *out)
-{
-    int64_t id;
-
-    QG_PASS(qg_fields_read_int(r, v, key, 0, INT32_MAX, &id));
-    *out = (int32_t)id;
-    return QG_OK;
-}
-
-static qg_status read_position(qg_fields_reader *r, const qg_json *o, qg_gold_position *p,
-                               bool first)
-{
-    const qg_json *ids, *logprobs = qg_json_get(o, "top_logprobs");
-
-    QG_PASS(read_id(r, qg_json_get(o, "id"), "id", &p->id));
-    QG_PASS(read_hex(r, o, "bytes", &p->bytes));
-    if (!first)
-        QG_PASS(qg_fields_read_real(r, qg_json_get(o, "logprob"), "logprob", &p->logprob));
-    QG_PASS(qg_fields_read_array(r, o, "top_ids", sizeof *p->top, &ids, &p->top, &p->n_top));
-    if (p->n_top > QG_GOLD_TOP_MAX || qg_json_len(logprobs) != p->n_top)
-        return QG_FIELDS_BAD(r, "'top_ids' and 'top_logprobs' are not of one length up to %d",
-                             QG_GOLD_TOP_MAX);
-    for (size_t i = 0; i < p->n_top; i++) {
-        QG_PASS(read_id(r, qg_json_at(ids, i), "top_ids", &p->top[i].id));
-        QG_PASS(
-            qg_fields_read_real(r, qg_json_at(logprobs, i), "top_logprobs", &p->top[i].logprob));
-    }
-    p->has_tail = !qg_json_is_null(qg_json_get(o, "tail"));
-    if (p->has_tail)
-        QG_PASS(qg_fields_read_real(r, qg_json_get(o, "tail"), "tail", &p->tail));
-    return qg_fields_read_real(r, qg_json_get(o, "entropy"), "entropy", &p->entropy);
-}
-
-static qg_status read_prompt(qg_fields_reader *r, const qg_json *o, qg_gold_prompt *p)
-{
-    const qg_json *positions, *greedy;
-
-    QG_PASS(qg_fields_read_text(r, qg_json_get(o, "name"), "name", &p->name));
-    if (!p->name)
-        return QG_FIELDS_BAD(r, "a prompt has no 'name'");
-    QG_PASS(qg_fields_read_array(r, o, "positions", sizeof *p->positions, &positions, &p->positions,
-                                 &p->n_positions));
-    for (size_t i = 0; i < p->n_positions; i++)
-        QG_PASS(read_position(r, qg_json_at(positions, i), &p->positions[i], i == 0));
-    QG_PASS(
-        qg_fields_read_array(r, o, "greedy", sizeof *p->greedy, &greedy, &p->greedy, &p->n_greedy));
-    for (size_t i = 0; i < p->n_greedy; i++) {
-        const qg_json *choice = qg_json_at(greedy, i);
-        QG_PASS(read_id(r, qg_json_get(choice, "id"), "id", &p->greedy[i].id));
-        QG_PASS(read_hex(r, choice, "bytes", &p->greedy[i].bytes));
-        QG_PASS(
-            qg_fields_read_real(r, qg_json_get(choice, "margin"), "margin", &p->greedy[i].margin));
-    }
-    return QG_OK;
-}
-
-static qg_status read_gold(qg_fields_reader *r, const qg_json *o, qg_gold **out)
-{
-    const qg_json *prompts;
-
-    *out = NULL;
-    if (qg_json_is_null(o))
-        return QG_OK;
-    qg_gold *g = QG_NEW(r->arena, qg_gold);
-    QG_NEED(g, r->err);
-    QG_PASS(qg_fields_read(r, o, &gold_fields, g));
-    QG_PASS(qg_fields_read_array(r, o, "prompts", sizeof *g->prompts, &prompts, &g->prompts,
-                                 &g->n_prompts));
-    for (size_t i = 0; i < g->n_prompts; i++)
-        QG_PASS(read_prompt(r, qg_json_at(prompts, i), &g->prompts[i]));
-    *out = g;
-    return QG_OK;
-}
 
 static qg_status read_sketch(qg_fields_reader *r, const qg_json *o, const char *key,
                              qg_sketch **out)
@@ -445,6 +300,8 @@ static qg_status read_case(qg_fields_reader *r, const qg_json *o, qg_measurement
     r->where = qg_arena_format(r->arena, "case '%.200s'", m->id.id);
     QG_NEED(r->where, r->err);
     QG_PASS(qg_fields_read(r, o, &case_fields, m));
+    if (!qg_json_is_null(qg_json_get(o, "pressure")))
+        QG_PASS(qg_fields_read(r, qg_json_get(o, "pressure"), &pressure_fields, &m->pressure));
     QG_PASS(
         qg_fields_read_array(r, o, "series", sizeof *m->series, &series, &m->series, &m->n_series));
     for (size_t i = 0; i < m->n_series; i++)
@@ -455,7 +312,7 @@ static qg_status read_case(qg_fields_reader *r, const qg_json *o, qg_measurement
             return QG_FIELDS_BAD(r, "scalar %zu has no metric", i);
     QG_PASS(qg_fields_read_rows(r, o, "docs", &doc_fields, &m->docs, &m->n_docs));
     QG_PASS(read_sketch(r, qg_json_get(o, "kld"), "kld", &m->kld));
-    return read_gold(r, qg_json_get(o, "gold"), &m->gold);
+    return qg_gold_read_json(&m->gold, r, qg_json_get(o, "gold"));
 }
 
 static qg_status read_cases(qg_fields_reader *r, const qg_json *root, qg_run *run)
@@ -493,6 +350,24 @@ static qg_status read_models(qg_fields_reader *r, const qg_json *root, qg_run *r
     return QG_OK;
 }
 
+static qg_status read_run(qg_fields_reader *r, const qg_json *root, qg_run *run);
+
+static qg_status read_against(qg_fields_reader *r, const qg_json *o, qg_run *run)
+{
+    qg_fields_reader inner = *r;
+    qg_run *against;
+
+    if (qg_json_is_null(o))
+        return QG_OK;
+    if (!qg_json_is_null(qg_json_get(o, "against")))
+        return QG_FIELDS_BAD(r, "'against' holds an 'against'");
+    against = QG_NEW(r->arena, qg_run);
+    QG_NEED(against, r->err);
+    QG_PASS(read_run(&inner, o, against));
+    run->against = against;
+    return QG_OK;
+}
+
 static qg_status read_run(qg_fields_reader *r, const qg_json *root, qg_run *run)
 {
     const qg_json *notices;
@@ -512,6 +387,7 @@ static qg_status read_run(qg_fields_reader *r, const qg_json *root, qg_run *run)
     r->where = "run";
     QG_PASS(read_models(r, root, run));
     QG_PASS(read_cases(r, root, run));
+    QG_PASS(read_against(r, qg_json_get(root, "against"), run));
     QG_PASS(qg_fields_read_rows(r, root, "judgements", &judgement_fields, &run->judgements,
                                 &run->n_judgements));
     QG_PASS(qg_fields_read_array(r, root, "notices", sizeof *run->notices, &notices, &run->notices,

@@ -62,6 +62,11 @@ START_TEST(every_part_is_read)
     ck_assert_double_eq(m->series[1].samples[4], 3187500);
     ck_assert_int_eq(m->scalars[2].metric, QG_METRIC_KV_CACHE);
     ck_assert_ptr_null(m->gold);
+    ck_assert_str_eq(m->group, "perf/b1/cpu");
+    ck_assert_int_eq(m->n_looks, 4);
+    ck_assert_int_eq(m->pressure.delay_ns, 75000000);
+    ck_assert_int_eq(m->pressure.khz_greatest, 3700000);
+    ck_assert(m->pressure.unstable);
     ck_assert_int_eq(r->measurements[3].state, QG_CASE_FAILED);
     ck_assert_int_eq(r->measurements[3].exit_class, 3);
     m = &r->measurements[8];
@@ -79,6 +84,13 @@ START_TEST(every_part_is_read)
     ck_assert(j->at_least && j->has_limit && j->has_value);
     ck_assert_double_eq(j->limit, 0.995);
     ck_assert_int_eq(j->column, 50);
+    j = &r->judgements[7];
+    ck_assert_int_eq(j->basis, QG_BASIS_BUDGET);
+    ck_assert_str_eq(j->test, "order statistics");
+    ck_assert(j->has_low && !j->has_high && j->has_p && j->has_detectable && !j->has_base);
+    ck_assert_double_eq(j->low, 6875000);
+    ck_assert_double_eq(j->detectable, 250000);
+    ck_assert(!r->partial && !r->against);
     ck_assert_int_eq(r->judgements[9].metric, QG_METRIC_NONE);
     ck_assert_str_eq(r->judgements[12].expires, "2026-12-31");
     ck_assert_uint_eq(r->n_notices, 1);
@@ -96,7 +108,29 @@ START_TEST(what_is_read_is_written_as_it_was)
     ck_assert_int_eq(qg_run_to_json(&b, r, &err), QG_OK);
     ck_assert_uint_eq(b.len, text.len);
     ck_assert(qg_str_eq(qg_buf_view(&b), text));
-    ck_assert(qg_str_starts(text, QG_STR("{\"schema\":1,")));
+    ck_assert(qg_str_starts(text, QG_STR("{\"schema\":2,")));
+}
+END_TEST
+
+START_TEST(another_program_s_run_is_inside)
+{
+    qg_measurement theirs = {.id = {"a/perf/b1", "a", "fp16", "cpu", "performance", 1, 8, 4}};
+    qg_run other = {.version = "0.2.0", .measurements = &theirs, .n_measurements = 1};
+    qg_run run = {
+        .program = "./old", .against = &other, .shard = 2, .n_shards = 3, .partial = true};
+    qg_run *r;
+    qg_buf b, again;
+
+    qg_buf_init(&b, arena);
+    ck_assert_int_eq(qg_run_to_json(&b, &run, &err), QG_OK);
+    ck_assert_int_eq(qg_run_from_json(&r, arena, qg_buf_view(&b), "run", &err), QG_OK);
+    ck_assert_str_eq(r->program, "./old");
+    ck_assert_str_eq(r->against->version, "0.2.0");
+    ck_assert_str_eq(r->against->measurements[0].id.id, "a/perf/b1");
+    ck_assert(r->partial && r->shard == 2 && r->n_shards == 3 && !r->against->partial);
+    qg_buf_init(&again, arena);
+    ck_assert_int_eq(qg_run_to_json(&again, r, &err), QG_OK);
+    ck_assert(qg_str_eq(qg_buf_view(&b), qg_buf_view(&again)));
 }
 END_TEST
 
@@ -106,9 +140,18 @@ typedef struct spoil {
 } spoil;
 
 static const spoil spoils[] = {
-    {"\"schema\":1", "\"schema\":2", "schema 2, this program reads 1"},
-    {"\"schema\":1", "\"schema\":\"1\"", "'schema' is a string, an integer was expected"},
-    {"\"schema\":1,", "", "no 'schema'"},
+    {"\"schema\":2", "\"schema\":1", "schema 1, this program reads 2"},
+    {"\"schema\":2", "\"schema\":\"2\"", "'schema' is a string, an integer was expected"},
+    {"\"schema\":2,", "", "no 'schema'"},
+    {"\"basis\":\"budget\"", "\"basis\":\"wish\"", "'basis' has the unknown value 'wish'"},
+    {"\"delay_ns\":75000000", "\"delay_ns\":-1", "case 'fp16/perf/b1': 'delay_ns' is -1"},
+    {"\"judgements\":[", "\"against\":{\"schema\":2,\"verdict\":\"pass\"},\"judgements\":[",
+     "'exit_code' is absent"},
+    {"\"judgements\":[",
+     "\"against\":{\"schema\":2,\"verdict\":\"pass\",\"exit_code\":0,\"machine\":{},\"against\":{}}"
+     ","
+     "\"judgements\":[",
+     "'against' holds an 'against'"},
     {"\"wall_ns\":83500000000", "\"wall_ns\":-1", "'wall_ns' is -1, which is out of range"},
     {"\"wall_ns\":83500000000", "\"wall_ns\":1.5", "'wall_ns' is a number, an integer"},
     {"\"wall_ns\":83500000000", "\"wall_ns\":1e400", "JSON"},
@@ -214,7 +257,7 @@ START_TEST(too_many_cases_are_refused)
 
     qg_buf_init(&b, arena);
     qg_buf_text(&b,
-                "{\"schema\":1,\"verdict\":\"pass\",\"exit_code\":0,\"machine\":{},\"cases\":[0");
+                "{\"schema\":2,\"verdict\":\"pass\",\"exit_code\":0,\"machine\":{},\"cases\":[0");
     for (int i = 0; i < QG_RUN_CASES_MAX; i++)
         qg_buf_text(&b, ",0");
     qg_buf_text(&b, "]}");
@@ -228,7 +271,7 @@ START_TEST(a_minimal_run_has_zeros_and_nulls)
     qg_run *r;
 
     ck_assert_int_eq(qg_run_from_json(&r, arena,
-                                      QG_STR("{\"schema\":1,\"new key\":[],\"verdict\":\"pass\","
+                                      QG_STR("{\"schema\":2,\"new key\":[],\"verdict\":\"pass\","
                                              "\"exit_code\":0,\"machine\":{}}"),
                                       "run.json", &err),
                      QG_OK);
@@ -245,7 +288,7 @@ START_TEST(a_run_from_before_live_references_is_read)
     ck_assert_int_eq(
         qg_run_from_json(
             &r, arena,
-            QG_STR("{\"schema\":1,\"verdict\":\"pass\",\"exit_code\":0,\"machine\":{},\"cases\":[{"
+            QG_STR("{\"schema\":2,\"verdict\":\"pass\",\"exit_code\":0,\"machine\":{},\"cases\":[{"
                    "\"id\":\"a/quality\",\"model\":\"a\",\"method\":\"fp16\",\"device\":\"cpu\","
                    "\"kind\":\"quality\",\"state\":\"measured\",\"docs\":[{\"n_scored\":7,"
                    "\"sum_nll\":9.5,\"has_reference\":false,\"sum_dnll\":0,\"sum_kl\":0,"
@@ -311,6 +354,7 @@ Suite *record_json_check(void)
     tcase_set_timeout(t, 30);
     tcase_add_test(t, every_part_is_read);
     tcase_add_test(t, what_is_read_is_written_as_it_was);
+    tcase_add_test(t, another_program_s_run_is_inside);
     tcase_add_loop_test(t, a_spoiled_run_is_refused_with_the_place, 0,
                         sizeof spoils / sizeof *spoils);
     tcase_add_test(t, truncations_are_refused);
