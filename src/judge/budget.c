@@ -1,13 +1,13 @@
 /* Budgets: see budget.h.
  *
  * A value is first looked for in the case itself (value.h); only what is relative by definition
- * looks at the reference. The sentence shows value and limit with so many digits that the reader
- * sees which is greater.
+ * looks at the reference.
  */
 #include "judge/budget.h"
 
+#include "judge/decide.h"
+
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 static qg_status not_measured(const qg_measurement *m, qg_metric metric, qg_err *err)
@@ -86,64 +86,18 @@ qg_status qg_budget_value(qg_value *out, qg_arena *scratch, const qg_measurement
     return not_measured(m, metric, err);
 }
 
-/* What n counts, for the sentence. */
-static const char *counted(qg_metric metric)
+void qg_budget_judge(qg_judgement *out, const qg_expect *budget, const qg_estimate *e, double alpha)
 {
-    switch (metric) {
-    case QG_METRIC_GOLDEN_LOGPROB_MAX:
-    case QG_METRIC_GOLDEN_LOGPROB_P99:
-    case QG_METRIC_DRIFT_LOGPROB_MAX:
-        return "log-probabilities";
-    case QG_METRIC_SAME_TOP:
-    case QG_METRIC_DRIFT_SAME_TOP:
-    case QG_METRIC_KLD_TOPK:
-    case QG_METRIC_DRIFT_KLD_TOPK:
-        return "positions";
-    case QG_METRIC_GREEDY_MATCH:
-        return "choices";
-    case QG_METRIC_ACCURACY:
-    case QG_METRIC_ACCURACY_DROP:
-        return "questions";
-    default:
-        return qg_metric_info_of(metric)->section == QG_QUALITY ? "tokens" : "samples";
-    }
-}
+    bool within = qg_metric_within(budget->metric, e->value.value, budget->limit);
 
-/* Value and limit as texts that differ where the numbers differ. */
-static void print_pair(char value[QG_UNIT_TEXT], char limit[QG_UNIT_TEXT], qg_metric metric,
-                       double v, double l)
-{
-    qg_unit unit = qg_metric_info_of(metric)->unit;
-
-    qg_metric_print(value, metric, v);
-    qg_metric_print(limit, metric, l);
-    if (v != l && strcmp(value, limit) == 0) {
-        qg_unit_print_exact(value, unit, v);
-        qg_unit_print_exact(limit, unit, l);
-    }
-}
-
-qg_status qg_budget_judge(qg_judgement *out, qg_arena *arena, const qg_expect *budget,
-                          const qg_value *value, qg_err *err)
-{
-    const qg_metric_info *info = qg_metric_info_of(budget->metric);
-    bool within = qg_metric_within(budget->metric, value->value, budget->limit);
-    bool cost = info->direction == QG_COST;
-    char v[QG_UNIT_TEXT], l[QG_UNIT_TEXT], n[48] = "";
-
-    print_pair(v, l, budget->metric, value->value, budget->limit);
-    if (value->n > 1)
-        snprintf(n, sizeof n, " over %lld %s", (long long)value->n, counted(budget->metric));
     out->metric = budget->metric;
-    out->verdict = within ? QG_VERDICT_PASS : QG_VERDICT_FAIL;
-    out->exit_class = within ? 0 : 1;
+    out->basis = QG_BASIS_BUDGET;
     out->has_value = out->has_limit = true;
-    out->at_least = !cost;
-    out->value = value->value;
+    out->at_least = qg_metric_info_of(budget->metric)->direction == QG_BENEFIT;
+    out->value = e->value.value;
     out->limit = budget->limit;
-    out->n = value->n;
-    out->message = qg_arena_format(arena, "%s is %s%s, the budget is at %s %s", info->name, v, n,
-                                   cost ? "most" : "least", l);
-    QG_NEED(out->message, err);
-    return QG_OK;
+    out->n = e->value.n;
+    out->verdict = within ? QG_VERDICT_PASS : QG_VERDICT_FAIL;
+    if (e->test)
+        qg_decide_by(out, e, alpha);
 }

@@ -1,9 +1,8 @@
-/* Budgets: the value of a metric, alone or relative to the reference, as a point against its limit.
- */
+/* Budgets: the value of a metric, alone or relative to the reference, and its limit. */
 #ifndef QG_JUDGE_BUDGET_H
 #define QG_JUDGE_BUDGET_H
 
-#include "record/value.h"
+#include "judge/estimate.h"
 #include "suite/expect.h"
 
 /* The value of a metric in a case. `reference` is the same kind of case of the suite's reference
@@ -15,9 +14,9 @@
 qg_status qg_budget_value(qg_value *out, qg_arena *scratch, const qg_measurement *m,
                           const qg_measurement *reference, qg_metric metric, qg_err *err);
 
-/* Judges a value by a budget: verdict, exit class, numbers and the sentence. The place and the
- * case are left to the caller. Texts live on the arena. */
-qg_status qg_budget_judge(qg_judgement *out, qg_arena *arena, const qg_expect *budget,
-                          const qg_value *value, qg_err *err);
+/* What is known of the value beside its budget: numbers and, of points, the verdict; the rest is
+ * decided among all judgements (decide.h). Place and case are left to the caller. */
+void qg_budget_judge(qg_judgement *out, const qg_expect *budget, const qg_estimate *estimate,
+                     double alpha);
 
 #endif

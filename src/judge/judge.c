@@ -7,7 +7,9 @@
 #include "judge/judge.h"
 
 #include "judge/budget.h"
+#include "judge/decide.h"
 #include "judge/golden.h"
+#include "judge/sentence.h"
 #include "judge/verdict.h"
 
 #include <math.h>
@@ -27,6 +29,8 @@ typedef struct golden_slot {
 typedef struct judging {
     qg_run *run;
     const qg_suite *suite;
+    double alpha;      /* of each end of an interval    */
+    size_t n_expects;  /* of all cases                  */
     qg_arena *arena;   /* judgements and their texts */
     qg_arena *scratch; /* ends with the call         */
     const qg_measurement *m, *reference;
@@ -131,18 +135,25 @@ static qg_status golden_value(judging *j, qg_metric metric, qg_value *value, gol
                                   slot->path, qg_metric_info_of(metric)->name);
 }
 
-/* The value of a metric, from wherever it is judged; *used stays NULL where that is no golden. */
-static qg_status find_value(judging *j, qg_metric metric, qg_value *value, golden_slot **used,
-                            qg_err *err)
+/* What is known of a metric, from wherever it is judged; *used stays NULL where that is no golden.
+ */
+static qg_status find_value(judging *j, const qg_expect *budget, qg_estimate *out,
+                            golden_slot **used, qg_err *err)
 {
-    *value = (qg_value){0};
+    qg_metric metric = budget->metric;
+    size_t n = j->n_expects > 0 ? j->n_expects : 1;
+    qg_asked asked = {metric, budget->limit, j->alpha, QG_FAIL_ALPHA / (double)n,
+                      qg_estimate_draws(n)};
+
+    *out = (qg_estimate){0};
     if (qg_golden_has(metric))
-        return golden_value(j, metric, value, used, err);
+        return golden_value(j, metric, &out->value, used, err);
     if (metric == QG_METRIC_SAME_TOP) { /* a live reference is better than its golden */
-        QG_PASS(qg_value_of(value, j->scratch, j->m, metric, err));
-        return value->known ? QG_OK : golden_value(j, metric, value, used, err);
+        QG_PASS(qg_value_of(&out->value, j->scratch, j->m, metric, err));
+        if (!out->value.known)
+            return golden_value(j, metric, &out->value, used, err);
     }
-    return qg_budget_value(value, j->scratch, j->m, j->reference, metric, err);
+    return qg_estimate_make(out, j->scratch, j->m, j->reference, &asked, err);
 }
 
 static void take_place(qg_judgement *out, const judging *j, qg_place place)
@@ -210,14 +221,14 @@ static qg_status add_notice(judging *j, const char *text, qg_err *err)
 
 static qg_status judge_budget(qg_judgement *out, judging *j, const qg_expect *budget, qg_err *err)
 {
-    qg_value value;
+    qg_estimate estimate;
     golden_slot *used = NULL;
     qg_err why;
 
     qg_err_clear(&why);
     take_place(out, j, budget->place);
-    qg_status s = find_value(j, budget->metric, &value, &used, &why);
-    if (s == QG_OK && !isfinite(value.value))
+    qg_status s = find_value(j, budget, &estimate, &used, &why);
+    if (s == QG_OK && !isfinite(estimate.value.value))
         s = qg_fail(&why, QG_ENONFINITE, "%s is not a finite number",
                     qg_metric_info_of(budget->metric)->name);
     if (s == QG_ENOMEM)
@@ -231,15 +242,11 @@ static qg_status judge_budget(qg_judgement *out, judging *j, const qg_expect *bu
     }
     if (s != QG_OK)
         return judge_error(out, j, budget->metric, &why, err);
-    QG_PASS(qg_budget_judge(out, j->arena, budget, &value, err));
-    if (out->verdict != QG_VERDICT_FAIL)
+    qg_budget_judge(out, budget, &estimate, j->alpha);
+    if (estimate.test) /* decided among all, and said then */
         return QG_OK;
-    if (used)
-        return explain(out, j, used, err);
-    out->fix = qg_arena_format(j->arena, "if the change is meant, move the budget at %s:%d",
-                               budget->place.file, budget->place.line);
-    QG_NEED(out->fix, err);
-    return QG_OK;
+    QG_PASS(qg_sentence_write(out, j->arena, j->run, err));
+    return out->verdict == QG_VERDICT_FAIL && used ? explain(out, j, used, err) : QG_OK;
 }
 
 /* A case that was not measured: one judgement on the case itself. */
@@ -287,6 +294,20 @@ static qg_status judge_case(judging *j, qg_err *err)
     return notice_weights(j, &j->drift, err);
 }
 
+static qg_status decide(judging *j, qg_err *err)
+{
+    const qg_suite_regression *r = &j->suite->regression;
+    qg_run *run = j->run;
+    int final = r->inconclusive == QG_INCONCLUSIVE_RERUN ? r->inconclusive_final : r->inconclusive;
+    qg_policy policy = {.fail_inconclusive = final == QG_INCONCLUSIVE_FAIL};
+
+    QG_PASS(qg_decide(run, j->scratch, &policy, err));
+    for (size_t i = 0; i < run->n_judgements; i++)
+        if (run->judgements[i].test)
+            QG_PASS(qg_sentence_write(&run->judgements[i], j->arena, run, err));
+    return QG_OK;
+}
+
 static qg_status judge_all(judging *j, const qg_expects *expects, qg_err *err)
 {
     qg_run *run = j->run;
@@ -294,6 +315,7 @@ static qg_status judge_all(judging *j, const qg_expects *expects, qg_err *err)
 
     for (size_t i = 0; i < run->n_measurements; i++)
         most += expects[i].n;
+    j->n_expects = most - run->n_measurements;
     run->n_judgements = 0;
     run->judgements = QG_NEW_N(j->arena, qg_judgement, most);
     QG_NEED(run->judgements, err);
@@ -304,6 +326,7 @@ static qg_status judge_all(judging *j, const qg_expects *expects, qg_err *err)
         QG_PASS(judge_case(j, err));
         qg_arena_rewind(j->scratch, mark);
     }
+    QG_PASS(decide(j, err));
     qg_verdict_fold(run);
     if (run->n_judgements == 0)
         return add_notice(j, "nothing was judged: the suite has no budgets for these cases", err);
@@ -317,6 +340,7 @@ qg_status qg_judge_run(qg_run *run, qg_arena *arena, const qg_suite *suite,
 {
     judging j = {.run = run, .suite = suite, .arena = arena, .scratch = qg_arena_create()};
 
+    j.alpha = 1 - suite->regression.confidence;
     QG_NEED(j.scratch, err);
     qg_status s = judge_all(&j, expects, err);
     qg_arena_free(j.scratch);

@@ -20,9 +20,9 @@ double qg_value_percentile(double *x, size_t n, int percent)
     return x[rank - 1];
 }
 
-/* "ttft" of ttft_p95, "throughput" of throughput. */
-static qg_str series_name(const qg_metric_info *info)
+qg_str qg_value_series(qg_metric metric)
 {
+    const qg_metric_info *info = qg_metric_info_of(metric);
     qg_str name = qg_str_from(info->name);
     if (info->percentile > 0 && name.len > 4)
         name.len -= 4;
@@ -99,7 +99,7 @@ qg_status qg_value_of(qg_value *out, qg_arena *scratch, const qg_measurement *m,
 {
     const qg_metric_info *info = qg_metric_info_of(metric);
     const qg_scalar *scalar = qg_measurement_scalar(m, metric);
-    const qg_series *series = qg_measurement_series(m, series_name(info));
+    const qg_series *series = qg_measurement_series(m, qg_value_series(metric));
 
     *out = (qg_value){0};
     if (scalar)

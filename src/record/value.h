@@ -21,6 +21,9 @@ typedef struct qg_value {
     int64_t n;    /* samples, tokens; 1 for a size  */
 } qg_value;
 
+/* The series that a metric is taken from: "ttft" of ttft_p95, "throughput" of throughput. */
+qg_str qg_value_series(qg_metric metric);
+
 /* known is false where the measurement does not hold it. Fails only when out of memory (samples are
  * copied to scratch) or with QG_ENONFINITE. */
 qg_status qg_value_of(qg_value *out, qg_arena *scratch, const qg_measurement *m, qg_metric metric,

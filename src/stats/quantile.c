@@ -79,6 +79,75 @@ qg_status qg_quantile_test(qg_pvalues *out, const double *x, size_t n, double q,
     return QG_OK;
 }
 
+/* ---- clusters ---- */
+
+/* Standard error of the share of samples above `edge`, from how it varies between clusters of one
+ * size. Where all clusters agree, that of as many independent samples as there are clusters. */
+static double share_error(const double *x, size_t n, size_t per_cluster, double edge, double q)
+{
+    size_t n_clusters = n / per_cluster;
+    double sum = 0, squares = 0;
+
+    for (size_t c = 0; c < n_clusters; c++) {
+        double above = 0;
+        for (size_t i = 0; i < per_cluster; i++)
+            above += x[c * per_cluster + i] > edge;
+        above /= (double)per_cluster;
+        sum += above;
+        squares += above * above;
+    }
+    double k = (double)n_clusters, mean = sum / k;
+    double variance = (squares / k - mean * mean) * k / (k - 1);
+    return variance > 1e-15 ? sqrt(variance / k) : sqrt(q * (1 - q) / k);
+}
+
+/* The quantile above which a share lies; infinite where the share is outside (0, 1). */
+static double quantile_above(const double *sorted, size_t n, double share)
+{
+    if (share <= 0)
+        return INFINITY;
+    return share >= 1 ? -INFINITY : sorted[qg_quantile_rank(n, 1 - share) - 1];
+}
+
+static size_t count_above(const double *x, size_t n, double limit)
+{
+    size_t above = 0;
+
+    for (size_t i = 0; i < n; i++)
+        above += x[i] > limit;
+    return above;
+}
+
+qg_status qg_quantile_clusters(qg_quantile *out, qg_pvalues *p, qg_arena *scratch, const double *x,
+                               size_t n, size_t per_cluster, double q, double limit, double alpha,
+                               qg_err *err)
+{
+    qg_arena_mark mark = qg_arena_here(scratch);
+
+    QG_PASS(qg_numbers_check(x, n, 1, "sample", err));
+    QG_PASS(qg_numbers_check(&limit, 1, 1, "limit", err));
+    QG_PASS(check_q(q, err));
+    QG_PASS(qg_alpha_check(alpha, err));
+    if (per_cluster == 0 || n % per_cluster != 0)
+        return qg_fail(err, QG_EARG, "%zu samples are not clusters of %zu", n, per_cluster);
+    double *sorted = qg_numbers_sorted(scratch, x, n);
+    QG_NEED(sorted, err);
+    size_t n_clusters = n / per_cluster;
+    *out = (qg_quantile){sorted[qg_quantile_rank(n, q) - 1], {-INFINITY, INFINITY}};
+    *p = (qg_pvalues){1, 1, 1};
+    if (n_clusters >= QG_QUANTILE_LEAST_CLUSTERS) {
+        double df = (double)(n_clusters - 1),
+               error = share_error(x, n, per_cluster, out->estimate, q);
+        double half = -qg_t_quantile(alpha, df) * error;
+        out->interval = (qg_interval){quantile_above(sorted, n, 1 - q + half),
+                                      quantile_above(sorted, n, 1 - q - half)};
+        double t = ((double)count_above(x, n, limit) / (double)n - (1 - q)) / error;
+        *p = qg_pvalues_of(qg_t_cdf(t, df), qg_t_cdf(-t, df));
+    }
+    qg_arena_rewind(scratch, mark);
+    return QG_OK;
+}
+
 typedef struct bound {
     int64_t n_above;
     double share_above, alpha;

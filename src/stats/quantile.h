@@ -54,6 +54,18 @@ qg_status qg_quantile_estimate(qg_quantile *out, qg_arena *scratch, const double
 qg_status qg_quantile_test(qg_pvalues *out, const double *x, size_t n, double q, double limit,
                            qg_err *err);
 
+/* The same where samples come in clusters of `per_cluster` neighbours that depend on each other
+ * (gaps between the tokens of one run): Woodruff's interval (1952). The share of samples above the
+ * estimate varies between clusters; its standard error times Student's t with one degree of freedom
+ * less than there are clusters, around 1 - q, gives two shares, and the quantiles there are the
+ * ends. An end whose share is outside (0, 1), and both from fewer than 10 clusters, are infinite.
+ * The test counts the share above the limit in the same way; it agrees with the ends but for ties.
+ * n must be a whole number of clusters, at least one. Linear in n but for the sort. */
+qg_status qg_quantile_clusters(qg_quantile *out, qg_pvalues *p, qg_arena *scratch, const double *x,
+                               size_t n, size_t per_cluster, double q, double limit, double alpha,
+                               qg_err *err);
+enum { QG_QUANTILE_LEAST_CLUSTERS = 10 };
+
 /* The least n from which the (n - n_above)-th of n sorted samples is an upper bound of the
  * quantile: `n_above` of them lie above it. -1 where more than a billion were needed. Asserted: 0 <
  * q < 1, 0 < alpha < 0.5, n_above >= 0. */

@@ -3,6 +3,7 @@
  * the same. */
 #include "stats/quantile.h"
 
+#include "base/random.h"
 #include "record/value.h"
 #include "stats/upstream_check.h"
 #include "suite/expect.h"
@@ -183,6 +184,71 @@ START_TEST(bad_input_is_refused)
 }
 END_TEST
 
+/* Uniform noise of one sample plus that of its cluster; the true quantiles are those of the sum of
+ * two uniforms, known in closed form: for q >= 1/2 of 2 u + v, see below. */
+static double noise(uint64_t *state)
+{
+    return (double)(qg_random_next(state) >> 11) * 0x1p-53;
+}
+
+/* The clusters' share of the variance is 4/5, so samples of one cluster are nearly one. */
+START_TEST(clusters_keep_their_promise_where_single_samples_do_not)
+{
+    enum { N = 40 * 12, TIMES = 1500 };
+    /* 2 u + v <= y for y from 2 to 3 with chance 1 - (3 - y)^2 / 4 */
+    const double q = 0.9, truth = 3 - sqrt(4 * (1 - q));
+    int missed = 0, missed_naively = 0, called = 0;
+    uint64_t state = 11;
+    double x[N];
+
+    for (int time = 0; time < TIMES; time++) {
+        qg_quantile with, without;
+        qg_pvalues p;
+        double cluster = 0;
+        for (int i = 0; i < N; i++) {
+            cluster = i % 12 == 0 ? noise(&state) : cluster;
+            x[i] = 2 * cluster + noise(&state);
+        }
+        ck_ok(qg_quantile_clusters(&with, &p, arena, x, N, 12, q, truth, 0.05, &err));
+        ck_ok(qg_quantile_estimate(&without, arena, x, N, q, 0.05, &err));
+        ck_assert_double_eq(with.estimate, without.estimate);
+        ck_assert(with.interval.low <= with.estimate && with.estimate <= with.interval.high);
+        missed += with.interval.high < truth;
+        missed_naively += without.interval.high < truth;
+        called += p.greater <= 0.01;
+    }
+    ck_assert_int_gt(missed, TIMES / 50); /* 2 to 9 % of the time: 5 % are promised */
+    ck_assert_int_lt(missed, TIMES * 9 / 100);
+    ck_assert_int_gt(missed_naively, TIMES * 15 / 100);
+    ck_assert_int_lt(called, TIMES * 3 / 100);
+}
+END_TEST
+
+START_TEST(clusters_that_are_few_or_broken_say_nothing)
+{
+    double x[40] = {0};
+    qg_quantile e;
+    qg_pvalues p;
+
+    ck_ok(qg_quantile_clusters(&e, &p, arena, x, 36, 4, 0.5, 0, 0.05, &err));
+    ck_assert(isinf(e.interval.low) && isinf(e.interval.high) && p.greater == 1 && p.less == 1);
+    for (int i = 0; i < 40; i++)
+        x[i] = i % 4; /* every cluster the same: as if it were one sample */
+    ck_ok(qg_quantile_clusters(&e, &p, arena, x, 40, 4, 0.5, 5, 0.05, &err));
+    ck_assert_double_eq(e.estimate, 1);
+    ck_assert(p.less < 0.01 && p.greater > 0.99);
+    ck_refused(qg_quantile_clusters(&e, &p, arena, x, 39, 4, 0.5, 0, 0.05, &err), QG_EARG,
+               "clusters of 4");
+    ck_refused(qg_quantile_clusters(&e, &p, arena, x, 40, 0, 0.5, 0, 0.05, &err), QG_EARG,
+               "clusters of 0");
+    ck_refused(qg_quantile_clusters(&e, &p, arena, x, 40, 4, 1, 0, 0.05, &err), QG_EARG,
+               "quantile");
+    x[7] = NAN;
+    ck_refused(qg_quantile_clusters(&e, &p, arena, x, 40, 4, 0.5, 0, 0.05, &err), QG_ENONFINITE,
+               "sample 7");
+}
+END_TEST
+
 Suite *quantile_check(void)
 {
     Suite *s = suite_create("quantile_check");
@@ -195,6 +261,8 @@ Suite *quantile_check(void)
     tcase_add_test(t, the_record_takes_the_same_sample);
     tcase_add_loop_test(t, promises_hold_over_every_sample, 0, 9);
     tcase_add_test(t, coverage_is_told);
+    tcase_add_test(t, clusters_keep_their_promise_where_single_samples_do_not);
+    tcase_add_test(t, clusters_that_are_few_or_broken_say_nothing);
     tcase_add_test(t, bad_input_is_refused);
     suite_add_tcase(s, t);
     return s;
