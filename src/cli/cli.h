@@ -121,6 +121,7 @@ const char *qg_cli_program(qg_arena *arena);
 #define QG_COMMAND_LIST(X)                                                                         \
     X(run)                                                                                         \
     X(bless)                                                                                       \
+    X(baseline)                                                                                    \
     X(judge)                                                                                       \
     X(report)                                                                                      \
     X(lint)                                                                                        \

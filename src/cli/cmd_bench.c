@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "cli/examine.h"
 #include "measure/latency.h"
+#include "measure/pressure.h"
 #include "record/value.h"
 
 #include <stdio.h>
@@ -91,7 +92,7 @@ static qg_status run_samples(bench *b, row *r, qg_engine *e, qg_arena *arena, qg
     for (int64_t i = -b->o->warmup; i < b->o->repeat; i++) {
         qg_arena_mark here = qg_arena_here(arena);
         qg_sample s;
-        QG_PASS(qg_latency_sample(&s, arena, e, &task, i, err));
+        QG_PASS(qg_latency_sample(&s, arena, e, &task, i, qg_pressure_timer_ns(), err));
         qg_arena_rewind(arena, here);
         const double values[] = {
             [TTFT] = s.ttft, [TPOT] = s.tpot, [E2E] = s.e2e, [THROUGHPUT] = s.throughput};

@@ -5,13 +5,15 @@
 
 typedef struct judge_options {
     qg_outcome_options outcome;
-    const char *only;
+    const char *only, *baseline;
 } judge_options;
 
 static const qg_option options[] = {
     QG_TEXT("out", judge_options, outcome.out, "DIR", "write the reports there"),
     QG_TEXT("report", judge_options, outcome.report, "LIST",
             "which: console, junit, json, annotations, markdown, csv, html (all)"),
+    QG_TEXT("baseline", judge_options, baseline, "DIR",
+            "judge 'allow' against the baseline stored there, instead of the suite's"),
     QG_TEXT("only", judge_options, only, "GLOB", "only cases whose id matches"),
     QG_FLAG("json", judge_options, outcome.json, "print the judged record as JSON"),
     {0},
@@ -34,7 +36,7 @@ static qg_status judge(qg_cli *cli, qg_err *err)
         qg_cli_notice(
             "quantgate: the suite has changed since '%s' was measured; judging by '%s' as it is",
             cli->args[0], suite->path);
-    QG_PASS(qg_outcome_judge(run, cli, suite, &plan, err));
+    QG_PASS(qg_outcome_judge(run, cli, suite, &plan, o->baseline, err));
     return qg_outcome_report(run, cli, &o->outcome, err);
 }
 

@@ -3,15 +3,21 @@
 #include "base/file.h"
 #include "cli/gate.h"
 
+#include <unistd.h>
+
 typedef struct run_options {
     qg_gate_options gate;
     qg_outcome_options outcome;
     bool dry_run;
 } run_options;
 
-static const run_options defaults = {.gate = QG_GATE_DEFAULTS};
+static const run_options defaults = {.gate = {.seed = -1, .timeout_s = 600, .judges = true}};
 
 static const qg_option options[] = {
+    QG_TEXT("against", run_options, gate.against, "BINARY",
+            "judge 'allow' against this build of quantgate, measured in turns"),
+    QG_TEXT("baseline", run_options, gate.baseline, "DIR",
+            "judge 'allow' against the baseline stored there, instead of the suite's"),
     QG_TEXT("out", run_options, outcome.out, "DIR", "write the reports there"),
     QG_TEXT("report", run_options, outcome.report, "LIST",
             "which: console, junit, json, annotations, markdown, csv, html (all)"),
@@ -51,11 +57,16 @@ static qg_status run_suite(qg_cli *cli, const char *path, const qg_outcome_optio
     qg_run *run;
 
     QG_PASS(qg_outcome_read_suite(&suite, cli, path, err));
+    if (o->gate.against && access(o->gate.against, X_OK) != 0)
+        return qg_fail(err, QG_EARG, "'--against %s': no such program", o->gate.against);
+    if (o->gate.against && suite->regression.n_allow == 0)
+        return qg_fail(err, QG_EARG,
+                       "'--against' judges 'allow' of 'regression', and suite '%s' has none", path);
     QG_PASS(qg_gate_plan(&plan, cli, suite, &o->gate, err));
     if (o->dry_run)
         return print_plan(cli, &plan, err);
     QG_PASS(qg_gate_measure(&run, cli, &plan, &o->gate, false, err));
-    QG_PASS(qg_outcome_judge(run, cli, suite, &plan, err));
+    QG_PASS(qg_outcome_judge(run, cli, suite, &plan, o->gate.baseline, err));
     return qg_outcome_report(run, cli, outcome, err);
 }
 

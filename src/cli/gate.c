@@ -8,6 +8,8 @@
 #include "cli/examine.h"
 #include "cli/prepare.h"
 #include "cli/provenance.h"
+#include "judge/estimate.h"
+#include "judge/judge.h"
 #include "measure/measure.h"
 
 #include <stdio.h>
@@ -60,20 +62,68 @@ qg_status qg_gate_plan(qg_plan *out, qg_cli *cli, const qg_suite *suite, const q
     return qg_plan_make(out, cli->run, suite, &p, err);
 }
 
-typedef struct shower {
+/* What measuring is told by and asks. */
+typedef struct watcher {
     qg_progress bar;
-    const char *case_id;
-} shower;
+    const char *label;
+    const qg_plan *plan;
+    size_t family;
+} watcher;
 
-static void show(void *user, const char *case_id, double done)
+static void show(void *user, const char *label, double done)
 {
-    shower *s = user;
-    if (s->case_id != case_id) {
-        qg_progress_end(&s->bar);
-        qg_progress_begin(&s->bar, stderr, case_id);
-        s->case_id = case_id;
+    watcher *w = user;
+    if (w->label != label) {
+        qg_progress_end(&w->bar);
+        qg_progress_begin(&w->bar, stderr, label);
+        w->label = label;
     }
-    qg_progress_update(&s->bar, done);
+    qg_progress_update(&w->bar, done);
+}
+
+/* Judgements of the whole plan that chance can turn. */
+static size_t family_of(const qg_plan *plan, const qg_gate_options *o)
+{
+    const qg_suite_regression *r = &plan->suite->regression;
+    size_t others = (o->against != NULL) + 2 * (o->baseline || r->baseline), n = 0;
+
+    for (size_t i = 0; i < plan->n_cases; i++) {
+        const qg_case *c = &plan->cases[i];
+        for (size_t k = 0; k < c->expect.n; k++)
+            n += qg_estimate_varies(c->expect.at[k].metric);
+        for (size_t k = 0; c->kind == QG_CASE_PERFORMANCE && k < r->n_allow; k++)
+            n += others * qg_estimate_varies(r->allow[k].metric);
+    }
+    return n;
+}
+
+static qg_status judge_group(bool *decided, qg_arena *arena, const watcher *w, const qg_run *group)
+{
+    qg_run run = *group;
+    qg_expects *expects = QG_NEW_N(arena, qg_expects, group->n_measurements);
+    qg_judge_options options = {.family = w->family};
+
+    QG_NEED(expects, NULL);
+    for (size_t i = 0; i < group->n_measurements; i++)
+        for (size_t k = 0; k < w->plan->n_cases; k++)
+            if (strcmp(w->plan->cases[k].id, group->measurements[i].id.id) == 0)
+                expects[i] = w->plan->cases[k].expect;
+    QG_PASS(qg_judge_run(&run, arena, w->plan->suite, expects, &options, NULL));
+    *decided = true;
+    for (size_t i = 0; i < run.n_judgements; i++)
+        *decided = *decided && run.judgements[i].verdict != QG_VERDICT_INCONCLUSIVE;
+    return QG_OK;
+}
+
+static bool is_decided(void *user, const qg_run *group)
+{
+    qg_arena *arena = qg_arena_create();
+    bool decided = true;
+
+    if (arena && judge_group(&decided, arena, user, group) != QG_OK)
+        decided = true; /* the judge at the end will say why */
+    qg_arena_free(arena);
+    return decided;
 }
 
 /* Whether a case of the plan is read beside the reference. */
@@ -128,15 +178,17 @@ qg_status qg_gate_measure(qg_run **out, qg_cli *cli, qg_plan *plan, const qg_gat
     qg_run *run = QG_NEW(cli->run, qg_run);
     char *started = qg_arena_alloc(cli->run, 21);
     int64_t start_ns = qg_clock_ns();
-    shower s = {0};
+    watcher w = {.plan = plan, .family = family_of(plan, o)};
     qg_measure_options measure = {.program = qg_cli_program(cli->run),
                                   .tier = o->tier,
                                   .threads = o->threads,
                                   .seed = o->seed,
                                   .timeout_ns = o->timeout_s * INT64_C(1000000000),
                                   .only_goldens = only_goldens,
+                                  .against = o->against,
                                   .on_progress = show,
-                                  .user = &s};
+                                  .is_decided = o->judges ? is_decided : NULL,
+                                  .user = &w};
 
     if (!run || !started || !measure.program)
         return qg_fail(err, QG_ENOMEM, "out of memory");
@@ -152,7 +204,7 @@ qg_status qg_gate_measure(qg_run **out, qg_cli *cli, qg_plan *plan, const qg_gat
                     .started = started,
                     .seed = o->seed >= 0 ? o->seed : suite->engine.seed};
     QG_PASS(qg_measure_plan(run, cli->run, plan, &measure, err));
-    qg_progress_end(&s.bar);
+    qg_progress_end(&w.bar);
     QG_PASS(qg_provenance_read(run, cli->run, err));
     run->wall_ns = qg_clock_ns() - start_ns;
     *out = run;

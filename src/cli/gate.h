@@ -8,6 +8,10 @@
 typedef struct qg_gate_options {
     const char *only, *device, *tier, *shard, *require;
     int64_t seed, threads, timeout_s;
+    /* Not in the table below: of commands that compare. */
+    const char *against;  /* another program, measured in turns; NULL: none                  */
+    const char *baseline; /* folder of stored baselines; NULL: the suite's                   */
+    bool judges;          /* samples are taken until what is judged is decided               */
 } qg_gate_options;
 #define QG_GATE_DEFAULTS                                                                           \
     {                                                                                              \
@@ -19,7 +23,8 @@ extern const qg_option qg_gate_option_table[];
 qg_status qg_gate_plan(qg_plan *out, qg_cli *cli, const qg_suite *suite, const qg_gate_options *o,
                        qg_err *err);
 
-/* Measures the plan into a new run. Leaves judging to the caller. */
+/* Measures the plan into a new run. Leaves judging to the caller, but looks at verdicts on the way
+ * where `judges` is set (looks: measure/turns.h). */
 qg_status qg_gate_measure(qg_run **out, qg_cli *cli, qg_plan *plan, const qg_gate_options *o,
                           bool only_goldens, qg_err *err);
 

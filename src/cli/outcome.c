@@ -43,9 +43,34 @@ static qg_measurement missing(const qg_case *c)
     };
 }
 
-qg_status qg_outcome_judge(qg_run *run, qg_cli *cli, const qg_suite *suite, const qg_plan *plan,
-                           qg_err *err)
+/* The stored baseline of the machine of the run; *out NULL and a notice where there is none. */
+static qg_status find_baseline(qg_baseline **out, qg_cli *cli, const qg_run *run,
+                               const qg_suite *suite, const char *dir, qg_err *err)
 {
+    qg_err why = {0};
+
+    *out = NULL;
+    dir = dir ? dir : suite->regression.baseline;
+    if (!dir || !run->machine.fingerprint)
+        return QG_OK;
+    const char *path = qg_baseline_path(cli->run, dir, suite->name, run->machine.fingerprint);
+    QG_NEED(path, err);
+    qg_status s = qg_baseline_read(out, cli->run, path, &why);
+    if (s == QG_ENOTFOUND) {
+        qg_cli_notice("quantgate: no baseline of this machine (%s) in '%s': nothing is compared "
+                      "with it; 'quantgate baseline update %s --why ...' records one",
+                      run->machine.fingerprint, dir, suite->path);
+        return QG_OK;
+    }
+    if (s != QG_OK && err)
+        *err = why;
+    return s;
+}
+
+qg_status qg_outcome_judge(qg_run *run, qg_cli *cli, const qg_suite *suite, const qg_plan *plan,
+                           const char *baseline, qg_err *err)
+{
+    qg_baseline *stored;
     size_t n = run->n_measurements, most = n + plan->n_cases;
     qg_measurement *all = QG_NEW_N(cli->run, qg_measurement, most);
     qg_expects *expects = QG_NEW_N(cli->run, qg_expects, most);
@@ -65,7 +90,9 @@ qg_status qg_outcome_judge(qg_run *run, qg_cli *cli, const qg_suite *suite, cons
     }
     run->measurements = all;
     run->n_measurements = n;
-    return qg_judge_run(run, cli->run, suite, expects, err);
+    QG_PASS(find_baseline(&stored, cli, run, suite, baseline, err));
+    return qg_judge_run(run, cli->run, suite, expects, &(qg_judge_options){.baseline = stored},
+                        err);
 }
 
 static qg_status render(qg_buf *b, qg_cli *cli, const char *sink, const qg_run *run,

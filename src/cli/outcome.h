@@ -18,9 +18,11 @@ typedef struct qg_outcome_options {
 qg_status qg_outcome_read_suite(qg_suite **out, qg_cli *cli, const char *path, qg_err *err);
 
 /* Judges the run against the cases of the plan: matched by id; a case of the plan that the run
- * lacks is added as failed (exit class 3). Measurements that the plan lacks are kept unjudged. */
+ * lacks is added as failed (exit class 3). Measurements that the plan lacks are kept unjudged.
+ * `baseline` is the folder of stored baselines, NULL the suite's: that of the run's machine is
+ * judged against; where there is none, a notice says so. */
 qg_status qg_outcome_judge(qg_run *run, qg_cli *cli, const qg_suite *suite, const qg_plan *plan,
-                           qg_err *err);
+                           const char *baseline, qg_err *err);
 
 /* The worse of two exit codes: 2, then 1, 3, 4, 0. */
 int qg_outcome_worse(int a, int b);

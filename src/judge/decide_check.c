@@ -206,7 +206,7 @@ START_TEST(changes_are_said)
     ck_assert_int_eq(qg_sentence_write(&j, arena, &run, &err), QG_OK);
     ck_assert_str_eq(j.message,
                      "tpot_p50 is 6 % more than the other program, 2.12 ms after 2 ms over "
-                     "30 rounds (95 %: at least 5 %), allowed is up to 2 %");
+                     "30 rounds (95 %: at least +5 %), allowed is up to 2 %");
     ck_assert_ptr_null(j.fix);
     j = (qg_judgement){.case_id = "fp16/perf/b1",
                        .metric = QG_METRIC_MEMORY_PEAK,

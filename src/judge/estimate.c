@@ -133,6 +133,17 @@ static bool is_mean(qg_metric metric)
            metric == QG_METRIC_DP_RMS || metric == QG_METRIC_SAME_TOP;
 }
 
+bool qg_estimate_varies(qg_metric metric)
+{
+    const qg_metric_info *info = qg_metric_info_of(metric);
+    qg_metric compared = metric;
+
+    if (info->section == QG_QUALITY)
+        return is_mean(metric);
+    qg_metric_compared(&compared, metric);
+    return qg_metric_info_of(compared)->percentile > 0 || compared == QG_METRIC_THROUGHPUT;
+}
+
 /* Seed of a judgement: the same in every run, another for each case and metric. */
 static uint64_t seed_of(const qg_measurement *m, qg_metric metric)
 {
@@ -203,7 +214,9 @@ static qg_status from_ratio(qg_estimate *out, qg_arena *scratch, const qg_measur
     out->test = shift.test;
     out->value.value = exp(shift.estimate);
     out->value.n = shift.n;
-    out->interval = (qg_interval){exp(shift.interval.low), exp(shift.interval.high)};
+    out->interval =
+        (qg_interval){isfinite(shift.interval.low) ? exp(shift.interval.low) : -INFINITY,
+                      exp(shift.interval.high)};
     out->p = cost ? shift.p.greater : shift.p.less;
     out->detectable = a->limit * (cost ? expm1(shift.detectable) : -expm1(-shift.detectable));
     return QG_OK;

@@ -47,6 +47,9 @@ typedef struct qg_asked {
 qg_status qg_estimate_make(qg_estimate *out, qg_arena *scratch, const qg_measurement *m,
                            const qg_measurement *reference, const qg_asked *asked, qg_err *err);
 
+/* Whether the metric is judged with an interval where it was measured as it usually is. */
+bool qg_estimate_varies(qg_metric metric);
+
 /* Draws that let the smallest p-value be told from QG_FAIL_ALPHA among so many judgements. */
 size_t qg_estimate_draws(size_t n_judgements);
 

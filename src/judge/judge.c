@@ -9,6 +9,7 @@
 #include "judge/budget.h"
 #include "judge/decide.h"
 #include "judge/golden.h"
+#include "judge/regression.h"
 #include "judge/sentence.h"
 #include "judge/verdict.h"
 
@@ -29,8 +30,9 @@ typedef struct golden_slot {
 typedef struct judging {
     qg_run *run;
     const qg_suite *suite;
-    double alpha;      /* of each end of an interval    */
-    size_t n_expects;  /* of all cases                  */
+    const qg_judge_options *options;
+    double alpha;      /* of each end of an interval            */
+    size_t n_family;   /* judgements that are adjusted together */
     qg_arena *arena;   /* judgements and their texts */
     qg_arena *scratch; /* ends with the call         */
     const qg_measurement *m, *reference;
@@ -141,9 +143,8 @@ static qg_status find_value(judging *j, const qg_expect *budget, qg_estimate *ou
                             golden_slot **used, qg_err *err)
 {
     qg_metric metric = budget->metric;
-    size_t n = j->n_expects > 0 ? j->n_expects : 1;
-    qg_asked asked = {metric, budget->limit, j->alpha, QG_FAIL_ALPHA / (double)n,
-                      qg_estimate_draws(n)};
+    qg_asked asked = {metric, budget->limit, j->alpha, QG_FAIL_ALPHA / (double)j->n_family,
+                      qg_estimate_draws(j->n_family)};
 
     *out = (qg_estimate){0};
     if (qg_golden_has(metric))
@@ -249,6 +250,125 @@ static qg_status judge_budget(qg_judgement *out, judging *j, const qg_expect *bu
     return out->verdict == QG_VERDICT_FAIL && used ? explain(out, j, used, err) : QG_OK;
 }
 
+/* ---- regression ---- */
+
+/* One allowance on one case against others. */
+static qg_status judge_allow(judging *j, const qg_allow *allow, const qg_others *others,
+                             qg_err *err)
+{
+    qg_run *run = j->run;
+    qg_judgement *out = &run->judgements[run->n_judgements];
+    qg_allowed allowed = {.allow = allow,
+                          .alpha = j->alpha,
+                          .fail_alpha = QG_FAIL_ALPHA / (double)j->n_family,
+                          .n_draws = qg_estimate_draws(j->n_family)};
+    bool applies;
+    qg_err why = {0};
+
+    *out = (qg_judgement){0};
+    take_place(out, j, allow->place);
+    qg_status s = qg_regression_judge(out, &applies, j->scratch, j->m, others, &allowed, &why);
+    if (s == QG_ENOMEM)
+        return qg_fail(err, QG_ENOMEM, "out of memory");
+    if (s != QG_OK) {
+        out->basis = others->basis;
+        run->n_judgements++;
+        return judge_error(out, j, allow->metric, &why, err);
+    }
+    run->n_judgements += applies;
+    return applies && !out->test ? qg_sentence_write(out, j->arena, run, err) : QG_OK;
+}
+
+static qg_status judge_others(judging *j, const qg_others *others, qg_err *err)
+{
+    const qg_suite_regression *r = &j->suite->regression;
+
+    for (size_t i = 0; others->n > 0 && i < r->n_allow; i++)
+        QG_PASS(judge_allow(j, &r->allow[i], others, err));
+    return QG_OK;
+}
+
+/* The other program's case. Where it failed there, nothing is known of a change: an error. */
+static qg_status judge_against(judging *j, qg_err *err)
+{
+    const qg_measurement *theirs =
+        j->run->against ? qg_run_case(j->run->against, j->m->id.id) : NULL;
+    qg_others others = {QG_BASIS_AGAINST, &theirs, 1};
+
+    if (!theirs || j->suite->regression.n_allow == 0)
+        return QG_OK;
+    if (theirs->state == QG_CASE_MEASURED)
+        return judge_others(j, &others, err);
+    qg_judgement *out = &j->run->judgements[j->run->n_judgements++];
+    *out = (qg_judgement){.metric = QG_METRIC_NONE,
+                          .basis = QG_BASIS_AGAINST,
+                          .verdict = QG_VERDICT_ERROR,
+                          .exit_class = theirs->exit_class == 2 ? 2 : 3};
+    take_place(out, j, (qg_place){j->m->file, j->m->line, j->m->column});
+    out->message = qg_arena_format(j->arena, "the other program: %s",
+                                   theirs->message ? theirs->message : "the case failed");
+    QG_NEED(out->message, err);
+    return QG_OK;
+}
+
+static qg_status judge_stored(judging *j, qg_basis basis, const qg_accepted *accepted, qg_err *err)
+{
+    const qg_measurement **at = QG_NEW_N(j->scratch, const qg_measurement *, accepted->n_runs);
+    qg_others others = {basis, at, 0};
+
+    QG_NEED(at, err);
+    for (size_t i = 0; i < accepted->n_runs; i++) {
+        const qg_measurement *m = qg_run_case(accepted->runs[i], j->m->id.id);
+        if (m && m->id.input_len == j->m->id.input_len && m->id.output_len == j->m->id.output_len)
+            at[others.n++] = m;
+    }
+    return judge_others(j, &others, err);
+}
+
+static qg_status judge_regressions(judging *j, qg_err *err)
+{
+    const qg_baseline *b = j->options->baseline;
+
+    QG_PASS(judge_against(j, err));
+    if (!b)
+        return QG_OK;
+    QG_PASS(judge_stored(j, QG_BASIS_BASELINE, &b->current, err));
+    return judge_stored(j, QG_BASIS_ANCHOR, &b->anchor, err);
+}
+
+/* A judgement against another run whose interval lies beyond the allowance on the good side. */
+static bool is_better(const qg_judgement *j)
+{
+    if (j->basis != QG_BASIS_BASELINE || j->verdict != QG_VERDICT_PASS)
+        return false;
+    if (!j->test)
+        return j->at_least ? j->value > -j->limit : j->value < -j->limit;
+    return j->at_least ? j->has_low && j->low > -j->limit : j->has_high && j->high < -j->limit;
+}
+
+static qg_status notice_improvements(judging *j, qg_err *err)
+{
+    for (size_t i = 0; i < j->run->n_judgements; i++) {
+        const qg_judgement *at = &j->run->judgements[i];
+        char share[QG_UNIT_TEXT];
+        if (!is_better(at))
+            continue;
+        if (at->is_share)
+            qg_unit_print(share, QG_UNIT_SHARE, fabs(at->value));
+        else
+            qg_metric_print(share, at->metric, fabs(at->value));
+        QG_PASS(add_notice(
+            j,
+            qg_arena_format(j->arena,
+                            "baseline is stale: %s of '%s' is better by %s; renew it with "
+                            "'quantgate baseline update %s --why \"...\"'",
+                            qg_metric_info_of(at->metric)->name, at->case_id, share,
+                            j->suite->path),
+            err));
+    }
+    return QG_OK;
+}
+
 /* A case that was not measured: one judgement on the case itself. */
 static void judge_absence(qg_judgement *out, const judging *j)
 {
@@ -290,6 +410,7 @@ static qg_status judge_case(judging *j, qg_err *err)
         QG_PASS(judge_budget(out, j, &j->expects->at[i], err));
         run->n_judgements += out->metric != QG_METRIC_NONE;
     }
+    QG_PASS(judge_regressions(j, err));
     QG_PASS(notice_weights(j, &j->fp16, err));
     return notice_weights(j, &j->drift, err);
 }
@@ -299,23 +420,44 @@ static qg_status decide(judging *j, qg_err *err)
     const qg_suite_regression *r = &j->suite->regression;
     qg_run *run = j->run;
     int final = r->inconclusive == QG_INCONCLUSIVE_RERUN ? r->inconclusive_final : r->inconclusive;
-    qg_policy policy = {.fail_inconclusive = final == QG_INCONCLUSIVE_FAIL};
+    qg_policy policy = {.fail_inconclusive = final == QG_INCONCLUSIVE_FAIL,
+                        .family = j->options->family};
 
     QG_PASS(qg_decide(run, j->scratch, &policy, err));
     for (size_t i = 0; i < run->n_judgements; i++)
         if (run->judgements[i].test)
             QG_PASS(qg_sentence_write(&run->judgements[i], j->arena, run, err));
-    return QG_OK;
+    return notice_improvements(j, err);
+}
+
+/* Judgements that there can be, and those of them that chance can turn. */
+static void count_judgements(const judging *j, const qg_expects *expects, size_t *most,
+                             size_t *family)
+{
+    const qg_baseline *b = j->options->baseline;
+    const qg_suite_regression *r = &j->suite->regression;
+    size_t others =
+        (j->run->against != NULL) + (b && b->current.n_runs > 0) + (b && b->anchor.n_runs > 0);
+
+    *most = *family = 0;
+    for (size_t i = 0; i < j->run->n_measurements; i++) {
+        *most += expects[i].n + others * r->n_allow + 2;
+        for (size_t k = 0; k < expects[i].n; k++)
+            *family += qg_estimate_varies(expects[i].at[k].metric);
+        bool performance = j->run->measurements[i].id.batch > 0;
+        for (size_t k = 0; performance && k < r->n_allow; k++)
+            *family += others * qg_estimate_varies(r->allow[k].metric);
+    }
 }
 
 static qg_status judge_all(judging *j, const qg_expects *expects, qg_err *err)
 {
     qg_run *run = j->run;
-    size_t most = run->n_measurements;
+    size_t most, family;
 
-    for (size_t i = 0; i < run->n_measurements; i++)
-        most += expects[i].n;
-    j->n_expects = most - run->n_measurements;
+    count_judgements(j, expects, &most, &family);
+    family = family > j->options->family ? family : j->options->family;
+    j->n_family = family + !family;
     run->n_judgements = 0;
     run->judgements = QG_NEW_N(j->arena, qg_judgement, most);
     QG_NEED(run->judgements, err);
@@ -336,9 +478,14 @@ static qg_status judge_all(judging *j, const qg_expects *expects, qg_err *err)
 }
 
 qg_status qg_judge_run(qg_run *run, qg_arena *arena, const qg_suite *suite,
-                       const qg_expects *expects, qg_err *err)
+                       const qg_expects *expects, const qg_judge_options *options, qg_err *err)
 {
-    judging j = {.run = run, .suite = suite, .arena = arena, .scratch = qg_arena_create()};
+    static const qg_judge_options none;
+    judging j = {.run = run,
+                 .suite = suite,
+                 .arena = arena,
+                 .scratch = qg_arena_create(),
+                 .options = options ? options : &none};
 
     j.alpha = 1 - suite->regression.confidence;
     QG_NEED(j.scratch, err);

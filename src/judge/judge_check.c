@@ -97,7 +97,7 @@ static void bless(void)
 
 static const qg_judgement *judge(size_t n_expected)
 {
-    ck_assert_int_eq(qg_judge_run(&run, arena, &suite, expects, &err), QG_OK);
+    ck_assert_int_eq(qg_judge_run(&run, arena, &suite, expects, NULL, &err), QG_OK);
     ck_assert_uint_eq(run.n_judgements, n_expected);
     return run.judgements;
 }
@@ -328,7 +328,7 @@ START_TEST(lack_of_memory_ends_judging)
         qg_arena *a = qg_arena_create();
         qg_run copy = run;
         qg_arena_fail_after(n++);
-        s = qg_judge_run(&copy, a, &suite, expects, NULL);
+        s = qg_judge_run(&copy, a, &suite, expects, NULL, NULL);
         bool waiting = qg_arena_fail_after(0);
         ck_assert_msg(waiting ? s == QG_OK : s == QG_ENOMEM, "allocation %ld gives %d", n - 1, s);
         qg_arena_free(a);

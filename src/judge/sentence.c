@@ -3,6 +3,7 @@
 #include "judge/sentence.h"
 
 #include "judge/decide.h"
+#include "record/value.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -36,22 +37,13 @@ static const char *counted(const qg_judgement *j)
     return j->test && strstr(j->test, "runs") ? "runs" : "samples";
 }
 
-/* A number of the judgement, in the unit that it stands in. */
-static const char *print(char out[QG_UNIT_TEXT], const qg_judgement *j, double value)
-{
-    if (j->basis == QG_BASIS_BUDGET)
-        return qg_metric_print(out, j->metric, value);
-    return j->is_share ? qg_unit_print(out, QG_UNIT_SHARE, value)
-                       : qg_metric_print(out, j->metric, value);
-}
-
 /* Value and limit as texts that differ where the numbers differ. */
 static void print_pair(char value[QG_UNIT_TEXT], char limit[QG_UNIT_TEXT], const qg_judgement *j)
 {
     qg_unit unit = j->is_share ? QG_UNIT_SHARE : qg_metric_info_of(j->metric)->unit;
 
-    print(value, j, j->value);
-    print(limit, j, j->limit);
+    qg_value_print(value, j, j->value);
+    qg_value_print(limit, j, j->limit);
     if (j->value != j->limit && strcmp(value, limit) == 0) {
         qg_unit_print_exact(value, unit, j->value);
         qg_unit_print_exact(limit, unit, j->limit);
@@ -65,8 +57,8 @@ static void add_interval(qg_buf *b, const qg_judgement *j)
 
     if (!j->test)
         return;
-    print(low, j, j->low);
-    print(high, j, j->high);
+    qg_value_print(low, j, j->low);
+    qg_value_print(high, j, j->high);
     qg_unit_print(percent, QG_UNIT_SHARE, j->confidence);
     if (j->has_low && j->has_high)
         qg_buf_format(b, " (%s: %s to %s)", percent, low, high);
@@ -102,8 +94,8 @@ static void add_change(qg_buf *b, const qg_judgement *j)
     if (j->value == 0) {
         qg_buf_format(b, "%s is no more", name);
     } else {
-        print(by, j, fabs(j->value));
-        qg_buf_format(b, "%s is %s %s", name, by, j->value > 0 ? "more" : "less");
+        qg_value_print(by, j, fabs(j->value));
+        qg_buf_format(b, "%s is %s %s", name, by + 1, j->value > 0 ? "more" : "less");
     }
     add_against(b, j);
 }
@@ -124,7 +116,7 @@ static void add_value(qg_buf *b, const qg_judgement *j)
         qg_buf_format(b, ", the budget is at %s %s", j->at_least ? "least" : "most", l);
     else
         qg_buf_format(b, ", allowed is %s %s", j->at_least ? "a loss of" : "up to",
-                      l + (l[0] == '-'));
+                      l + (l[0] == '-' || l[0] == '+'));
 }
 
 /* Why nothing was decided. */
@@ -146,7 +138,7 @@ static void add_doubt(qg_buf *b, const qg_judgement *j, const qg_run *run)
             j->p_holm);
     } else if (j->has_detectable && j->detectable > 0) {
         qg_buf_format(b, "; not decided, %s beyond it would be seen",
-                      print(beyond, j, j->detectable));
+                      qg_value_print(beyond, j, j->detectable) + (j->basis != QG_BASIS_BUDGET));
     } else {
         qg_buf_format(b, "; not decided");
     }

@@ -5,7 +5,8 @@
  * ttft: of the last sequence to get its first token. tpot: (end - first token) / (tokens - 1), mean
  * over the sequences. itl: the gaps of the first sequence (sequences share steps). e2e: to the last
  * token of all. throughput: output tokens over the wall time of the run, prefill included.
- * Tokenization and text are not in it. Times in ns.
+ * Tokenization and text are not in it. Times in ns. Each reading of the clock takes timer_ns, which
+ * is subtracted once for every token that was timed.
  */
 #ifndef QG_MEASURE_LATENCY_H
 #define QG_MEASURE_LATENCY_H
@@ -24,10 +25,11 @@ typedef struct qg_sample {
 void qg_latency_room(qg_engine_options *o, const qg_task *task);
 
 qg_status qg_latency_sample(qg_sample *out, qg_arena *arena, qg_engine *e, const qg_task *task,
-                            int64_t index, qg_err *err);
+                            int64_t index, int64_t timer_ns, qg_err *err);
 
-/* The sample that completions of one batch make; pure. n >= 1, each with at least one token. */
+/* The sample that completions of one batch make; pure. n >= 1, each with at least one token.
+ * QG_EWORKER: the clock went backwards. */
 qg_status qg_latency_of(qg_sample *out, qg_arena *arena, const qg_completion *done, int64_t n,
-                        qg_err *err);
+                        int64_t timer_ns, qg_err *err);
 
 #endif

@@ -5,6 +5,8 @@
 #include "base/hash.h"
 #include "build_info.h"
 
+#include <dirent.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -34,11 +36,36 @@ static int64_t kilobytes(qg_str value)
     return n * 1024;
 }
 
-int64_t qg_machine_peak_rss(void)
+static int64_t bytes_in(const char *path, const char *key)
 {
     qg_arena *arena = qg_arena_create();
-    int64_t bytes = arena ? kilobytes(proc_value(arena, "/proc/self/status", "VmHWM")) : 0;
+    int64_t bytes = arena ? kilobytes(proc_value(arena, path, key)) : 0;
     qg_arena_free(arena);
+    return bytes;
+}
+
+int64_t qg_machine_peak_rss(void)
+{
+    return bytes_in("/proc/self/status", "VmHWM");
+}
+
+int64_t qg_machine_available(void)
+{
+    return bytes_in("/proc/meminfo", "MemAvailable");
+}
+
+int64_t qg_machine_folder_bytes(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    struct dirent *entry;
+    struct stat st;
+    int64_t bytes = 0;
+
+    while (dir && (entry = readdir(dir)) != NULL)
+        if (fstatat(dirfd(dir), entry->d_name, &st, 0) == 0 && S_ISREG(st.st_mode))
+            bytes += st.st_size;
+    if (dir)
+        closedir(dir);
     return bytes;
 }
 

@@ -15,4 +15,9 @@ qg_status qg_machine_describe(qg_machine *out, qg_arena *arena, const qg_engine_
  */
 int64_t qg_machine_peak_rss(void);
 
+/* Bytes that can be had without swapping, as the kernel estimates them; 0 where it does not say. */
+int64_t qg_machine_available(void);
+/* Bytes of the files of a folder; 0 where it cannot be read. */
+int64_t qg_machine_folder_bytes(const char *folder);
+
 #endif

@@ -1,300 +1,147 @@
-/* Measuring a plan: see measure.h. This side only talks to workers and keeps what they say; the
- * engine never runs in this process. */
+/* Measuring a plan: see measure.h. Cases become arms; quality cases have one each (two with another
+ * program), the performance cases of a batch share a group. */
 #include "measure/measure.h"
 
-#include "base/clock.h"
-#include "base/json.h"
-#include "base/process.h"
-#include "measure/task.h"
-#include "record/record_json.h"
+#include "measure/machine.h"
+#include "measure/turns.h"
 
-#include <math.h>
 #include <string.h>
 
-enum { LOG_LINES = 8 };
-static const char *const series_names[] = {"ttft", "tpot", "itl", "e2e", "throughput"};
-enum { TTFT, TPOT, ITL, E2E, THROUGHPUT, N_SERIES };
-
-typedef struct arm {
-    qg_process *process;
-    qg_arena *arena;   /* of the run: what is kept     */
-    qg_arena *scratch; /* of one answer                */
-    const qg_case *c;
+typedef struct measuring {
+    qg_run *run, *against; /* against NULL: no other program */
+    qg_arena *arena;
+    const qg_plan *plan;
     const qg_measure_options *options;
-} arm;
+    bool *done; /* of each case of the plan */
+} measuring;
 
-static qg_status status_of_name(qg_str name)
+static qg_arm arm_of(const measuring *w, size_t i, bool theirs)
 {
-#define X(n, text, exit_class)                                                                     \
-    if (qg_str_is(name, #n))                                                                       \
-        return QG_##n;
-    QG_STATUS_LIST(X)
-#undef X
-    return QG_EWORKER;
+    qg_run *run = theirs ? w->against : w->run;
+    qg_arm a = {.arena = w->arena,
+                .c = &w->plan->cases[i],
+                .plan = w->plan,
+                .options = w->options,
+                .program = theirs ? w->options->against : w->options->program,
+                .run = run,
+                .m = &run->measurements[i],
+                .label = w->plan->cases[i].id};
+
+    qg_arm_begin(&a);
+    return a;
 }
 
-static void tell(const arm *a, double done)
+/* ---- quality ---- */
+
+static bool is_stopped(const measuring *w)
 {
-    if (a->options->on_progress)
-        a->options->on_progress(a->options->user, a->c->id, done);
+    return w->options->stop && *w->options->stop;
 }
 
-/* What the worker says it could not do. */
-static qg_status fail_as_told(const qg_json *error, qg_err *err)
+static qg_status measure_quality(qg_arm *a, const measuring *w, qg_err *err)
 {
-    qg_str name = QG_STR(""), message = QG_STR("it did not say why");
+    qg_err why = {0};
+    qg_status s = QG_OK;
 
-    qg_json_str(qg_json_get(error, "status"), &name);
-    qg_json_str(qg_json_get(error, "message"), &message);
-    return qg_fail(err, status_of_name(name), QG_STR_PRI, QG_STR_ARG(message));
+    if (is_stopped(w))
+        qg_fail(&why, QG_EWORKER, "stopped by a signal");
+    if (why.code != QG_OK || qg_arm_open(a, &why) != QG_OK || qg_arm_quality(a, &why) != QG_OK ||
+        qg_arm_finish(a, &why) != QG_OK)
+        s = qg_arm_fail(a, &why, err);
+    qg_arm_end(a);
+    return s;
 }
 
-/* Sends a request and waits for its answer; progress on the way is passed on. Both live on scratch
- * until the next rewind. */
-static qg_status ask(const qg_json **out, qg_str *line, const arm *a, qg_str request, qg_err *err)
+static bool allows_quality(const qg_suite *s)
 {
-    double done;
-
-    QG_PASS(qg_process_send(a->process, request, err));
-    for (;;) {
-        QG_PASS(qg_process_line(line, a->scratch, a->process, a->options->timeout_ns, err));
-        if (qg_json_parse(out, a->scratch, *line, "answer", NULL) != QG_OK ||
-            qg_json_type_of(*out) != QG_JSON_OBJECT)
-            return qg_fail(err, QG_EWORKER, "worker sent what is no answer: '%.60s'", line->ptr);
-        if (qg_json_get(*out, "error"))
-            return fail_as_told(qg_json_get(*out, "error"), err);
-        if (!qg_json_real(qg_json_get(*out, "progress"), &done))
-            return QG_OK;
-        tell(a, done);
-    }
+    for (size_t i = 0; i < s->regression.n_allow; i++)
+        if (qg_metric_info_of(s->regression.allow[i].metric)->section == QG_QUALITY)
+            return true;
+    return false;
 }
 
-static const char *dtype_text(int choice)
+static qg_status measure_text(const measuring *w, size_t i, qg_err *err)
 {
-    static const char *const names[] = {[QG_CHOOSE_AUTO] = "auto",
-                                        [QG_CHOOSE_FLOAT16] = "float16",
-                                        [QG_CHOOSE_BFLOAT16] = "bfloat16",
-                                        [QG_CHOOSE_FLOAT32] = "float32"};
-    return names[choice];
+    qg_arm a = arm_of(w, i, false);
+
+    if (w->plan->cases[i].skip)
+        return QG_OK;
+    qg_arm_tell(&a, 0);
+    QG_PASS(measure_quality(&a, w, err));
+    if (!w->against || !allows_quality(w->plan->suite))
+        return QG_OK;
+    a = arm_of(w, i, true);
+    return measure_quality(&a, w, err);
 }
 
-/* The reference of a case, where it is read beside one. */
-static void set_reference(qg_task *t, const qg_plan *plan)
-{
-    const qg_suite_model *reference = plan->suite->reference;
+/* ---- performance ---- */
 
-    t->reference = plan->reference_folder;
-    t->reference_quantization = reference->method;
-    t->reference_activations = reference->activations;
-    t->reference_dtype = dtype_text(reference->dtype);
+static bool shares_group(const qg_case *a, const qg_case *b)
+{
+    return a->kind == b->kind && a->batch == b->batch && a->device == b->device && !b->skip;
 }
 
-static qg_task task_of(const qg_case *c, const qg_plan *plan, const qg_measure_options *o)
+/* Whether the models of these arms may be open together: their files in half of the free memory, as
+ * packing can double them for a while. A GPU says so itself when it is asked for more. */
+static bool fits(const qg_arm *arms, size_t n)
 {
-    const qg_suite *s = plan->suite;
-    bool quality = c->kind == QG_CASE_QUALITY;
-    qg_task t = {.folder = c->folder,
-                 .device = qg_device_name(c->device),
-                 .tier = o->tier,
-                 .quantization = c->model->method,
-                 .activations = c->model->activations,
-                 .dtype = dtype_text(c->model->dtype),
-                 .threads = o->threads ? o->threads : s->engine.threads,
-                 .max_model_len = s->engine.max_model_len,
-                 .seed = o->seed >= 0 ? o->seed : s->engine.seed,
-                 .hash = quality,
-                 .quality = quality,
-                 .prompts = quality ? s->quality.prompts : (qg_texts){0},
-                 .text = quality && !o->only_goldens ? s->quality.text : NULL,
-                 .window = s->quality.window,
-                 .max_tokens = s->quality.max_tokens,
-                 .batch = c->batch,
-                 .input_len = s->performance.input_len,
-                 .output_len = s->performance.output_len};
+    int64_t bytes = 0, free_bytes = qg_machine_available();
 
-    if (t.text && qg_case_has_reference(c, s))
-        set_reference(&t, plan);
-    return t;
+    for (size_t i = 0; i < n; i++)
+        bytes += qg_machine_folder_bytes(arms[i].c->folder);
+    return free_bytes == 0 || bytes < free_bytes / 2;
 }
 
-int64_t qg_measure_samples(const qg_case *c, const qg_suite_performance *p)
+static qg_status label_group(qg_arm *arms, size_t n, qg_arena *arena, qg_err *err)
 {
-    int64_t n = p->samples_min;
+    qg_buf b;
 
-    for (size_t i = 0; i < c->expect.n; i++) {
-        int least =
-            qg_percentile_least_samples(qg_metric_info_of(c->expect.at[i].metric)->percentile);
-        n = least > n ? least : n;
-    }
-    return n < p->samples_max ? n : p->samples_max;
-}
-
-static qg_status append(qg_series *s, size_t room, const qg_json *number, qg_err *err)
-{
-    double v;
-
-    if (!qg_json_real(number, &v) || v < 0 || !isfinite(v) || s->n_samples == room)
-        return qg_fail(err, QG_EWORKER, "worker sent a '%s' that is no time", s->name);
-    s->samples[s->n_samples++] = v;
+    qg_buf_init(&b, arena);
+    qg_buf_format(&b, "perf/b%d:", arms[0].c->batch);
+    for (size_t i = 0; i < n; i++)
+        if (arms[i].run == arms[0].run)
+            qg_buf_format(&b, "%s %s", i ? "," : "", arms[i].c->model->name);
+    QG_NEED(!b.failed, err);
+    for (size_t i = 0; i < n && n > 1; i++)
+        arms[i].label = b.ptr;
     return QG_OK;
 }
 
-static qg_status keep_sample(qg_measurement *m, const size_t room[], const qg_json *answer,
-                             qg_err *err)
+static qg_status measure_group(qg_arm *arms, size_t n, const measuring *w, qg_err *err)
 {
-    const qg_json *itl = qg_json_get(answer, "itl");
+    const qg_case **cases = QG_NEW_N(w->arena, const qg_case *, n);
 
-    for (int k = 0; k < N_SERIES; k++)
-        if (k != ITL)
-            QG_PASS(append(&m->series[k], room[k], qg_json_get(answer, series_names[k]), err));
-    for (size_t i = 0; i < qg_json_len(itl); i++)
-        QG_PASS(append(&m->series[ITL], room[ITL], qg_json_at(itl, i), err));
-    return QG_OK;
+    QG_NEED(cases, err);
+    QG_PASS(label_group(arms, n, w->arena, err));
+    for (size_t i = 0; i < n; i++)
+        cases[i] = arms[i].c;
+    qg_looks looks = qg_looks_plan(cases, n, w->plan->suite);
+    qg_arm_tell(&arms[0], 0);
+    return qg_turns_measure(arms, n, &looks, err);
 }
 
-static qg_status measure_samples(qg_measurement *m, arm *a, const qg_suite_performance *p,
-                                 qg_err *err)
+/* All cases of the batch of case i, which are then done. */
+static qg_status measure_batch(const measuring *w, size_t i, qg_err *err)
 {
-    int64_t n = qg_measure_samples(a->c, p);
-    size_t room[N_SERIES];
+    size_t n_cases = w->plan->n_cases, a_case = w->against ? 2 : 1, n = 0;
+    qg_arm *arms = QG_NEW_N(w->arena, qg_arm, n_cases * a_case);
 
-    m->series = QG_NEW_N(a->arena, qg_series, N_SERIES);
-    QG_NEED(m->series, err);
-    m->n_series = N_SERIES;
-    for (int k = 0; k < N_SERIES; k++) {
-        room[k] = (size_t)n * (k == ITL ? (size_t)p->output_len - 1 : 1);
-        m->series[k].name = series_names[k];
-        m->series[k].samples = QG_NEW_N(a->arena, double, room[k]);
-        QG_NEED(m->series[k].samples, err);
-    }
-    for (int64_t i = -p->samples_warmup; i < n; i++) {
-        qg_arena_mark mark = qg_arena_here(a->scratch);
-        const qg_json *answer;
-        qg_str line;
-        char *request =
-            qg_arena_format(a->scratch, "{\"do\":\"sample\",\"index\":%lld}", (long long)i);
-        QG_NEED(request, err);
-        QG_PASS(ask(&answer, &line, a, qg_str_from(request), err));
-        if (i >= 0)
-            QG_PASS(keep_sample(m, room, answer, err));
-        qg_arena_rewind(a->scratch, mark);
-        tell(a, (double)(i + 1 + p->samples_warmup) / (double)(n + p->samples_warmup));
-    }
-    return QG_OK;
-}
-
-/* The worker's own record becomes part of ours: machine, model, and all that its measurement holds.
- */
-static qg_status keep_record(qg_run *run, qg_measurement *m, arm *a, qg_err *err)
-{
-    const qg_json *answer;
-    qg_str line;
-    qg_run *told;
-
-    QG_PASS(ask(&answer, &line, a, QG_STR("{\"do\":\"finish\"}"), err));
-    if (qg_run_from_json(&told, a->arena, line, "the worker's record", err) != QG_OK) {
-        if (err)
-            err->code = QG_EWORKER;
-        return QG_EWORKER;
-    }
-    if (told->n_models != 1 || told->n_measurements != 1)
-        return qg_fail(err, QG_EWORKER, "worker's record holds %zu models and %zu measurements",
-                       told->n_models, told->n_measurements);
-    const qg_measurement *t = told->measurements;
-    m->scalars = t->scalars;
-    m->n_scalars = t->n_scalars;
-    m->docs = t->docs;
-    m->n_docs = t->n_docs;
-    m->kld = t->kld;
-    m->gold = t->gold;
-    m->protocol = t->protocol;
-    if (!run->machine.device)
-        run->machine = told->machine;
-    for (size_t i = 0; i < run->n_models; i++) {
-        qg_model_info *info = &run->models[i];
-        if (strcmp(info->name, a->c->model->name) != 0)
+    QG_NEED(arms, err);
+    for (size_t k = i; k < n_cases; k++) {
+        if (!shares_group(&w->plan->cases[i], &w->plan->cases[k]))
             continue;
-        const char *name = info->name, *hash = info->model_hash;
-        *info = told->models[0];
-        info->name = name;
-        info->model_hash = info->model_hash ? info->model_hash : hash;
+        w->done[k] = true;
+        for (size_t side = 0; side < a_case; side++)
+            arms[n++] = arm_of(w, k, side == 1);
     }
+    if (fits(arms, n))
+        return measure_group(arms, n, w, err);
+    for (size_t k = 0; k < n; k += a_case)
+        QG_PASS(measure_group(&arms[k], a_case, w, err));
     return QG_OK;
 }
 
-static qg_status measure_in_worker(qg_run *run, qg_measurement *m, arm *a, const qg_plan *plan,
-                                   qg_err *err)
-{
-    const char *argv[] = {a->options->program, "worker", NULL};
-    qg_task task = task_of(a->c, plan, a->options);
-    const qg_json *answer;
-    qg_str line;
-    qg_buf request;
-
-    QG_PASS(qg_process_start(&a->process, a->scratch, argv, err));
-    qg_buf_init(&request, a->scratch);
-    QG_PASS(qg_task_to_json(&request, &task, err));
-    QG_PASS(ask(&answer, &line, a, qg_buf_view(&request), err));
-    if (a->c->kind == QG_CASE_QUALITY)
-        QG_PASS(ask(&answer, &line, a, QG_STR("{\"do\":\"quality\"}"), err));
-    else
-        QG_PASS(measure_samples(m, a, &plan->suite->performance, err));
-    return keep_record(run, m, a, err);
-}
-
-static qg_status note_failure(qg_measurement *m, arm *a, const qg_err *failed, qg_err *err)
-{
-    char text[2 * QG_ERR_TEXT + QG_ERR_PATH];
-
-    m->state = QG_CASE_FAILED;
-    m->exit_class = qg_status_exit(failed->code);
-    m->message = qg_str_dup(a->arena, qg_str_from(qg_err_format(failed, text, sizeof text)));
-    QG_NEED(m->message, err);
-    if (failed->code == QG_EWORKER && a->process) {
-        m->log = qg_process_log(a->arena, a->process, LOG_LINES);
-        QG_NEED(m->log, err);
-    }
-    m->series = NULL; /* half a series would look like a whole one */
-    m->n_series = 0;
-    return QG_OK;
-}
-
-static qg_measurement blank(const qg_case *c, const qg_suite *s)
-{
-    bool quality = c->kind == QG_CASE_QUALITY;
-    return (qg_measurement){.id = {.id = c->id,
-                                   .model = c->model->name,
-                                   .method = c->model->method,
-                                   .device = qg_device_name(c->device),
-                                   .kind = quality ? "quality" : "performance",
-                                   .batch = c->batch,
-                                   .input_len = quality ? 0 : s->performance.input_len,
-                                   .output_len = quality ? 0 : s->performance.output_len},
-                            .file = c->place.file,
-                            .line = c->place.line,
-                            .column = c->place.column};
-}
-
-static qg_status measure_case(qg_run *run, qg_measurement *m, qg_arena *arena, const qg_case *c,
-                              const qg_plan *plan, const qg_measure_options *options, qg_err *err)
-{
-    arm a = {.arena = arena, .scratch = qg_arena_create(), .c = c, .options = options};
-    qg_err failed = {0};
-    qg_status status = QG_OK;
-    int64_t start_ns = qg_clock_ns();
-
-    QG_NEED(a.scratch, err);
-    *m = blank(c, plan->suite);
-    if (c->skip) {
-        m->state = QG_CASE_SKIPPED;
-        m->message = c->skip;
-    } else if (measure_in_worker(run, m, &a, plan, &failed) != QG_OK) {
-        status = note_failure(m, &a, &failed, err);
-    }
-    m->wall_ns = qg_clock_ns() - start_ns;
-    qg_arena_free(a.scratch); /* ends the worker */
-    return status;
-}
+/* ---- the plan ---- */
 
 /* The models that the plan's cases use, in order. */
 static qg_status list_models(qg_run *run, qg_arena *arena, const qg_plan *plan, qg_err *err)
@@ -313,22 +160,69 @@ static qg_status list_models(qg_run *run, qg_arena *arena, const qg_plan *plan, 
     return QG_OK;
 }
 
-qg_status qg_measure_plan(qg_run *run, qg_arena *arena, const qg_plan *plan,
-                          const qg_measure_options *options, qg_err *err)
+static qg_status prepare_run(qg_run *run, qg_arena *arena, const qg_plan *plan, qg_err *err)
 {
     QG_PASS(list_models(run, arena, plan, err));
     run->reference = plan->suite->reference->name;
     run->measurements = QG_NEW_N(arena, qg_measurement, plan->n_cases + 1);
     QG_NEED(run->measurements, err);
+    run->n_measurements = plan->n_cases;
+    return QG_OK;
+}
+
+static qg_status prepare_against(measuring *w, qg_err *err)
+{
+    if (!w->options->against)
+        return QG_OK;
+    w->against = QG_NEW(w->arena, qg_run);
+    QG_NEED(w->against, err);
+    QG_PASS(prepare_run(w->against, w->arena, w->plan, err));
+    w->run->program = w->options->against;
+    w->run->against = w->against;
+    return QG_OK;
+}
+
+static bool is_wanted(const measuring *w, size_t i)
+{
+    return !w->options->only_goldens || w->plan->cases[i].kind == QG_CASE_QUALITY;
+}
+
+/* Closes the gaps of cases that were not wanted, and of the other program's that were not measured.
+ */
+static void close_gaps(qg_run *run)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < run->n_measurements; i++)
+        if (run->measurements[i].id.id)
+            run->measurements[n++] = run->measurements[i];
+    run->n_measurements = n;
+}
+
+qg_status qg_measure_plan(qg_run *run, qg_arena *arena, const qg_plan *plan,
+                          const qg_measure_options *options, qg_err *err)
+{
+    measuring w = {.run = run,
+                   .arena = arena,
+                   .plan = plan,
+                   .options = options,
+                   .done = QG_NEW_N(arena, bool, plan->n_cases + 1)};
+
+    QG_NEED(w.done, err);
+    QG_PASS(prepare_run(run, arena, plan, err));
+    QG_PASS(prepare_against(&w, err));
     for (size_t i = 0; i < plan->n_cases; i++) {
         const qg_case *c = &plan->cases[i];
-        if (options->only_goldens && c->kind != QG_CASE_QUALITY)
+        if (w.done[i] || !is_wanted(&w, i))
             continue;
-        if (options->on_progress)
-            options->on_progress(options->user, c->id, 0);
-        QG_PASS(measure_case(run, &run->measurements[run->n_measurements], arena, c, plan, options,
-                             err));
-        run->n_measurements++;
+        w.done[i] = true;
+        if (c->kind == QG_CASE_QUALITY || c->skip)
+            QG_PASS(measure_text(&w, i, err));
+        else
+            QG_PASS(measure_batch(&w, i, err));
     }
+    close_gaps(run);
+    if (w.against)
+        close_gaps(w.against);
     return QG_OK;
 }

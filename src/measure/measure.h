@@ -1,4 +1,4 @@
-/* Measuring a plan: one worker process a case, numbers into a qg_run.
+/* Measuring a plan: one worker process an arm, numbers into a qg_run.
  *
  * The worker of a quality case of another model than the suite's reference opens the reference too
  * and reads the text beside it, so that each case is complete whatever else is in the plan.
@@ -7,14 +7,19 @@
  * failed with exit class 3, the reason, and the last lines of its log. What the worker refuses (a
  * broken checkpoint, a prompt that is too long) is failed with exit class 2. The others go on.
  *
- * Samples of a performance case: `warmup` that do not count, then `samples.min`, or as many as the
- * case's percentile budgets need for a 95 % upper bound (59 for p95), at most `samples.max`.
+ * Performance cases of one batch are measured in turns (turns.h), and with `against` the same cases
+ * by another program beside them: its numbers go to run->against. Where the models of a batch would
+ * not fit into the memory that is free, its cases are measured one by one, each beside the other
+ * program's alone. Quality is measured by the other program too where `regression.allow` names a
+ * metric of quality.
  */
 #ifndef QG_MEASURE_MEASURE_H
 #define QG_MEASURE_MEASURE_H
 
 #include "record/record.h"
 #include "suite/plan.h"
+
+#include <signal.h>
 
 typedef struct qg_measure_options {
     const char *program; /* what is started as "PROGRAM worker" */
@@ -23,8 +28,13 @@ typedef struct qg_measure_options {
     int64_t seed;        /* < 0: what the suite says */
     int64_t timeout_ns;  /* longest silence of a worker */
     bool only_goldens;   /* of quality cases, and of those the prompts alone: bless */
-    /* Told before and during a case; may be NULL. done is in [0, 1]. */
-    void (*on_progress)(void *user, const char *case_id, double done);
+    const char *against; /* another program, measured in turns with `program`; NULL: none */
+    const volatile sig_atomic_t *stop; /* not 0: end soon; what is missing failed. NULL: never */
+    /* Told before and during a case or a group of them; may be NULL. done is in [0, 1]. */
+    void (*on_progress)(void *user, const char *label, double done);
+    /* Whether the judgements of a group are all decided by its samples so far, a run of its own;
+     * NULL: the first look is the last. */
+    bool (*is_decided)(void *user, const qg_run *group);
     void *user;
 } qg_measure_options;
 
@@ -34,8 +44,5 @@ typedef struct qg_measure_options {
  * memory is an error; everything else is in the measurements. */
 qg_status qg_measure_plan(qg_run *run, qg_arena *arena, const qg_plan *plan,
                           const qg_measure_options *options, qg_err *err);
-
-/* Samples that a case takes. */
-int64_t qg_measure_samples(const qg_case *c, const qg_suite_performance *p);
 
 #endif

@@ -1,6 +1,6 @@
 /* Unit tests of measuring: workers that disappoint in every way cost their own case only (the
- * worker is a shell script here), samples are counted as the budgets need, and a real worker's
- * numbers are what they should be: perplexity and golden agree with scoring in this process. */
+ * worker is a shell script here), and a real worker's numbers are what they should be: perplexity
+ * and golden agree with scoring in this process. */
 #include "measure/measure.h"
 
 #include "base/folder_check.h"
@@ -154,28 +154,6 @@ START_TEST(one_dead_worker_leaves_the_others_alone)
     ck_assert_uint_eq(run.n_measurements, 2);
     ck_assert_int_eq(run.measurements[0].state, QG_CASE_FAILED);
     ck_assert_msg(run.measurements[1].state == QG_CASE_MEASURED, "%s", run.measurements[1].message);
-}
-END_TEST
-
-START_TEST(samples_are_as_many_as_the_budgets_need)
-{
-    qg_plan plan =
-        plan_of("version: 1\nname: t\nmodels: {fp16: {model: golden/models/tiny-llama}}\n"
-                "reference: fp16\n"
-                "performance:\n"
-                "  production: {input_len: 8, output_len: 4, batch: [1, 2, 4]}\n"
-                "  samples: {min: 10, max: 100}\n"
-                "  budgets:\n"
-                "    fp16:\n"
-                "      - {batch: 1, ttft_p50: 1 s}\n"
-                "      - {batch: 2, ttft_p95: 1 s}\n"
-                "      - {batch: 4, ttft_p99: 1 s}\n",
-                "*");
-    const qg_suite_performance *p = &plan.suite->performance;
-
-    ck_assert_int_eq(qg_measure_samples(&plan.cases[0], p), 10);
-    ck_assert_int_eq(qg_measure_samples(&plan.cases[1], p), 59);
-    ck_assert_int_eq(qg_measure_samples(&plan.cases[2], p), 100);
 }
 END_TEST
 
@@ -337,7 +315,6 @@ Suite *measure_check(void)
     tcase_add_test(t, what_a_worker_refuses_is_the_users_to_mend);
     tcase_add_test(t, the_log_of_a_dead_worker_is_kept);
     tcase_add_test(t, one_dead_worker_leaves_the_others_alone);
-    tcase_add_test(t, samples_are_as_many_as_the_budgets_need);
     tcase_add_test(t, a_real_workers_numbers_are_those_of_scoring);
     tcase_add_test(t, a_case_is_read_beside_the_live_reference);
     tcase_add_test(t, a_reference_of_other_tokens_costs_its_case);

@@ -6,6 +6,7 @@
 #include "measure/latency.h"
 #include "measure/live_reference.h"
 #include "measure/machine.h"
+#include "measure/pressure.h"
 #include "measure/quality.h"
 #include "record/record_json.h"
 #include "record/value.h"
@@ -21,6 +22,7 @@ typedef struct worker {
     qg_reference reference; /* engine NULL: none */
     qg_quality *quality;
     qg_measurement measured;
+    qg_pressure_meter meter;
     char hash[QG_HASH_HEX];
 } worker;
 
@@ -114,6 +116,7 @@ static qg_status do_open(worker *w, const qg_json *request, qg_err *err)
     if (t->hash)
         QG_PASS(qg_engine_hash_folder(w->hash, t->folder, err));
     qg_engine_reset_peak(e);
+    w->measured.pressure.timer_ns = qg_pressure_timer_ns();
     w->engine = e;
     return answer(w, "{\"opened\":true}", err);
 }
@@ -136,6 +139,21 @@ static qg_status do_quality(worker *w, qg_err *err)
     return answer(w, "{\"measured\":true}", err);
 }
 
+/* Samples before number 0 warm up. */
+static qg_status take_sample(qg_sample *out, worker *w, int64_t index, qg_err *err)
+{
+    qg_pressure *pressure = &w->measured.pressure;
+
+    pressure->n_warmup += index < 0;
+    if (index >= 0)
+        qg_pressure_begin(&w->meter, w->request);
+    QG_PASS(
+        qg_latency_sample(out, w->request, w->engine, &w->task, index, pressure->timer_ns, err));
+    if (index >= 0)
+        qg_pressure_end(pressure, &w->meter, w->request);
+    return QG_OK;
+}
+
 static qg_status do_sample(worker *w, const qg_json *request, qg_err *err)
 {
     qg_sample s;
@@ -145,7 +163,7 @@ static qg_status do_sample(worker *w, const qg_json *request, qg_err *err)
 
     if (w->quality || !qg_json_int(qg_json_get(request, "index"), &index))
         return qg_fail(err, QG_EREFUSED, "a sample needs a performance task and an index");
-    QG_PASS(qg_latency_sample(&s, w->request, w->engine, &w->task, index, err));
+    QG_PASS(take_sample(&s, w, index, err));
     qg_buf_init(&b, w->request);
     qg_json_write_begin(&j, &b);
     qg_json_write_object(&j);

@@ -204,7 +204,7 @@ static void write_models(qg_json_writer *w, const qg_run *run)
 }
 
 /* `against` is a run like the one around it, but has none of its own. */
-static void write_run(qg_json_writer *w, const qg_run *run)
+void qg_run_write(qg_json_writer *w, const qg_run *run)
 {
     qg_json_write_object(w);
     qg_json_put_int(w, "schema", QG_RUN_SCHEMA);
@@ -221,7 +221,7 @@ static void write_run(qg_json_writer *w, const qg_run *run)
     qg_json_write_end_array(w);
     if (run->against) {
         qg_json_write_key(w, "against");
-        write_run(w, run->against);
+        qg_run_write(w, run->against);
     }
     qg_fields_write_rows(w, "judgements", &judgement_fields, run->judgements, run->n_judgements);
     qg_json_write_key(w, "notices");
@@ -237,7 +237,7 @@ qg_status qg_run_to_json(qg_buf *out, const qg_run *run, qg_err *err)
     qg_json_writer w;
 
     qg_json_write_begin(&w, out);
-    write_run(&w, run);
+    qg_run_write(&w, run);
     qg_buf_char(out, '\n');
     QG_TRY(qg_json_write_end(&w, err), err, "writing the run as JSON");
     return QG_OK;
@@ -350,8 +350,6 @@ static qg_status read_models(qg_fields_reader *r, const qg_json *root, qg_run *r
     return QG_OK;
 }
 
-static qg_status read_run(qg_fields_reader *r, const qg_json *root, qg_run *run);
-
 static qg_status read_against(qg_fields_reader *r, const qg_json *o, qg_run *run)
 {
     qg_fields_reader inner = *r;
@@ -363,12 +361,12 @@ static qg_status read_against(qg_fields_reader *r, const qg_json *o, qg_run *run
         return QG_FIELDS_BAD(r, "'against' holds an 'against'");
     against = QG_NEW(r->arena, qg_run);
     QG_NEED(against, r->err);
-    QG_PASS(read_run(&inner, o, against));
+    QG_PASS(qg_run_read_node(&inner, o, against));
     run->against = against;
     return QG_OK;
 }
 
-static qg_status read_run(qg_fields_reader *r, const qg_json *root, qg_run *run)
+qg_status qg_run_read_node(qg_fields_reader *r, const qg_json *root, qg_run *run)
 {
     const qg_json *notices;
     int64_t schema;
@@ -412,7 +410,7 @@ qg_status qg_run_from_json(qg_run **out, qg_arena *arena, qg_str text, const cha
     if (run && nodes) {
         s = qg_json_parse(&root, nodes, text, name, err);
         if (s == QG_OK)
-            s = read_run(&r, root, run);
+            s = qg_run_read_node(&r, root, run);
     } else {
         qg_fail(err, QG_ENOMEM, "out of memory");
     }

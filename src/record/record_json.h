@@ -10,6 +10,7 @@
 #ifndef QG_RECORD_RECORD_JSON_H
 #define QG_RECORD_RECORD_JSON_H
 
+#include "record/fields.h"
 #include "record/record.h"
 
 enum { QG_RUN_CASES_MAX = 10000 };
@@ -22,5 +23,9 @@ qg_status qg_run_to_json(qg_buf *out, const qg_run *run, qg_err *err);
 qg_status qg_run_from_json(qg_run **out, qg_arena *arena, qg_str text, const char *name,
                            qg_err *err);
 qg_status qg_run_read(qg_run **out, qg_arena *arena, const char *path, qg_err *err);
+
+/* A run as a part of another document: written as an object, read from one. */
+void qg_run_write(qg_json_writer *w, const qg_run *run);
+qg_status qg_run_read_node(qg_fields_reader *r, const qg_json *root, qg_run *run);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,4 +115,18 @@ qg_status qg_value_of(qg_value *out, qg_arena *scratch, const qg_measurement *m,
         return qg_fail(err, QG_ENONFINITE, "%s of case '%s' is not a finite number", info->name,
                        m->id.id);
     return QG_OK;
+}
+
+const char *qg_value_print(char out[QG_UNIT_TEXT], const qg_judgement *j, double number)
+{
+    char text[QG_UNIT_TEXT];
+
+    if (j->basis == QG_BASIS_BUDGET)
+        return qg_metric_print(out, j->metric, number);
+    if (j->is_share)
+        qg_unit_print(text, QG_UNIT_SHARE, number);
+    else
+        qg_metric_print(text, j->metric, number);
+    snprintf(out, QG_UNIT_TEXT, "%s%.*s", number > 0 ? "+" : "", QG_UNIT_TEXT - 2, text);
+    return out;
 }

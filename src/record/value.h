@@ -29,6 +29,10 @@ qg_str qg_value_series(qg_metric metric);
 qg_status qg_value_of(qg_value *out, qg_arena *scratch, const qg_measurement *m, qg_metric metric,
                       qg_err *err);
 
+/* A number of a judgement as text: in the metric's unit, or of a change from another run "+5.2 %",
+ * "-1 KiB". Returns out. */
+const char *qg_value_print(char out[QG_UNIT_TEXT], const qg_judgement *j, double number);
+
 /* Nearest rank as above; sorts x in place. 0 < percent <= 100, n > 0. */
 double qg_value_percentile(double *x, size_t n, int percent);
 

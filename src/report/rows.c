@@ -58,7 +58,7 @@ qg_status qg_rows_of_case(qg_rows *out, qg_arena *arena, const qg_run *run, cons
 static bool is_judged(const qg_rows *judged, qg_metric metric)
 {
     for (size_t i = 0; i < judged->n; i++)
-        if (judged->at[i].metric == metric)
+        if (judged->at[i].metric == metric && judged->at[i].j->basis == QG_BASIS_BUDGET)
             return true;
     return false;
 }
@@ -101,7 +101,9 @@ const char *qg_row_value(char out[QG_ROW_TEXT], const qg_row *row)
 {
     char text[QG_UNIT_TEXT] = "-";
 
-    if (row->has_value && row->metric != QG_METRIC_NONE)
+    if (row->has_value && row->metric != QG_METRIC_NONE && row->j)
+        qg_value_print(text, row->j, row->value);
+    else if (row->has_value && row->metric != QG_METRIC_NONE)
         qg_metric_print(text, row->metric, row->value);
     snprintf(out, QG_ROW_TEXT, "%s", text);
     return out;
@@ -110,11 +112,15 @@ const char *qg_row_value(char out[QG_ROW_TEXT], const qg_row *row)
 const char *qg_row_limit(char out[QG_ROW_TEXT], const qg_row *row)
 {
     char text[QG_UNIT_TEXT];
+    const qg_judgement *j = row->j;
 
     snprintf(out, QG_ROW_TEXT, "-");
-    if (row->j && row->j->has_limit && row->metric != QG_METRIC_NONE)
-        snprintf(out, QG_ROW_TEXT, "%s %s",
-                 row->j->at_least ? ">=" : "<=", qg_metric_print(text, row->metric, row->j->limit));
+    if (!j || !j->has_limit || row->metric == QG_METRIC_NONE)
+        return out;
+    snprintf(out, QG_ROW_TEXT, "%s %s%s%s",
+             j->at_least ? ">=" : "<=", qg_value_print(text, j, j->limit),
+             j->basis == QG_BASIS_BUDGET ? "" : " on ",
+             j->basis == QG_BASIS_BUDGET ? "" : qg_basis_text(j->basis));
     return out;
 }
 

@@ -1,0 +1,33 @@
+/* What the machine does to this process while it takes samples: run delay, steal, throttling,
+ * clock.
+ *
+ * Read around each sample, outside what is timed, from files of the kernel: run delay from
+ * /proc/self/task/T/schedstat (Documentation/scheduler/sched-stats.rst: time spent waiting on a run
+ * queue; of all threads the one that waited most counts, as a step ends with its last thread),
+ * steal from /proc/stat, throttling and clock from /sys/devices/system/cpu. What a machine does not
+ * have reads as 0.
+ */
+#ifndef QG_MEASURE_PRESSURE_H
+#define QG_MEASURE_PRESSURE_H
+
+#include "base/arena.h"
+#include "record/record.h"
+
+enum { QG_PRESSURE_THREADS = 256 }; /* of more, the first count */
+
+typedef struct qg_pressure_meter {
+    const char *root; /* "" or a folder that stands for / in tests */
+    int64_t begun_ns;
+    int64_t delay_ns[QG_PRESSURE_THREADS];
+    size_t n_threads;
+    int64_t steal_ticks, throttles;
+} qg_pressure_meter;
+
+/* Around one sample. `end` adds what happened to *sum. scratch is rewound. */
+void qg_pressure_begin(qg_pressure_meter *m, qg_arena *scratch);
+void qg_pressure_end(qg_pressure *sum, qg_pressure_meter *m, qg_arena *scratch);
+
+/* Nanoseconds that one reading of the clock takes: the least of many. */
+int64_t qg_pressure_timer_ns(void);
+
+#endif
