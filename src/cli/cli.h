@@ -122,6 +122,7 @@ const char *qg_cli_program(qg_arena *arena);
     X(run)                                                                                         \
     X(bless)                                                                                       \
     X(baseline)                                                                                    \
+    X(calibrate)                                                                                   \
     X(judge)                                                                                       \
     X(report)                                                                                      \
     X(lint)                                                                                        \

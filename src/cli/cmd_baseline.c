@@ -24,7 +24,8 @@ static const qg_option options[] = {
     QG_TEXT("why", baseline_options, why, "TEXT", "why this state is accepted; kept beside it"),
     QG_INT("runs", baseline_options, runs, "N", 1, 100, "times that the suite is measured (5)"),
     QG_FLAG("anchor", baseline_options, anchor, "also pin it as the anchor of cumulative drift"),
-    QG_TEXT("baseline", baseline_options, gate.baseline, "DIR", "instead of the suite's folder"),
+    QG_TEXT("baseline", baseline_options, gate.compared.baseline, "DIR",
+            "instead of the suite's folder"),
     QG_FLAG("allow-busy", baseline_options, busy, "record although the machine was busy"),
     QG_FLAG("dry-run", baseline_options, dry_run, "measure and print, write nothing"),
     {0},
@@ -221,7 +222,8 @@ static qg_status baseline(qg_cli *cli, qg_err *err)
     if (strcmp(verb, "update") != 0 && strcmp(verb, "show") != 0)
         return qg_fail(err, QG_EARG, "'baseline %s': 'update' and 'show' are known", verb);
     QG_PASS(qg_outcome_read_suite(&suite, cli, cli->args[1], err));
-    const char *dir = o->gate.baseline ? o->gate.baseline : suite->regression.baseline;
+    const char *dir =
+        o->gate.compared.baseline ? o->gate.compared.baseline : suite->regression.baseline;
     if (!dir)
         return qg_fail(err, QG_EARG,
                        "suite '%s' names no folder: add 'baseline' to 'regression', or say "

@@ -5,15 +5,18 @@
 
 typedef struct judge_options {
     qg_outcome_options outcome;
-    const char *only, *baseline;
+    const char *only;
+    qg_compared compared;
 } judge_options;
 
 static const qg_option options[] = {
     QG_TEXT("out", judge_options, outcome.out, "DIR", "write the reports there"),
     QG_TEXT("report", judge_options, outcome.report, "LIST",
             "which: console, junit, json, annotations, markdown, csv, html (all)"),
-    QG_TEXT("baseline", judge_options, baseline, "DIR",
+    QG_TEXT("baseline", judge_options, compared.baseline, "DIR",
             "judge 'allow' against the baseline stored there, instead of the suite's"),
+    QG_TEXT("noise", judge_options, compared.noise, "DIR",
+            "where calibrated floors are (" QG_NOISE_FOLDER ")"),
     QG_TEXT("only", judge_options, only, "GLOB", "only cases whose id matches"),
     QG_FLAG("json", judge_options, outcome.json, "print the judged record as JSON"),
     {0},
@@ -36,7 +39,7 @@ static qg_status judge(qg_cli *cli, qg_err *err)
         qg_cli_notice(
             "quantgate: the suite has changed since '%s' was measured; judging by '%s' as it is",
             cli->args[0], suite->path);
-    QG_PASS(qg_outcome_judge(run, cli, suite, &plan, o->baseline, err));
+    QG_PASS(qg_outcome_judge(run, cli, suite, &plan, &o->compared, err));
     return qg_outcome_report(run, cli, &o->outcome, err);
 }
 

@@ -16,8 +16,10 @@ static const run_options defaults = {.gate = {.seed = -1, .timeout_s = 600, .jud
 static const qg_option options[] = {
     QG_TEXT("against", run_options, gate.against, "BINARY",
             "judge 'allow' against this build of quantgate, measured in turns"),
-    QG_TEXT("baseline", run_options, gate.baseline, "DIR",
+    QG_TEXT("baseline", run_options, gate.compared.baseline, "DIR",
             "judge 'allow' against the baseline stored there, instead of the suite's"),
+    QG_TEXT("noise", run_options, gate.compared.noise, "DIR",
+            "where calibrated floors are (" QG_NOISE_FOLDER ")"),
     QG_TEXT("out", run_options, outcome.out, "DIR", "write the reports there"),
     QG_TEXT("report", run_options, outcome.report, "LIST",
             "which: console, junit, json, annotations, markdown, csv, html (all)"),
@@ -66,7 +68,7 @@ static qg_status run_suite(qg_cli *cli, const char *path, const qg_outcome_optio
     if (o->dry_run)
         return print_plan(cli, &plan, err);
     QG_PASS(qg_gate_measure(&run, cli, &plan, &o->gate, false, err));
-    QG_PASS(qg_outcome_judge(run, cli, suite, &plan, o->gate.baseline, err));
+    QG_PASS(qg_outcome_judge(run, cli, suite, &plan, &o->gate.compared, err));
     return qg_outcome_report(run, cli, outcome, err);
 }
 

@@ -85,7 +85,7 @@ static void show(void *user, const char *label, double done)
 static size_t family_of(const qg_plan *plan, const qg_gate_options *o)
 {
     const qg_suite_regression *r = &plan->suite->regression;
-    size_t others = (o->against != NULL) + 2 * (o->baseline || r->baseline), n = 0;
+    size_t others = (o->against != NULL) + 2 * (o->compared.baseline || r->baseline), n = 0;
 
     for (size_t i = 0; i < plan->n_cases; i++) {
         const qg_case *c = &plan->cases[i];

@@ -9,9 +9,9 @@ typedef struct qg_gate_options {
     const char *only, *device, *tier, *shard, *require;
     int64_t seed, threads, timeout_s;
     /* Not in the table below: of commands that compare. */
-    const char *against;  /* another program, measured in turns; NULL: none                  */
-    const char *baseline; /* folder of stored baselines; NULL: the suite's                   */
-    bool judges;          /* samples are taken until what is judged is decided               */
+    const char *against; /* another program, measured in turns; NULL: none                  */
+    qg_compared compared;
+    bool judges; /* samples are taken until what is judged is decided               */
 } qg_gate_options;
 #define QG_GATE_DEFAULTS                                                                           \
     {                                                                                              \

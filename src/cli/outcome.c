@@ -67,10 +67,32 @@ static qg_status find_baseline(qg_baseline **out, qg_cli *cli, const qg_run *run
     return s;
 }
 
+qg_status qg_outcome_noise(const qg_noise **out, qg_cli *cli, const char *dir, const char *suite,
+                           const char *fingerprint, qg_err *err)
+{
+    qg_err why = {0};
+    qg_noise *noise;
+
+    *out = NULL;
+    if (!fingerprint)
+        return QG_OK;
+    const char *path = qg_noise_path(cli->run, dir ? dir : QG_NOISE_FOLDER, suite, fingerprint);
+    QG_NEED(path, err);
+    qg_status s = qg_noise_read(&noise, cli->run, path, &why);
+    if (s == QG_ENOTFOUND)
+        return QG_OK;
+    if (s != QG_OK && err)
+        *err = why;
+    if (s == QG_OK)
+        *out = noise;
+    return s;
+}
+
 qg_status qg_outcome_judge(qg_run *run, qg_cli *cli, const qg_suite *suite, const qg_plan *plan,
-                           const char *baseline, qg_err *err)
+                           const qg_compared *compared, qg_err *err)
 {
     qg_baseline *stored;
+    qg_judge_options options = {0};
     size_t n = run->n_measurements, most = n + plan->n_cases;
     qg_measurement *all = QG_NEW_N(cli->run, qg_measurement, most);
     qg_expects *expects = QG_NEW_N(cli->run, qg_expects, most);
@@ -90,9 +112,11 @@ qg_status qg_outcome_judge(qg_run *run, qg_cli *cli, const qg_suite *suite, cons
     }
     run->measurements = all;
     run->n_measurements = n;
-    QG_PASS(find_baseline(&stored, cli, run, suite, baseline, err));
-    return qg_judge_run(run, cli->run, suite, expects, &(qg_judge_options){.baseline = stored},
-                        err);
+    QG_PASS(find_baseline(&stored, cli, run, suite, compared->baseline, err));
+    options.baseline = stored;
+    QG_PASS(qg_outcome_noise(&options.noise, cli, compared->noise, suite->name,
+                             run->machine.fingerprint, err));
+    return qg_judge_run(run, cli->run, suite, expects, &options, err);
 }
 
 static qg_status render(qg_buf *b, qg_cli *cli, const char *sink, const qg_run *run,

@@ -4,6 +4,7 @@
 #define QG_CLI_OUTCOME_H
 
 #include "cli/cli.h"
+#include "record/noise.h"
 #include "record/record.h"
 #include "suite/plan.h"
 
@@ -17,12 +18,22 @@ typedef struct qg_outcome_options {
  * refused). */
 qg_status qg_outcome_read_suite(qg_suite **out, qg_cli *cli, const char *path, qg_err *err);
 
+/* Folders of what runs are compared with. */
+typedef struct qg_compared {
+    const char *baseline; /* of stored baselines; NULL: the suite's   */
+    const char *noise;    /* of calibrated floors; NULL: golden/noise */
+} qg_compared;
+
+/* The floors of one machine; *out NULL where it was not calibrated. */
+qg_status qg_outcome_noise(const qg_noise **out, qg_cli *cli, const char *dir, const char *suite,
+                           const char *fingerprint, qg_err *err);
+
 /* Judges the run against the cases of the plan: matched by id; a case of the plan that the run
  * lacks is added as failed (exit class 3). Measurements that the plan lacks are kept unjudged.
- * `baseline` is the folder of stored baselines, NULL the suite's: that of the run's machine is
- * judged against; where there is none, a notice says so. */
+ * Of what is compared with, that of the run's machine is taken; where there is no baseline, a
+ * notice says so. */
 qg_status qg_outcome_judge(qg_run *run, qg_cli *cli, const qg_suite *suite, const qg_plan *plan,
-                           const char *baseline, qg_err *err);
+                           const qg_compared *compared, qg_err *err);
 
 /* The worse of two exit codes: 2, then 1, 3, 4, 0. */
 int qg_outcome_worse(int a, int b);

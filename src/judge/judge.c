@@ -259,6 +259,7 @@ static qg_status judge_allow(judging *j, const qg_allow *allow, const qg_others 
     qg_run *run = j->run;
     qg_judgement *out = &run->judgements[run->n_judgements];
     qg_allowed allowed = {.allow = allow,
+                          .floor = qg_noise_floor(j->options->noise, j->m->id.id, allow->metric),
                           .alpha = j->alpha,
                           .fail_alpha = QG_FAIL_ALPHA / (double)j->n_family,
                           .n_draws = qg_estimate_draws(j->n_family)};
@@ -325,6 +326,13 @@ static qg_status judge_stored(judging *j, qg_basis basis, const qg_accepted *acc
     return judge_others(j, &others, err);
 }
 
+/* Whether the anchor is the baseline itself: one judgement says both. */
+static bool is_same(const qg_accepted *a, const qg_accepted *b)
+{
+    return a->n_runs == b->n_runs && a->started && b->started &&
+           strcmp(a->started, b->started) == 0;
+}
+
 static qg_status judge_regressions(judging *j, qg_err *err)
 {
     const qg_baseline *b = j->options->baseline;
@@ -333,7 +341,8 @@ static qg_status judge_regressions(judging *j, qg_err *err)
     if (!b)
         return QG_OK;
     QG_PASS(judge_stored(j, QG_BASIS_BASELINE, &b->current, err));
-    return judge_stored(j, QG_BASIS_ANCHOR, &b->anchor, err);
+    return is_same(&b->current, &b->anchor) ? QG_OK
+                                            : judge_stored(j, QG_BASIS_ANCHOR, &b->anchor, err);
 }
 
 /* A judgement against another run whose interval lies beyond the allowance on the good side. */

@@ -18,11 +18,13 @@
 
 #include "base/err.h"
 #include "record/baseline.h"
+#include "record/noise.h"
 #include "record/record.h"
 #include "suite/suite.h"
 
 typedef struct qg_judge_options {
     const qg_baseline *baseline; /* of the run's machine; NULL: none */
+    const qg_noise *noise;       /* calibrated on it; NULL: none      */
     size_t family; /* judgements of the whole run, where this is a part of it; 0: it is no part */
 } qg_judge_options;
 

@@ -25,7 +25,7 @@ static bool is_timed(const qg_measurement *m, qg_metric metric)
 static double limit_of(const qg_allowed *a, double base, bool cost)
 {
     double amount = a->allow->is_share ? a->allow->amount : a->allow->amount / base;
-    double floor = a->floor > 0 ? a->floor : QG_FLOOR_SHARE;
+    double floor = a->floor > 0 ? expm1(a->floor) : QG_FLOOR_SHARE;
 
     if (qg_metric_info_of(a->allow->metric)->unit == QG_UNIT_DURATION && base > 0)
         floor = fmax(floor, QG_FLOOR_NS / base);

@@ -155,6 +155,8 @@ static const char *next_step(const qg_judgement *j, qg_arena *arena)
         return NULL;
     if (qg_metric_info_of(j->metric)->section == QG_QUALITY)
         return "more documents in 'text' decide";
+    if (j->basis == QG_BASIS_BASELINE || j->basis == QG_BASIS_ANCHOR)
+        return "a baseline of more runs, on a quiet machine, or --against decides";
     return j->p_holm <= QG_FAIL_ALPHA ? "run again on a quiet machine"
                                       : "more samples decide: raise 'max' of 'samples'";
 }

@@ -112,6 +112,7 @@ void qg_budgets_read_quality(const qg_schema_reader *r, qg_suite_model *models, 
             return;
         read_metrics(r, QG_QUALITY, entry->value, 0, at, &n);
         model->quality = (qg_expects){at, n};
+        model->has_quality = true;
     }
 }
 

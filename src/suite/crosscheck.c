@@ -6,6 +6,8 @@
  */
 #include "suite/crosscheck.h"
 
+#include "suite/defaults.h"
+
 #include <stdio.h>
 
 /* The place of a value under `map`, or of the map where the key is absent. */
@@ -242,6 +244,21 @@ static void check_expect(const qg_schema_reader *r, const qg_suite *s, const qg_
     }
 }
 
+/* What a model without budgets of quality is judged by. */
+static void note_defaults(const qg_schema_reader *r, const qg_suite *s, const qg_suite_model *m)
+{
+    const qg_default_budget *d = qg_default_budgets_of(s, m);
+
+    if (d && r->findings->n_errors == 0)
+        qg_finding_add(r->findings, QG_SEVERITY_NOTE, m->place,
+                       "write budgets of its own under 'quality' once they are known",
+                       "'%s' names no budget of quality and is judged by the defaults of its "
+                       "method: %s %s, %s %s, %s %s",
+                       m->name, qg_metric_info_of(d[0].metric)->name, d[0].written,
+                       qg_metric_info_of(d[1].metric)->name, d[1].written,
+                       qg_metric_info_of(d[2].metric)->name, d[2].written);
+}
+
 static void check_budgets(const qg_schema_reader *r, const qg_suite *s, const qg_yaml *root)
 {
     const qg_yaml *quality = qg_yaml_get(root, "quality");
@@ -252,7 +269,9 @@ static void check_budgets(const qg_schema_reader *r, const qg_suite *s, const qg
             check_expect(r, s, m, &m->quality.at[j], quality);
         for (size_t j = 0; j < m->performance.n; j++)
             check_expect(r, s, m, &m->performance.at[j], quality);
-        if (m->quality.n + m->performance.n == 0 && r->findings->n_errors == 0)
+        note_defaults(r, s, m);
+        if (m->quality.n + m->performance.n == 0 && !qg_default_budgets_of(s, m) &&
+            r->findings->n_errors == 0)
             qg_finding_add(r->findings, QG_SEVERITY_NOTE, m->place, NULL,
                            "'%s' has no budget: it is measured and shown, and cannot fail",
                            m->name);

@@ -6,6 +6,8 @@
  */
 #include "suite/plan.h"
 
+#include "suite/defaults.h"
+
 #include <stdint.h>
 
 /* What the engine runs: a method is a line here. */
@@ -54,9 +56,15 @@ static bool rounds_activations(const qg_suite_model *m)
 static qg_status pick_expects(qg_case *c, const qg_expects *all, const qg_suite *s, qg_arena *run,
                               qg_err *err)
 {
-    qg_expect *at = QG_NEW_N(run, qg_expect, all->n + 1);
+    const qg_default_budget *defaults = qg_default_budgets_of(s, c->model);
+    qg_expect *at = QG_NEW_N(run, qg_expect, all->n + QG_DEFAULT_BUDGETS + 1);
 
     QG_NEED(at, err);
+    for (int i = 0; c->kind == QG_CASE_QUALITY && defaults && i < QG_DEFAULT_BUDGETS; i++)
+        at[c->expect.n++] = (qg_expect){.metric = defaults[i].metric,
+                                        .limit = defaults[i].limit,
+                                        .written = defaults[i].written,
+                                        .place = c->model->place};
     for (size_t i = 0; i < all->n; i++)
         if (is_expected_of(&all->at[i], c))
             at[c->expect.n++] = all->at[i];

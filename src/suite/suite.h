@@ -58,6 +58,7 @@ typedef struct qg_suite_model {
     bool is_reference;
     qg_place place;         /* of its key                                                */
     qg_place method_place;  /* of what names its method                                  */
+    bool has_quality;       /* budgets of quality are written, if none: no defaults      */
     qg_expects quality;     /* budgets, in the order written                             */
     qg_expects performance; /* of all batches                                           */
 } qg_suite_model;
