@@ -137,6 +137,7 @@ qg_status qg_arm_open(qg_arm *a, qg_err *err)
     qg_str line;
     qg_buf request;
 
+    task.cpus = a->cpus;
     a->scratch = qg_arena_create();
     QG_NEED(a->scratch, err);
     QG_PASS(qg_process_start(&a->process, a->scratch, argv, err));

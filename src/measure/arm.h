@@ -19,6 +19,7 @@ typedef struct qg_arm {
     qg_run *run;         /* whose case it is          */
     qg_measurement *m;
     const char *label; /* for progress              */
+    const char *cpus;  /* that the worker runs on; NULL: any */
     size_t room;       /* runs that the series have room for */
     int64_t start_ns;
 } qg_arm;

@@ -2,6 +2,7 @@
  * program), the performance cases of a batch share a group. */
 #include "measure/measure.h"
 
+#include "measure/cpus.h"
 #include "measure/machine.h"
 #include "measure/turns.h"
 
@@ -107,6 +108,17 @@ static qg_status label_group(qg_arm *arms, size_t n, qg_arena *arena, qg_err *er
     return QG_OK;
 }
 
+/* All arms on the same processors, where the case leaves some of them free. */
+static void bind_group(qg_arm *arms, size_t n, const measuring *w)
+{
+    int64_t threads = w->options->threads ? w->options->threads : w->plan->suite->engine.threads;
+    const char *cpus =
+        arms[0].c->device == QG_DEVICE_CPU ? qg_cpus_choose(w->arena, threads) : NULL;
+
+    for (size_t i = 0; i < n; i++)
+        arms[i].cpus = cpus;
+}
+
 static qg_status measure_group(qg_arm *arms, size_t n, const measuring *w, qg_err *err)
 {
     const qg_case **cases = QG_NEW_N(w->arena, const qg_case *, n);
@@ -115,6 +127,7 @@ static qg_status measure_group(qg_arm *arms, size_t n, const measuring *w, qg_er
     QG_PASS(label_group(arms, n, w->arena, err));
     for (size_t i = 0; i < n; i++)
         cases[i] = arms[i].c;
+    bind_group(arms, n, w);
     qg_looks looks = qg_looks_plan(cases, n, w->plan->suite);
     qg_arm_tell(&arms[0], 0);
     return qg_turns_measure(arms, n, &looks, err);

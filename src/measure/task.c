@@ -16,7 +16,8 @@
     X(reference)                                                                                   \
     X(reference_quantization)                                                                      \
     X(reference_activations)                                                                       \
-    X(reference_dtype)
+    X(reference_dtype)                                                                             \
+    X(cpus)
 #define NUMBERS(X)                                                                                 \
     X(threads) X(max_model_len) X(seed) X(window) X(max_tokens) X(batch) X(input_len) X(output_len)
 

@@ -29,6 +29,7 @@ typedef struct qg_task {
     int64_t window, max_tokens;
     /* performance */
     int64_t batch, input_len, output_len;
+    const char *cpus; /* processors to run on (cpus.h); NULL: any */
 } qg_task;
 
 qg_status qg_task_to_json(qg_buf *out, const qg_task *t, qg_err *err);

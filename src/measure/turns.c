@@ -35,7 +35,7 @@ static int64_t at_most(int64_t n, int64_t most)
 qg_looks qg_looks_plan(const qg_case *const cases[], size_t n, const qg_suite *s)
 {
     const qg_suite_performance *p = &s->performance;
-    int64_t step = n > 1 ? 2 : 1, most = p->samples_max / step * step;
+    int64_t step = n > 1 ? 2 : 1, most = (p->samples_max + step - 1) / step * step;
     double alpha = 1 - s->regression.confidence;
     int n_looks = s->regression.inconclusive == QG_INCONCLUSIVE_RERUN ? QG_LOOKS_MAX : 1;
     qg_looks out = {.n = 1};
@@ -143,10 +143,11 @@ static qg_status take_rounds(qg_arm *arms, size_t n, int64_t from, int64_t to, i
         if (!is_out(&arms[i]))
             QG_PASS(qg_arm_make_room(&arms[i], (size_t)to, err));
     for (int64_t at = from; at < to; at += step) {
+        size_t first = (size_t)(at / step) % n;
         for (size_t i = 0; i < n; i++)
-            QG_PASS(sample(&arms[i], at, err));
+            QG_PASS(sample(&arms[(first + i) % n], at, err));
         for (size_t i = n; step == 2 && i-- > 0;)
-            QG_PASS(sample(&arms[i], at + 1, err));
+            QG_PASS(sample(&arms[(first + i) % n], at + 1, err));
         qg_arm_tell(&arms[0], (double)(at + step) / (double)most);
     }
     return QG_OK;

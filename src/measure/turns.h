@@ -2,7 +2,9 @@
  *
  * The arms of a group are opened and warmed up one after the other; then rounds: each arm takes one
  * sample, and in the reverse order one more (A B C C B A). A drift of the machine that is straight
- * over a round adds the same to each arm. One arm alone is just sampled.
+ * over a round adds the same to each arm. Each round begins one arm later (B C A A C B), since the
+ * arm in the middle runs twice in a row and finds its weights in the cache: so each has that as
+ * often. All run on the same processors (cpus.h). One arm alone is just sampled.
  *
  * Warm-up: as many runs as the suite says, then more, up to three times as many, until the median
  * e2e of the last half differs from that of the half before by at most QG_WARM; else the case is

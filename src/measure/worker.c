@@ -3,6 +3,7 @@
 #include "measure/worker.h"
 
 #include "build_info.h"
+#include "measure/cpus.h"
 #include "measure/latency.h"
 #include "measure/live_reference.h"
 #include "measure/machine.h"
@@ -97,6 +98,8 @@ static qg_status do_open(worker *w, const qg_json *request, qg_err *err)
     if (w->engine)
         return qg_fail(err, QG_EREFUSED, "a model is open already");
     QG_PASS(qg_task_from_json(t, w->model, request, err));
+    if (t->cpus)
+        QG_PASS(qg_cpus_bind(t->cpus, err));
     qg_engine_options options = {.device = t->device,
                                  .tier = t->tier,
                                  .quantization = t->quantization,

@@ -79,6 +79,7 @@ START_TEST(other_files_are_refused)
 
     ck_assert_int_eq(qg_baseline_read(&b, arena, qg_path_join(arena, folder, "none.json"), &err),
                      QG_ENOTFOUND);
+    qg_err_clear(&err);
     is_refused("", "JSON");
     is_refused("[]", "not a stored baseline");
     is_refused("{\"schema\":2,\"verdict\":\"pass\"}", "not a stored baseline");
