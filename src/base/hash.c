@@ -72,3 +72,15 @@ qg_status qg_hash_file(char hex[QG_HASH_HEX], const char *path, qg_err *err)
     qg_arena_free(arena);
     return s;
 }
+
+bool qg_hash_is_named(qg_str text)
+{
+    qg_str prefix = QG_STR(QG_HASH_PREFIX);
+
+    if (text.len != prefix.len + 64 || !qg_str_starts(text, prefix))
+        return false;
+    for (size_t i = prefix.len; i < text.len; i++)
+        if (!memchr("0123456789abcdef", text.ptr[i], 16))
+            return false;
+    return true;
+}

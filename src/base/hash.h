@@ -6,6 +6,10 @@
 #include "base/str.h"
 
 enum { QG_HASH_HEX = 65 }; /* 64 digits and the NUL */
+#define QG_HASH_PREFIX "sha256:"
+
+/* Whether the text is the prefix and 64 hex digits: a hash as people's files name it. */
+bool qg_hash_is_named(qg_str text);
 
 typedef struct qg_hash qg_hash;
 
