@@ -331,10 +331,13 @@ qg_status qg_engine_hash_folder(char hex[65], const char *folder, qg_err *err)
 
 qg_engine_info qg_engine_describe(const qg_engine *e)
 {
+    const qg_storage *storage = &e->source.storage;
+    bool is_plain = strcmp(storage->method->runs_as, "fp16") == 0;
+
     return (qg_engine_info){
         .folder = e->folder,
         .family = e->source.family->name,
-        .method = e->source.storage.method->runs_as,
+        .method = storage->method->runs_as,
         .dtype = "float16",
         .device = e->backend->name,
         .tier = e->backend->table.tier,
@@ -344,6 +347,8 @@ qg_engine_info qg_engine_describe(const qg_engine *e)
         .vocab_size = e->config.vocab_size,
         .max_model_len = e->decoder.sizes.max_len,
         .max_seqs = e->decoder.sizes.max_seqs,
+        .bits = is_plain ? 0 : storage->config.bits,
+        .group_size = is_plain || storage->config.group_size < 0 ? 0 : storage->config.group_size,
         .n_params = e->sums.n_params,
         .ledger = e->backend->ledger,
     };

@@ -38,8 +38,9 @@ typedef struct qg_engine qg_engine;
 typedef struct qg_engine_info {
     const char *folder, *family, *method, *dtype, *device, *tier;
     int n_threads, n_layers, hidden_size, vocab_size, max_model_len, max_seqs;
-    int64_t n_params; /* numbers in the checkpoint's tensors, a tied head counted once */
-    qg_ledger ledger; /* at this moment */
+    int bits, group_size; /* of quantized weights; 0: plain, and no groups */
+    int64_t n_params;     /* numbers in the checkpoint's tensors, a tied head counted once */
+    qg_ledger ledger;     /* at this moment */
 } qg_engine_info;
 
 /* The engine lives as long as the arena. */

@@ -230,6 +230,8 @@ static qg_status do_finish(worker *w, qg_err *err)
                            .model_hash = w->hash[0] ? w->hash : NULL,
                            .tokenizer_hash = qg_tokenizer_hash(qg_engine_tokenizer(w->engine)),
                            .n_params = info.n_params,
+                           .bits = info.bits,
+                           .group_size = info.group_size,
                            .bytes = info.ledger.bytes[QG_PURPOSE_WEIGHTS]};
     qg_run run = {.version = QG_BUILD_VERSION,
                   .commit = QG_BUILD_COMMIT,

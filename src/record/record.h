@@ -12,6 +12,7 @@
 #define QG_RECORD_RECORD_H
 
 #include "base/arena.h"
+#include "record/checkitem.h"
 #include "record/gold.h"
 #include "record/metric.h"
 #include "record/quantized.h"
@@ -81,6 +82,7 @@ typedef struct qg_model_info {
     const char *name, *path, *family, *method;
     const char *model_hash, *tokenizer_hash;
     int64_t n_params, bytes;       /* bytes: of the weights on disk */
+    int bits, group_size;          /* of its codes; 0: plain, not known, one scale an output */
     const qg_quantized *quantized; /* how it was made, or NULL      */
 } qg_model_info;
 
@@ -216,7 +218,8 @@ typedef struct qg_run {
     size_t n_judgements;
     const char **notices; /* for the reader: "baseline is stale" */
     size_t n_notices;
-    qg_verdict verdict; /* of the whole run, set by qg_verdict_fold (judge) */
+    const qg_checklist *checklist; /* NULL: none was asked for */
+    qg_verdict verdict;            /* of the whole run, set by qg_verdict_fold (judge) */
     int exit_code;
 } qg_run;
 

@@ -45,6 +45,7 @@ static const qg_field model_list[] = {
     QG_FIELD(qg_model_info, TEXT, family),      QG_FIELD(qg_model_info, TEXT, method),
     QG_FIELD(qg_model_info, TEXT, model_hash),  QG_FIELD(qg_model_info, TEXT, tokenizer_hash),
     QG_FIELD(qg_model_info, COUNT, n_params),   QG_FIELD(qg_model_info, COUNT, bytes),
+    QG_FIELD(qg_model_info, SMALL, bits),       QG_FIELD(qg_model_info, SMALL, group_size),
 };
 static const qg_fields model_fields = QG_FIELDS(model_list, qg_model_info);
 
@@ -229,6 +230,10 @@ void qg_run_write(qg_json_writer *w, const qg_run *run)
     for (size_t i = 0; i < run->n_notices; i++)
         qg_json_write_text(w, run->notices[i]);
     qg_json_write_end_array(w);
+    if (run->checklist) {
+        qg_json_write_key(w, "checklist");
+        qg_checklist_write(w, run->checklist);
+    }
     qg_json_write_close(w);
 }
 
@@ -369,6 +374,7 @@ static qg_status read_against(qg_fields_reader *r, const qg_json *o, qg_run *run
 qg_status qg_run_read_node(qg_fields_reader *r, const qg_json *root, qg_run *run)
 {
     const qg_json *notices;
+    qg_checklist *checklist;
     int64_t schema;
 
     if (qg_json_type_of(root) != QG_JSON_OBJECT || !qg_json_get(root, "schema"))
@@ -395,6 +401,8 @@ qg_status qg_run_read_node(qg_fields_reader *r, const qg_json *root, qg_run *run
         if (!run->notices[i])
             return QG_FIELDS_BAD(r, "notice %zu is null", i);
     }
+    QG_PASS(qg_checklist_read(&checklist, r, qg_json_get(root, "checklist")));
+    run->checklist = checklist;
     return QG_OK;
 }
 

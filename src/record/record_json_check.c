@@ -94,6 +94,19 @@ START_TEST(every_part_is_read)
     ck_assert_int_eq(r->judgements[9].metric, QG_METRIC_NONE);
     ck_assert_str_eq(r->judgements[12].expires, "2026-12-31");
     ck_assert_uint_eq(r->n_notices, 1);
+    ck_assert_int_eq(r->models[1].bits, 4);
+    ck_assert_int_eq(r->models[1].group_size, 64);
+    const qg_checklist *c = r->checklist;
+    ck_assert_str_eq(c->gate, "pr");
+    ck_assert_uint_eq(qg_checklist_asked(c),
+                      7); /* by hand: one is not asked, done and waived met */
+    ck_assert_uint_eq(qg_checklist_met(c), 2);
+    ck_assert_int_eq(c->items[QG_CHECKITEM_AB].state, QG_CHECKITEM_IS_OTHER_HASH);
+    ck_assert_str_eq(c->items[QG_CHECKITEM_MEMORY].expires, "2026-12-31");
+    ck_assert_int_eq(c->items[QG_CHECKITEM_MEMORY].lacks[0].state, QG_CHECKITEM_IS_FAILED);
+    ck_assert_int_eq(c->items[QG_CHECKITEM_CARD].lacks[0].line, 12);
+    ck_assert_uint_eq(c->items[QG_CHECKITEM_BASELINE].n_proofs, 2);
+    ck_assert_double_eq(c->items[QG_CHECKITEM_BATCHES].proofs[0].age_days, 45.25);
 }
 END_TEST
 
@@ -166,7 +179,18 @@ static const spoil spoils[] = {
     {"\"models\":[", "\"models\":[null,", "run: entry 0 of 'models': null was found"},
     {",\"quantized\":null", "", ""}, /* as older programs wrote it */
     {"\"quantized\":null", "\"quantized\":4", "model 'fp16': an object was expected"},
-    {"\"bits\":4,", "\"bits\":-4,", "model 'gptq': 'bits' is -4"},
+    {"\"bits\":4,", "\"bits\":-4,", "run: entry 1 of 'models': 'bits' is -4"},
+    {"\"bits\":4,\"group_size\":64,\"symm", "\"bits\":-4,\"group_size\":64,\"symm",
+     "model 'gptq': 'bits' is -4"},
+    {"\"checklist\":{", "\"checklist\":null,\"other\":{", ""},
+    {"\"checklist\":{", "\"checklist\":[],\"other\":{", "checklist: an array was found"},
+    {"\"max_age_days\":30", "\"max_age_days\":\"30\"", "checklist: 'max_age_days' is a string"},
+    {"\"items\":[{", "\"items\":[null,{", "checklist: 'items' are not 8"},
+    {"\"item\":\"variant\"", "\"item\":\"card\"", "checklist: item 1 is not 'variant'"},
+    {"\"state\":\"another hash\"", "\"state\":\"other\"", "unknown value 'other'"},
+    {"\"state\":\"waived\"", "\"state\":3", "'state' is an integer, a string was expected"},
+    {"\"subject\":\"CARD.md\"", "\"subject\":null", "entry 0 of 'proofs': 'subject' is null"},
+    {"\"lacks\":[{", "\"lacks\":[7,{", "entry 0 of 'lacks': an integer was found"},
     {"\"projection\":\"v\"", "\"projection\":7", "model 'gptq': linear 2: 'projection' is an int"},
     {"\"ratio\":93.5", "\"ratio\":null", "linear 13: entry 0 of 'outliers': 'ratio' is null"},
     {"\"id\":\"fp16/perf/b4\"", "\"id\":\"fp16/perf/b1\"", "case 'fp16/perf/b1': the case occurs"},
