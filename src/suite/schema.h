@@ -31,6 +31,9 @@ typedef enum qg_key_type {
     QG_KEY_ROWS,    /* names of models, each a list of rows: batch and metrics            */
     QG_KEY_ALLOW,   /* metrics, each a share or an amount                                 */
     QG_KEY_INCLUDE, /* done by yamltree                                                   */
+    QG_KEY_PATHS,   /* a path, or a list of them                                          */
+    QG_KEY_NAMES,   /* a list of names; where there are `choices`, of those               */
+    QG_KEY_WAIVERS, /* some of `choices`, each a map of `keys`                            */
 } qg_key_type;
 
 typedef struct qg_key {
@@ -40,8 +43,8 @@ typedef struct qg_key {
     bool required;
     qg_unit unit;              /* QUANTITY                              */
     double least, greatest;    /* INT, QUANTITY, elements of INTS       */
-    const char *choices;       /* WORD, CHOICE: "cpu|cuda"              */
-    const struct qg_key *keys; /* MAP, MODELS                           */
+    const char *choices;       /* WORD, CHOICE, NAMES: "cpu|cuda"       */
+    const struct qg_key *keys; /* MAP, MODELS, WAIVERS                  */
     const char *fallback;      /* default as written; NULL: none        */
     const char *example, *help;
 } qg_key;

@@ -6,6 +6,8 @@
  * an included file.
  */
 #include "base/json.h"
+#include "record/abtest.h"
+#include "record/checkitem.h"
 #include "record/metric.h"
 #include "suite/schema.h"
 
@@ -54,6 +56,29 @@ static const char intro[] =
     "  is a literal `${`.\n"
     "- Refused: unknown and duplicate keys, tags, circles, files over 1 MiB, several documents.\n";
 
+static const char card_text[] =
+    "\n## Model cards\n"
+    "\n"
+    "The files of `checklist.card` are Markdown with a front matter as Hugging Face defines it; "
+    "`quantgate\n"
+    "checklist SUITE --template card` prints one, and the README.md of a folder that `quantgate "
+    "quantize` makes\n"
+    "is one. Together they must name every model that is to be shipped.\n"
+    "\n"
+    "| key | means |\n"
+    "|---|---|\n"
+    "| `base_model` | a name, or a list of them: that of the reference |\n"
+    "| `base_model_relation` | `quantized` |\n"
+    "| `quantized_by` | who, or by what |\n"
+    "| `quantgate_checkpoint` | `sha256:` and the hash of the checkpoint, as run.json has it "
+    "(`model_hash`); for several models a map of their names in the suite to hashes |\n"
+    "| `tags` | a list; looked at for the method, as the text is |\n"
+    "\n"
+    "Tags or text name the method (GPTQ, AWQ, INT8 or W8A8), its bits (\"4 bit\", \"4-bit\", "
+    "\"INT4\", \"W4A16\") and,\n"
+    "where the checkpoint has groups, their size (\"groups of 128\", \"group size 128\", "
+    "\"128g\").\n";
+
 static const char *type_name(const qg_key *key)
 {
     switch (key->type) {
@@ -74,7 +99,12 @@ static const char *type_name(const qg_key *key)
     case QG_KEY_BUDGETS:
     case QG_KEY_ROWS:
     case QG_KEY_ALLOW:
+    case QG_KEY_WAIVERS:
         return "map";
+    case QG_KEY_NAMES:
+        return "list of names";
+    case QG_KEY_PATHS:
+        return "path or list";
     case QG_KEY_INTS:
         return "list of numbers";
     case QG_KEY_FILES:
@@ -93,6 +123,10 @@ static void put_type(qg_buf *out, const qg_key *key)
     char least[QG_UNIT_TEXT], greatest[QG_UNIT_TEXT];
     qg_str rest = qg_str_from(key->choices), piece;
 
+    if (key->type == QG_KEY_NAMES && key->choices)
+        qg_buf_text(out, "list of ");
+    if (key->type == QG_KEY_WAIVERS)
+        qg_buf_text(out, "map of ");
     if (key->choices)
         for (int i = 0; qg_str_split(&rest, '|', &piece); i++)
             qg_buf_format(out, "%s`" QG_STR_PRI "`", i ? ", " : "", QG_STR_ARG(piece));
@@ -132,7 +166,8 @@ static void put_table(qg_buf *out, const char *path, const qg_key *keys)
         if (keys == qg_suite_keys)
             qg_buf_format(&inner, "%s%s", k->name, k->type == QG_KEY_MODELS ? ".NAME" : "");
         else
-            qg_buf_format(&inner, "%s.%s", path, k->name);
+            qg_buf_format(&inner, "%s.%s%s", path, k->name,
+                          k->type == QG_KEY_WAIVERS ? ".ITEM" : "");
         out->failed |= inner.failed;
         put_table(out, inner.failed ? "" : inner.ptr, k->keys);
     }
@@ -170,6 +205,13 @@ void qg_schema_markdown(qg_buf *out)
     put_table(out, "The keys", qg_suite_keys);
     put_metrics(out, "Metrics of quality.budgets", QG_QUALITY);
     put_metrics(out, "Metrics of performance.budgets", QG_PERFORMANCE);
+    qg_buf_text(out, "\n## Items of the checklist\n\n| item | title | what counts "
+                     "|\n|---|---|---|\n");
+    for (int i = 0; i < QG_N_CHECKITEMS; i++)
+        qg_buf_format(out, "| `%s` | %s | %s |\n", qg_checkitem_word((qg_checkitem)i),
+                      qg_checkitem_title((qg_checkitem)i), qg_checkitem_counts((qg_checkitem)i));
+    qg_abtest_markdown(out);
+    qg_buf_text(out, card_text);
 }
 
 /* ---- JSON Schema ---- */
@@ -308,12 +350,18 @@ static void put_key(qg_json_writer *w, const qg_key *key)
         put_list_of(w, "integer", false);
         return;
     case QG_KEY_FILES:
+    case QG_KEY_NAMES:
         put_list_of(w, "string", false);
         return;
     case QG_KEY_PROMPTS:
     case QG_KEY_INCLUDE:
+    case QG_KEY_PATHS:
         put_list_of(w, "string", true);
         return;
+    case QG_KEY_WAIVERS:
+        put_named_begin(w);
+        put_keys(w, key->keys);
+        break;
     default:
         qg_json_write_object(w);
         qg_json_put_text(w, "description", key->help);

@@ -8,6 +8,7 @@
 
 #include "suite/budgets.h"
 #include "suite/crosscheck.h"
+#include "suite/readiness.h"
 #include "suite/schema.h"
 
 #include <stdlib.h>
@@ -218,7 +219,6 @@ static void read_all(const qg_schema_reader *r, qg_suite *s, const qg_yaml *root
     const qg_yaml *quality = qg_yaml_get(root, "quality");
     const qg_yaml *performance = qg_yaml_get(root, "performance");
     const qg_yaml *regression = qg_yaml_get(root, "regression");
-    const qg_yaml *checklist = qg_yaml_get(root, "checklist");
 
     qg_schema_read(r, qg_suite_keys, root, s);
     qg_suite_model *models = read_models(r, s, root);
@@ -229,9 +229,10 @@ static void read_all(const qg_schema_reader *r, qg_suite *s, const qg_yaml *root
                                 qg_yaml_get(performance, "budgets"));
     qg_budgets_read_allow(r, &s->regression, qg_yaml_get(regression, "allow"));
     s->regression.present = regression && regression->type == QG_YAML_MAP;
-    s->checklist.present = checklist && checklist->type == QG_YAML_MAP;
-    if (!r->findings->out_of_memory) /* else texts that a check relies on may be missing */
-        qg_crosscheck(r, s, models, root);
+    if (r->findings->out_of_memory) /* texts that a check relies on may be missing */
+        return;
+    qg_crosscheck(r, s, models, root);
+    qg_readiness_read(r, s, root);
 }
 
 /* The first error as a qg_err. */

@@ -12,6 +12,7 @@
 #define QG_SUITE_SUITE_H
 
 #include "base/hash.h"
+#include "record/checkitem.h"
 #include "suite/expect.h"
 #include "suite/texts.h"
 
@@ -100,10 +101,33 @@ typedef struct qg_suite_regression {
     int inconclusive, inconclusive_final; /* qg_inconclusive */
 } qg_suite_regression;
 
+/* A file that need not exist yet, and where the suite names it. */
+typedef struct qg_suite_file {
+    const char *path;
+    qg_place place;
+} qg_suite_file;
+
+typedef struct qg_suite_waiver {
+    qg_checkitem item;
+    const char *reason, *expires; /* the last day that it holds: 2026-01-31 */
+    qg_place place;
+} qg_suite_waiver;
+
+/* Filled with its defaults also where the suite has no such section. */
 typedef struct qg_suite_checklist {
     bool present;
-    const char *ab_evidence, *card; /* files; NULL: none */
+    qg_place place;            /* of the section; of the file where there is none */
+    const qg_suite_file *ab;   /* evidence of A/B tests                            */
+    const qg_suite_file *card; /* model cards                                      */
+    size_t n_ab, n_card;
+    const char *base_model; /* that cards must name; NULL: as the reference's folder */
     double max_age_days;
+    const qg_suite_model **models; /* that are to be shipped: quantized ones */
+    size_t n_models;
+    bool required[QG_N_CHECKITEMS];
+    bool p95, p99;                  /* that item "percentiles" wants */
+    const qg_suite_waiver *waivers; /* one an item at most */
+    size_t n_waivers;
 } qg_suite_checklist;
 
 typedef struct qg_suite {

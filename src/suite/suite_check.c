@@ -262,6 +262,45 @@ START_TEST(paths_lie_beside_the_file_that_names_them)
 }
 END_TEST
 
+START_TEST(a_checklist_is_read)
+{
+    qg_suite *s = read_example();
+    const qg_suite_checklist *k = &s->checklist;
+
+    ck_assert(k->present && k->required[QG_CHECKITEM_AB] && k->p95 && k->p99);
+    ck_assert_int_eq(k->place.line, 37);
+    ck_assert_uint_eq(k->n_ab, 1);
+    ck_assert_str_eq(k->ab[0].path, "ab.json");
+    ck_assert_int_eq(k->card[0].place.column, 56);
+    ck_assert_uint_eq(k->n_models, 4); /* all that are quantized */
+    ck_assert_str_eq(k->models[0]->name, "int8");
+    ck_assert_str_eq(k->models[3]->name, "mine");
+    s = good(folder_put("y.yaml", "include: x.yaml\nchecklist:\n  require: [ab, card]\n"
+                                  "  models: [mine]\n  percentiles: [p95]\n"
+                                  "  base_model: org/base\n  card: [a.md, b.md]\n"
+                                  "  waive: {ab: {reason: why, expires: 2026-03-31}}\n"));
+    k = &s->checklist;
+    ck_assert(!k->required[QG_CHECKITEM_BASELINE] && k->required[QG_CHECKITEM_CARD]);
+    ck_assert(k->p95 && !k->p99);
+    ck_assert_uint_eq(k->n_models, 1);
+    ck_assert_uint_eq(k->n_card, 2);
+    ck_assert_str_eq(k->card[1].path, "b.md");
+    ck_assert_str_eq(k->base_model, "org/base");
+    ck_assert_uint_eq(k->n_waivers, 1);
+    ck_assert_int_eq(k->waivers[0].item, QG_CHECKITEM_AB);
+    ck_assert_str_eq(k->waivers[0].expires, "2026-03-31");
+    ck_assert_int_eq(k->waivers[0].place.line, 8);
+    /* a suite that says nothing is asked for everything */
+    s = good("suites/quant/llama.yaml");
+    k = &s->checklist;
+    ck_assert(!k->present && k->required[QG_CHECKITEM_BASELINE] && k->p99);
+    ck_assert_str_eq(k->place.file, "suites/quant/llama.yaml");
+    ck_assert_uint_eq(k->n_models, 3);
+    ck_assert_uint_eq(k->n_ab + k->n_card + k->n_waivers, 0);
+    ck_assert_double_eq(k->max_age_days, 30);
+}
+END_TEST
+
 /* ---- refusals ---- */
 
 static void check_refusal(const char *name)
@@ -317,6 +356,8 @@ START_TEST(the_committed_suites_are_good)
     setenv("SMOLLM2_DIR", "suites/data", 1);
     good("suites/examples/smollm2.yaml");
     ck_assert_uint_eq(findings.n, 0);
+    good("suites/examples/release.yaml");
+    ck_assert_uint_eq(findings.n, 0);
     qg_suite *s = good("suites/smoke.yaml");
     ck_assert_uint_eq(findings.n, 0);
     ck_assert_uint_eq(s->performance.n_batch, 3);
@@ -367,6 +408,7 @@ START_TEST(every_failed_allocation_is_reported)
     fail_each_allocation("suites/bad/cyclic-include.yaml", QG_EFORMAT);
     fail_each_allocation("suites/bad/wrong-value.yaml", QG_EFORMAT);
     fail_each_allocation("suites/bad/recipe.yaml", QG_EFORMAT);
+    fail_each_allocation("suites/bad/checklist.yaml", QG_EFORMAT);
 }
 END_TEST
 
@@ -385,6 +427,7 @@ Suite *suite_check(void)
     tcase_add_test(t, a_quantized_reference_is_warned_of);
     tcase_add_test(t, a_budget_merged_from_an_anchor_keeps_its_line);
     tcase_add_test(t, paths_lie_beside_the_file_that_names_them);
+    tcase_add_test(t, a_checklist_is_read);
     tcase_add_test(t, bad_suites_are_refused_word_for_word);
     tcase_add_test(t, the_committed_suites_are_good);
     tcase_add_test(t, a_text_cannot_hide_a_nul);

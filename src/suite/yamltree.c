@@ -33,6 +33,7 @@ typedef struct reader {
     qg_hash *hash;
     qg_status status;
     size_t n_nodes, n_files;
+    bool is_plain; /* no suite: nothing expands, nothing is included */
 } reader;
 
 typedef struct file {
@@ -40,6 +41,7 @@ typedef struct file {
     const struct file *includer;
     const char *path; /* as named  */
     const char *real; /* canonical */
+    int before;       /* lines of the file before the text */
     yaml_parser_t parser;
     anchor *anchors;
     size_t n_anchors;
@@ -60,17 +62,22 @@ static bool give_up(reader *r, qg_status status)
     return false;
 }
 
+static const char *what(const reader *r)
+{
+    return r->is_plain ? "a front matter" : "a suite";
+}
+
 /* ---- events ---- */
 
 static qg_place place_of(const file *f, yaml_mark_t mark)
 {
-    return (qg_place){f->path, (int)mark.line + 1, (int)mark.column + 1};
+    return (qg_place){f->path, f->before + (int)mark.line + 1, (int)mark.column + 1};
 }
 
 /* Line and column (in characters) of a byte. */
-static qg_place place_at(const char *path, qg_str text, size_t offset)
+static qg_place place_at(const file *f, qg_str text, size_t offset)
 {
-    qg_place p = {path, 1, 1};
+    qg_place p = {f->path, f->before + 1, 1};
 
     for (size_t i = 0; i < offset && i < text.len; i++) {
         if (text.ptr[i] == '\n') {
@@ -94,7 +101,7 @@ static bool syntax_error(file *f)
     if (p->error == YAML_READER_ERROR) {
         qg_str whole = {(const char *)p->input.string.start,
                         (size_t)(p->input.string.end - p->input.string.start)};
-        place = place_at(f->path, whole, p->problem_offset);
+        place = place_at(f, whole, p->problem_offset);
     }
     const char *problem = p->problem ? p->problem : "cannot be read";
     const char *hint = strstr(problem, "cannot start any token")
@@ -103,7 +110,7 @@ static bool syntax_error(file *f)
                            : NULL;
     if (p->context)
         qg_finding_error(r->findings, place, hint, "no valid YAML: %s (%s that starts at line %d)",
-                         problem, p->context, (int)p->context_mark.line + 1);
+                         problem, p->context, place_of(f, p->context_mark).line);
     else
         qg_finding_error(r->findings, place, hint, "no valid YAML: %s", problem);
     return give_up(r, QG_EFORMAT);
@@ -159,8 +166,8 @@ static bool next_event(file *f, event *e)
     bool fine = copy_event(f, e, &y);
     yaml_event_delete(&y);
     if (fine && e->tagged)
-        qg_finding_error(f->r->findings, e->place, NULL,
-                         "tags ('!...') have no meaning in a suite");
+        qg_finding_error(f->r->findings, e->place, NULL, "tags ('!...') have no meaning in %s",
+                         what(f->r));
     return fine;
 }
 
@@ -243,6 +250,9 @@ static const qg_yaml_entry *entry_of(const qg_yaml *map, qg_str key)
 static bool expand(reader *r, qg_yaml *node)
 {
     qg_err err = {0};
+
+    if (r->is_plain)
+        return true;
     qg_status status = qg_expand(&node->text, r->arena, node->text, &err);
 
     if (status == QG_ENOMEM)
@@ -432,8 +442,10 @@ static const qg_yaml *compose_document(file *f)
     if (!next_event(f, &e) || !next_event(f, &e)) /* start of stream, then of document */
         return NULL;
     if (e.type == YAML_STREAM_END_EVENT) {
-        qg_finding_error(f->r->findings, ((qg_place){f->path, 1, 1}), NULL, "the file is empty");
-        nothing = new_node(f->r, QG_YAML_MAP, (qg_place){f->path, 1, 1});
+        qg_place start = {f->path, f->before + 1, 1};
+        qg_finding_error(f->r->findings, start, NULL, "the %s is empty",
+                         f->r->is_plain ? "front matter" : "file");
+        nothing = new_node(f->r, QG_YAML_MAP, start);
         if (nothing)
             nothing->broken = true;
         return nothing;
@@ -445,14 +457,14 @@ static const qg_yaml *compose_document(file *f)
         return NULL;
     if (e.type != YAML_STREAM_END_EVENT) {
         qg_finding_error(f->r->findings, e.place, NULL,
-                         "a second document starts here: a suite is one document");
+                         "a second document starts here: %s is one document", what(f->r));
         give_up(f->r, QG_EFORMAT);
         return NULL;
     }
     if (root->type != QG_YAML_MAP) {
         if (!root->broken)
-            qg_finding_error(f->r->findings, root->place, NULL, "a suite is a map of keys, not %s",
-                             qg_yaml_type_name(root));
+            qg_finding_error(f->r->findings, root->place, NULL, "%s is a map of keys, not %s",
+                             what(f->r), qg_yaml_type_name(root));
         give_up(f->r, QG_EFORMAT);
         return NULL;
     }
@@ -579,7 +591,7 @@ static const qg_yaml *parse_text(file *f, qg_str text)
     const qg_yaml *root;
 
     if (valid < text.len) {
-        qg_finding_error(f->r->findings, place_at(f->path, text, valid), NULL,
+        qg_finding_error(f->r->findings, place_at(f, text, valid), NULL,
                          "byte 0x%02x is not valid UTF-8", (unsigned char)text.ptr[valid]);
         give_up(f->r, QG_EFORMAT);
         return NULL;
@@ -634,6 +646,18 @@ qg_status qg_yaml_read(const qg_yaml **out, char hash[65], qg_findings *findings
     qg_hash_end(r.hash, hash);
     if (failed.code != QG_OK)
         return qg_fail(err, failed.code, "%s", failed.message);
+    if (r.status == QG_ENOMEM || findings->out_of_memory)
+        return qg_fail(err, QG_ENOMEM, "out of memory");
+    return r.status;
+}
+
+qg_status qg_yaml_parse(const qg_yaml **out, qg_findings *findings, qg_arena *arena, qg_str text,
+                        const char *path, int line, qg_err *err)
+{
+    reader r = {.arena = arena, .findings = findings, .is_plain = true};
+    file f = {.r = &r, .path = path, .real = path, .before = line - 1};
+
+    *out = parse_text(&f, text);
     if (r.status == QG_ENOMEM || findings->out_of_memory)
         return qg_fail(err, QG_ENOMEM, "out of memory");
     return r.status;

@@ -48,6 +48,11 @@ enum { QG_YAML_MAX_BYTES = 1 << 20, QG_YAML_MAX_DEPTH = 32, QG_YAML_MAX_NODES = 
 qg_status qg_yaml_read(const qg_yaml **out, char hash[65], qg_findings *findings, qg_arena *arena,
                        const char *path, qg_err *err);
 
+/* The same of a text that is no suite but lies in another file, from its line `line` on: the front
+ * matter of a model card. Nothing expands, nothing is included. */
+qg_status qg_yaml_parse(const qg_yaml **out, qg_findings *findings, qg_arena *arena, qg_str text,
+                        const char *path, int line, qg_err *err);
+
 /* The value of a key, or NULL (also where `map` is NULL or no map). */
 const qg_yaml *qg_yaml_get(const qg_yaml *map, const char *key);
 bool qg_yaml_is_null(const qg_yaml *node);          /* NULL, or plain "", "~", "null" */
