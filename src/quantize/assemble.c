@@ -3,6 +3,8 @@
 #include "quantize/assemble.h"
 
 #include "base/file.h"
+#include "base/hash.h"
+#include "engine/engine.h"
 #include "quantize/readme.h"
 
 #include <string.h>
@@ -126,12 +128,15 @@ static qg_status write_report(const assembly *j, const char *path, qg_err *err)
     return qg_file_write(path, qg_buf_view(&b), err);
 }
 
-static qg_status write_readme(const assembly *j, const char *path, qg_err *err)
+/* After config and weights, whose hash it names. */
+static qg_status write_readme(const assembly *j, const char *folder, const char *path, qg_err *err)
 {
+    char hash[QG_HASH_HEX];
     qg_buf b;
 
+    QG_PASS(qg_engine_hash_folder(hash, folder, err));
     qg_buf_init(&b, j->arena);
-    qg_readme_write(&b, j->source->folder, j->report);
+    qg_readme_write(&b, j->source->folder, hash, j->report);
     QG_NEED(!b.failed, err);
     return qg_file_write(path, qg_buf_view(&b), err);
 }
@@ -148,7 +153,7 @@ static qg_status write_folder(assembly *j, const char *folder, qg_err *err)
     QG_PASS(copy_others(j, folder, err));
     QG_PASS(write_tensors(j, tensors, err));
     QG_PASS(write_report(j, report, err));
-    return write_readme(j, readme, err);
+    return write_readme(j, folder, readme, err);
 }
 
 qg_status qg_assemble(const char *folder, const qg_source *source, const qg_form *form,

@@ -417,6 +417,10 @@ START_TEST(the_folder_is_complete)
     qg_str readme = bytes_of(made, "README.md");
     ck_assert(qg_str_starts(readme, QG_STR("---\nbase_model: \"plain\"\n")));
     ck_assert_ptr_nonnull(memmem(readme.ptr, readme.len, "| method | AWQ |", 16));
+    char hash[QG_HASH_HEX];
+    must(qg_engine_hash_folder(hash, made, &err));
+    const char *line = qg_arena_format(arena, "\nquantgate_checkpoint: sha256:%s\n---\n", hash);
+    ck_assert_ptr_nonnull(memmem(readme.ptr, readme.len, line, strlen(line)));
     qg_quantized *q;
     must(qg_quantized_from_json(&q, arena, bytes_of(made, QG_QUANTIZED_FILE), "report", &err));
     ck_assert_uint_eq(q->n_linears, 21);

@@ -2,6 +2,7 @@
 #include "quantize/readme.h"
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/units.h"
 #include "build_info.h"
 
@@ -59,7 +60,7 @@ static void write_recipe(qg_buf *out, const qg_quantized *q)
     qg_buf_format(out, "| made by | quantgate %s (%s) |\n", QG_BUILD_VERSION, QG_BUILD_COMMIT);
 }
 
-void qg_readme_write(qg_buf *out, const char *model, const qg_quantized *q)
+void qg_readme_write(qg_buf *out, const char *model, const char *hash, const qg_quantized *q)
 {
     qg_str name = qg_str_from(model);
 
@@ -73,9 +74,10 @@ void qg_readme_write(qg_buf *out, const char *model, const qg_quantized *q)
     qg_buf_text(out, "---\nbase_model: ");
     write_quoted(out, name);
     qg_buf_format(out,
-                  "\nbase_model_relation: quantized\nlibrary_name: transformers\n"
-                  "tags:\n- quantgate\n- %s\n---\n\n",
-                  q->method);
+                  "\nbase_model_relation: quantized\nquantized_by: quantgate\n"
+                  "library_name: transformers\ntags:\n- quantgate\n- %s\n"
+                  "quantgate_checkpoint: " QG_HASH_PREFIX "%s\n---\n\n",
+                  q->method, hash);
     qg_buf_format(out, "# A model quantized by %s\n\n", title_of(q->method));
     qg_buf_text(out, "Fill in what it is for, its licence, and how it was tested: "
                      "`quantgate run` against the base model.\n\n| | |\n|---|---|\n");
