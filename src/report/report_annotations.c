@@ -103,6 +103,34 @@ static qg_status put_level(qg_sink_out *o, const char *level, const qg_rows *row
     return QG_OK;
 }
 
+/* What the checklist lists and does not fail by; under gate release its judgements speak. */
+static void put_checklist(qg_sink_out *o)
+{
+    const qg_checklist *c = o->run->checklist;
+    const char *separator = "";
+    qg_judgement place = {0};
+
+    if (!c || qg_checklist_met(c) == qg_checklist_asked(c) ||
+        (c->gate && strcmp(c->gate, "release") == 0))
+        return;
+    for (int i = QG_N_CHECKITEMS; i-- > 0;)
+        if (!qg_checkitem_is_met(&c->items[i]))
+            place = (qg_judgement){
+                .file = c->items[i].file, .line = c->items[i].line, .column = c->items[i].column};
+    qg_buf_text(o->out, "::notice ");
+    put_place(o, &place);
+    qg_buf_format(o->out, "title=production checklist%%3A %zu of %zu items::", qg_checklist_met(c),
+                  qg_checklist_asked(c));
+    for (int i = 0; i < QG_N_CHECKITEMS; i++) {
+        if (qg_checkitem_is_met(&c->items[i]))
+            continue;
+        qg_buf_format(o->out, "%s%s: %s", separator, qg_checkitem_title(c->items[i].item),
+                      qg_checkitem_state_text(c->items[i].state));
+        separator = "%0A";
+    }
+    qg_buf_char(o->out, '\n');
+}
+
 static qg_status begin(qg_sink_out *o, qg_err *err)
 {
     qg_rows rows;
@@ -110,6 +138,7 @@ static qg_status begin(qg_sink_out *o, qg_err *err)
     QG_PASS(qg_rows_judged(&rows, o->scratch, o->run, err));
     QG_PASS(put_level(o, "error", &rows, err));
     QG_PASS(put_level(o, "warning", &rows, err));
+    put_checklist(o);
     return QG_OK;
 }
 

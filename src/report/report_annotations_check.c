@@ -89,6 +89,28 @@ START_TEST(passes_and_skips_are_silent)
 }
 END_TEST
 
+/* Under gate release the judgements speak, and what is met is nobody's business. */
+START_TEST(a_checklist_that_only_lists_is_one_notice)
+{
+    qg_checklist c = {.gate = "pr"};
+    qg_run run = {.checklist = &c};
+
+    for (int i = 0; i < QG_N_CHECKITEMS; i++)
+        c.items[i] = (qg_checkitem_result){
+            .item = (qg_checkitem)i, .file = "a,b.yaml", .line = 20 + i, .column = 1};
+    ck_assert_ptr_null(render(&run, NULL));
+    c.items[QG_CHECKITEM_AB].state = QG_CHECKITEM_IS_STALE;
+    c.items[QG_CHECKITEM_CARD].state = QG_CHECKITEM_IS_MISSING;
+    c.items[QG_CHECKITEM_MEMORY].state = QG_CHECKITEM_IS_WAIVED;
+    ck_assert_str_eq(
+        render(&run, NULL),
+        "::notice file=a%2Cb.yaml,line=26,col=1,title=production checklist%3A 6 of 8 items::"
+        "A/B test passed: stale%0Amodel card names method, base model and checkpoint: missing\n");
+    c.gate = "release";
+    ck_assert_ptr_null(render(&run, NULL));
+}
+END_TEST
+
 Suite *report_annotations_check(void)
 {
     Suite *s = suite_create("report_annotations_check");
@@ -98,6 +120,7 @@ Suite *report_annotations_check(void)
     tcase_add_test(t, everything_that_could_end_a_command_is_escaped);
     tcase_add_test(t, ten_a_level_and_the_worst_first);
     tcase_add_test(t, passes_and_skips_are_silent);
+    tcase_add_test(t, a_checklist_that_only_lists_is_one_notice);
     suite_add_tcase(s, t);
     return s;
 }

@@ -10,8 +10,9 @@
  *
  * Columns are as wide as their widest cell; where the terminal is too narrow, the case gives way,
  * and the models' table goes on below itself. No line is wider than asked for, but for single words
- * that are.
+ * that are, and commands of the checklist.
  */
+#include "report/checklist_text.h"
 #include "report/methods.h"
 #include "report/report.h"
 #include "report/rows.h"
@@ -354,6 +355,16 @@ static qg_status put_blocks(qg_sink_out *o, qg_err *err)
     return QG_OK;
 }
 
+static void put_checklist(qg_sink_out *o)
+{
+    qg_checklist_style style = {o->options.width, o->options.colour, .brief = true};
+
+    if (!o->run->checklist)
+        return;
+    qg_buf_char(o->out, '\n');
+    qg_checklist_text(o->out, o->run->checklist, &style);
+}
+
 static qg_status end(qg_sink_out *o, qg_err *err)
 {
     const qg_run *run = o->run;
@@ -369,6 +380,7 @@ static qg_status end(qg_sink_out *o, qg_err *err)
                      (size_t)o->options.width);
         qg_buf_char(o->out, '\n');
     }
+    put_checklist(o);
     qg_buf_char(o->out, '\n');
     put_verdict(o, run->verdict, true);
     qg_buf_init(&count, o->scratch);

@@ -1,10 +1,12 @@
-/* The page of a run: verdict and what to look at first, models side by side, a card a case, how
- * the models were made, the models, the machine, and what the metrics mean.
+/* The page of a run: verdict and what to look at first, models side by side, the production
+ * checklist, a card a case, how the models were made, the models, the machine, and what the metrics
+ * mean.
  *
  * The page is for people who did not see the run: it explains itself, and every number is in a
  * table. Names of a run are text in it, never markup; the only links that leave the page are to the
  * suite's lines, where the caller knows the repository, and to the issue of a known failure.
  */
+#include "report/checklist_text.h"
 #include "report/heatmap.h"
 #include "report/methods.h"
 #include "report/page.h"
@@ -83,8 +85,10 @@ static void put_navigation(qg_sink_out *o)
         has_quantized = has_quantized || run->models[i].quantized;
     qg_buf_text(o->out, "<nav aria-label=\"sections\"><ul>\n"
                         "<li><a href=\"#first\">What to look at first</a></li>\n"
-                        "<li><a href=\"#methods\">Models side by side</a></li>\n"
-                        "<li><a href=\"#cases\">Cases</a></li>\n");
+                        "<li><a href=\"#methods\">Models side by side</a></li>\n");
+    if (run->checklist)
+        qg_buf_text(o->out, "<li><a href=\"#checklist\">Production checklist</a></li>\n");
+    qg_buf_text(o->out, "<li><a href=\"#cases\">Cases</a></li>\n");
     if (has_quantized)
         qg_buf_text(o->out, "<li><a href=\"#quantized\">Quantizations</a></li>\n");
     qg_buf_text(o->out, "<li><a href=\"#models\">Models</a></li>\n"
@@ -261,6 +265,10 @@ static qg_status begin(qg_sink_out *o, qg_err *err)
     qg_buf_text(o->out, "<main>\n");
     QG_PASS(put_findings(o, err));
     QG_PASS(put_methods(o, err));
+    if (run->checklist) {
+        qg_page_heading(o->out, 2, "checklist", "Production checklist");
+        qg_checklist_page(o->out, run->checklist);
+    }
     qg_page_heading(o->out, 2, "cases", "Cases");
     qg_buf_text(o->out, "<div class=\"grid\">\n");
     return QG_OK;

@@ -26,6 +26,7 @@ static qg_run *stored_run(void)
 
 #define FOUND(n)  "//ol[@class=\"found\"]/li[" #n "]"
 #define CASE(n)   "//section[h3/@id=\"case-" #n "\"]"
+#define ITEM      "//h2[@id=\"checklist\"]/following-sibling::ul[1]/"
 #define AFTER(id) "//h2[@id=\"" id "\"]/following-sibling::*[1]"
 
 START_TEST(a_stored_run_is_told)
@@ -58,6 +59,12 @@ START_TEST(a_stored_run_is_told)
     ck_assert_str_eq(page_text(doc, AFTER("methods") "//tbody/tr[2]/td[6]"), "2.375 MiB 0.34x");
     ck_assert_str_eq(page_text(doc, AFTER("methods") "//tbody/tr[3]/td[5]"), "1.77 %");
     ck_assert_str_eq(page_text(doc, AFTER("methods") "//tbody/tr[2]/td[1]"), "-");
+    page_has(doc, 8, ITEM "li");
+    ck_assert_str_eq(page_text(doc, ITEM "li[1]/p[1]"),
+                     "done FP16 baseline of latency, throughput and memory");
+    ck_assert_str_eq(page_text(doc, ITEM "li[7]/p[1]/span/@class"), "v fail");
+    ck_assert_str_eq(page_text(doc, ITEM "li[4]/p[2]"),
+                     "until 2026-12-31: int8 shrinks weights, <b>not</b> the cache");
     page_has(doc, 11, "//section[h3[starts-with(@id, \"case-\")]]");
     ck_assert_str_eq(page_text(doc, CASE(2) "/h3"), "fp16/perf/b1 ? inconclusive");
     ck_assert_str_eq(page_text(doc, CASE(2) "//tbody/tr[1]"),
@@ -87,6 +94,27 @@ START_TEST(without_a_repository_places_are_no_links)
 END_TEST
 
 /* Every text of a run, each made to break out of where it stands. */
+static qg_checklist *hostile_checklist(const char *evil)
+{
+    static qg_checklist c;
+    static qg_proof proof;
+    static qg_lack lack;
+
+    proof = (qg_proof){evil, evil, 1, 1, evil};
+    lack = (qg_lack){QG_CHECKITEM_IS_FAILED, evil, evil, evil, 3, 4};
+    c = (qg_checklist){.gate = evil, .at = evil};
+    for (int i = 0; i < QG_N_CHECKITEMS; i++)
+        c.items[i] = (qg_checkitem_result){.item = (qg_checkitem)i,
+                                           .state = QG_CHECKITEM_IS_WAIVED,
+                                           .proofs = &proof,
+                                           .n_proofs = 1,
+                                           .lacks = &lack,
+                                           .n_lacks = 1,
+                                           .waiver = evil,
+                                           .expires = evil};
+    return &c;
+}
+
 static qg_run hostile(const char *evil)
 {
     static qg_judgement j;
@@ -126,6 +154,7 @@ static qg_run hostile(const char *evil)
                        .issue = evil,
                        .expires = evil};
     return (qg_run){.version = evil,
+                    .checklist = hostile_checklist(evil),
                     .commit = evil,
                     .suite = evil,
                     .suite_file = evil,

@@ -1,10 +1,11 @@
 /* The step summary: verdict, what failed with links to the suite's lines, the models side by side,
- * then a table a case.
+ * the production checklist, then a table a case.
  *
  * GitHub refuses a summary over 1 MiB as a whole, so writing stops short of that and says what was
  * left out. Names and messages of a run are text, never markup: every character that Markdown or
  * HTML could take for its own is escaped.
  */
+#include "report/checklist_text.h"
 #include "report/methods.h"
 #include "report/report.h"
 #include "report/rows.h"
@@ -53,19 +54,19 @@ static void put_escaped(qg_sink_out *o, const char *s)
 }
 
 /* [suites/x.yaml:12](https://.../suites/x.yaml#L12) */
-static void put_link(qg_sink_out *o, const qg_judgement *j)
+static void put_link(qg_sink_out *o, const char *file, int line)
 {
-    if (!j->file || !j->file[0])
+    if (!file || !file[0])
         return;
     qg_buf_char(o->out, '[');
-    put_escaped(o, j->file);
-    if (j->line > 0)
-        qg_buf_format(o->out, ":%d", j->line);
+    put_escaped(o, file);
+    if (line > 0)
+        qg_buf_format(o->out, ":%d", line);
     qg_buf_text(o->out, "](");
     qg_buf_text(o->out, o->options.link ? o->options.link : "");
-    qg_text_target(o->out, j->file);
-    if (j->line > 0)
-        qg_buf_format(o->out, "#L%d", j->line);
+    qg_text_target(o->out, file);
+    if (line > 0)
+        qg_buf_format(o->out, "#L%d", line);
     qg_buf_char(o->out, ')');
 }
 
@@ -96,7 +97,7 @@ static void put_failure(qg_sink_out *o, const qg_row *row)
     put_escaped(o, j->message);
     if (j->file && j->file[0])
         qg_buf_text(o->out, " \xe2\x80\x94 ");
-    put_link(o, j);
+    put_link(o, j->file, j->line);
     if (j->fix) {
         qg_buf_text(o->out, "<br>");
         put_escaped(o, j->fix);
@@ -165,6 +166,55 @@ static qg_status put_methods(qg_sink_out *o, qg_err *err)
     return QG_OK;
 }
 
+static void put_item(qg_sink_out *o, const qg_checkitem_result *item)
+{
+    qg_buf_format(o->out, "- %s %s **%s**", mark_of(qg_checklist_colour(item->state)),
+                  qg_checkitem_state_text(item->state), qg_checkitem_title(item->item));
+    if (item->state == QG_CHECKITEM_IS_WAIVED) {
+        qg_buf_text(o->out, "<br>");
+        put_escaped(o, qg_checklist_waiver(o->scratch, item, &o->out->failed));
+    }
+    for (size_t i = 0; i < item->n_proofs; i++) {
+        qg_buf_text(o->out, "<br>");
+        put_escaped(o, item->proofs[i].subject);
+        qg_buf_text(o->out, ": ");
+        put_escaped(o, item->proofs[i].text);
+        qg_buf_text(o->out, " (");
+        put_escaped(o, qg_checklist_facts(o->scratch, &item->proofs[i], &o->out->failed));
+        qg_buf_char(o->out, ')');
+    }
+    for (size_t i = 0; i < item->n_lacks; i++) {
+        const qg_lack *l = &item->lacks[i];
+        qg_buf_text(o->out, "<br>");
+        put_escaped(o, l->text);
+        if (l->file && l->line > 0) {
+            qg_buf_text(o->out, " \xe2\x80\x94 ");
+            put_link(o, l->file, l->line);
+        }
+        if (l->fix && !qg_checklist_repeats(item, i)) {
+            qg_buf_text(o->out, "<br>");
+            put_escaped(o, l->fix);
+        }
+    }
+    qg_buf_char(o->out, '\n');
+}
+
+static void put_checklist(qg_sink_out *o)
+{
+    const qg_checklist *c = o->run->checklist;
+    size_t before = o->out->len;
+
+    if (!c)
+        return;
+    qg_buf_text(o->out, "### Production checklist: ");
+    put_escaped(o, qg_checklist_count(o->scratch, c, &o->out->failed));
+    qg_buf_text(o->out, "\n\n");
+    for (int i = 0; i < QG_N_CHECKITEMS; i++)
+        put_item(o, &c->items[i]);
+    qg_buf_char(o->out, '\n');
+    take_back(o, before, HEAD_BYTES);
+}
+
 static qg_status begin(qg_sink_out *o, qg_err *err)
 {
     const qg_run *run = o->run;
@@ -190,7 +240,9 @@ static qg_status begin(qg_sink_out *o, qg_err *err)
         qg_buf_text(o->out, "\n\n");
         take_back(o, before, HEAD_BYTES);
     }
-    return put_methods(o, err);
+    QG_PASS(put_methods(o, err));
+    put_checklist(o);
+    return QG_OK;
 }
 
 static void put_row(qg_sink_out *o, const qg_row *row)
@@ -206,7 +258,7 @@ static void put_row(qg_sink_out *o, const qg_row *row)
         put_verdict(o, row->j->verdict);
     qg_buf_text(o->out, " | ");
     if (row->j)
-        put_link(o, row->j);
+        put_link(o, row->j->file, row->j->line);
     qg_buf_text(o->out, " |\n");
 }
 

@@ -94,7 +94,10 @@ const char *qg_row_case(const qg_row *row)
 
 const char *qg_row_metric(const qg_row *row)
 {
-    return row->metric == QG_METRIC_NONE ? "(case)" : qg_metric_info_of(row->metric)->name;
+    if (row->metric != QG_METRIC_NONE)
+        return qg_metric_info_of(row->metric)->name;
+    bool is_item = row->j && qg_str_starts(qg_str_from(row->j->case_id), QG_STR("checklist/"));
+    return is_item ? "(item)" : "(case)";
 }
 
 const char *qg_row_value(char out[QG_ROW_TEXT], const qg_row *row)

@@ -31,8 +31,8 @@ qg_status qg_rows_measured(qg_rows *out, qg_arena *arena, const qg_run *run,
                            const qg_measurement *m, qg_err *err);
 
 enum { QG_ROW_TEXT = 64 };
-const char *qg_row_case(const qg_row *row);                         /* "fp16/quality", "run" */
-const char *qg_row_metric(const qg_row *row);                       /* "ppl", "(case)"   */
+const char *qg_row_case(const qg_row *row);   /* "fp16/quality", "run" */
+const char *qg_row_metric(const qg_row *row); /* "ppl", "(case)", "(item)" of the checklist */
 const char *qg_row_value(char out[QG_ROW_TEXT], const qg_row *row); /* "6.41", "-"       */
 const char *qg_row_limit(char out[QG_ROW_TEXT], const qg_row *row); /* "<= 6.6", "-"     */
 

@@ -92,6 +92,9 @@ START_TEST(cells_have_units)
     row.metric = QG_METRIC_NONE;
     ck_assert_str_eq(qg_row_metric(&row), "(case)");
     ck_assert_str_eq(qg_row_limit(text, &row), "-");
+    j.case_id = "checklist/ab";
+    ck_assert_str_eq(qg_row_metric(&row), "(item)");
+    ck_assert_str_eq(qg_row_case(&row), "checklist/ab");
 }
 END_TEST
 
