@@ -125,6 +125,7 @@ const char *qg_cli_program(qg_arena *arena);
     X(calibrate)                                                                                   \
     X(judge)                                                                                       \
     X(report)                                                                                      \
+    X(checklist)                                                                                   \
     X(lint)                                                                                        \
     X(generate)                                                                                    \
     X(score) X(eval) X(tokenize) X(bench) X(inspect) X(doctor) X(quantize) X(synth) X(worker)

@@ -1,11 +1,12 @@
 /* `quantgate judge RUN.json SUITE`: judges a stored run again, on any machine, as if it had just
  * run. */
 #include "cli/outcome.h"
+#include "cli/release.h"
 #include "record/record_json.h"
 
 typedef struct judge_options {
     qg_outcome_options outcome;
-    const char *only;
+    const char *only, *release; /* release: --gate */
     qg_compared compared;
 } judge_options;
 
@@ -18,6 +19,7 @@ static const qg_option options[] = {
     QG_TEXT("noise", judge_options, compared.noise, "DIR",
             "where calibrated floors are (" QG_NOISE_FOLDER ")"),
     QG_TEXT("only", judge_options, only, "GLOB", "only cases whose id matches"),
+    QG_RELEASE_OPTION(judge_options, release),
     QG_FLAG("json", judge_options, outcome.json, "print the judged record as JSON"),
     {0},
 };
@@ -40,6 +42,7 @@ static qg_status judge(qg_cli *cli, qg_err *err)
             "quantgate: the suite has changed since '%s' was measured; judging by '%s' as it is",
             cli->args[0], suite->path);
     QG_PASS(qg_outcome_judge(run, cli, suite, &plan, &o->compared, err));
+    QG_PASS(qg_release_gate(run, cli, suite, o->release, err));
     return qg_outcome_report(run, cli, &o->outcome, err);
 }
 

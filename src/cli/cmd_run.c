@@ -2,12 +2,14 @@
  */
 #include "base/file.h"
 #include "cli/gate.h"
+#include "cli/release.h"
 
 #include <unistd.h>
 
 typedef struct run_options {
     qg_gate_options gate;
     qg_outcome_options outcome;
+    const char *release; /* --gate */
     bool dry_run;
 } run_options;
 
@@ -24,6 +26,7 @@ static const qg_option options[] = {
     QG_TEXT("report", run_options, outcome.report, "LIST",
             "which: console, junit, json, annotations, markdown, csv, html (all)"),
     QG_FLAG("json", run_options, outcome.json, "print the record as JSON instead of the table"),
+    QG_RELEASE_OPTION(run_options, release),
     QG_FLAG("dry-run", run_options, dry_run,
             "print the cases and what they are judged by; measure nothing"),
     {0},
@@ -69,6 +72,7 @@ static qg_status run_suite(qg_cli *cli, const char *path, const qg_outcome_optio
         return print_plan(cli, &plan, err);
     QG_PASS(qg_gate_measure(&run, cli, &plan, &o->gate, false, err));
     QG_PASS(qg_outcome_judge(run, cli, suite, &plan, &o->gate.compared, err));
+    QG_PASS(qg_release_gate(run, cli, suite, o->release, err));
     return qg_outcome_report(run, cli, outcome, err);
 }
 
@@ -102,9 +106,11 @@ const qg_command qg_cmd_run = {
     .name = "run",
     .arguments = "SUITE...",
     .summary = "the gate: plan, measure, judge, report; exits with the verdict",
-    .details = "Every case runs in a worker process of its own: one that crashes costs its own "
-               "case only.\n"
-               "With several suites the reports go to DIR/NAME, and the worst verdict counts.",
+    .details =
+        "Every case runs in a worker process of its own: one that crashes costs its own "
+        "case only.\n"
+        "With several suites the reports go to DIR/NAME, and the worst verdict counts.\n"
+        "--gate release fails (exit 1) while an item of the production checklist is lacking.",
     .example = "quantgate run suites/smoke.yaml --out quantgate-report",
     .min_args = 1,
     .max_args = -1,
