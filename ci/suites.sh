@@ -116,6 +116,43 @@ mv "$work/edited" "$gold"
 variant golden -e "s#golden/text/tiny-llama#$work/golden#"
 expect 1 "$(line golden_logprob_max)" "an edited golden" run --only '*/quality'
 
+# A release needs all eight items: one that is missing fails it, and another checkpoint turns its evidence down.
+# fill AB.json DAYS: what a person makes of the template of an A/B test that ended so many days ago.
+fill() {
+    python3 - "$@" <<'PY'
+import datetime, json, sys
+path, days = sys.argv[1], int(sys.argv[2])
+with open(path) as f:
+    test = json.load(f)
+end = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=days)
+for key, time in (("started", end - datetime.timedelta(days=14)), ("ended", end)):
+    test[key] = time.strftime("%Y-%m-%dT%H:%M:%SZ")
+test.update(name="assistant", made_by="ci", unit="user", split=0.5, guardrails=[], decision="ship")
+test["control"]["n"], test["treatment"]["n"] = 12011, 12034
+test["primary"].update(metric="thumbs_up_rate", better="higher", effect="difference", rule="non-inferiority",
+                       margin=0.01, estimate=-0.002, interval=[-0.007, 0.003], decision="pass")
+with open(path, "w") as f:
+    json.dump(test, f)
+PY
+}
+base=suites/examples/release.yaml variant release -e 's/samples: {[^}]*}/samples: {min: 60, max: 60, warmup: 2}/' \
+    -e 's/^  max_age:/  percentiles: [p95]\n&/' -e 's/batch: \[1, 4\]/batch: [1]/' -e 's/, {batch: 4[^}]*}//'
+expect 1 "$suite:$(grep -nF 'ab_evidence: ab.json' "$suite" | cut -d: -f1)" "a release without evidence" run --gate release
+expect 0 "6 of 8 items, gate pr" "the same where it is only listed" "$program" judge "$work/report/run.json" "$suite"
+checklist() { "$program" checklist "$suite" --out "$work/report" "$@"; }
+checklist --template ab >"$work/ab.json"
+fill "$work/ab.json" 2
+expect 1 "7 of 8 items" "a release without a card" checklist
+checklist --template card | sed 's/^quantized_by:.*/quantized_by: ci/' >"$work/MODEL_CARD.md"
+expect 0 "8 of 8 items" "a release with all of it" checklist
+expect 0 "8 of 8 items, gate release" "the release passes" run --gate release
+fill "$work/ab.json" 31
+expect 1 "STALE         A/B test passed" "a test of last month" checklist
+fill "$work/ab.json" 2
+sed -i 's/group_size: 64/group_size: 32/' "$suite"
+expect 1 "ANOTHER HASH  A/B test passed" "another checkpoint than was tested" run --only '*/quality' --gate release
+expect 1 "ANOTHER HASH  model card" "and than the card is about" "$program" judge "$work/report/run.json" "$suite" --gate release
+
 for suite in suites/bad/*.yaml; do
     expect 2 "$(basename "$suite")" "$suite" run
 done
