@@ -5,10 +5,10 @@ that it finds, as a table with Clopper-Pearson bounds.
     trust.py live -n 60 OUT              runs suites/trust/aa.yaml against itself, keeps the records
     trust.py again OUT -n 20             judges each record again, n times, with the two arms of each
                                          round exchanged at random: what chance can do with this noise
-    trust.py slow OUT --by 6 -n 100      judges records again with the times of one arm multiplied:
-                                         how often a true slowdown is found
-    trust.py busy -n 5 OUT               runs a suite with absolute budgets that are too tight while
-                                         another process burns the cores: inconclusive, never fail
+    trust.py slow OUT --by 6 -n 100      judges records again, also with the arms exchanged, with the
+                                         times of one arm multiplied: how often that is found
+    trust.py busy -n 5 OUT               budgets of 1.2 times what a quiet run took, while other
+                                         processes burn the cores: inconclusive, never fail
 
 Each prints a Markdown table. A judgement is a false alarm where its verdict is fail. Needs nothing but
 Python 3.9 and the program (--program build/quantgate).
@@ -73,7 +73,7 @@ class Tally:
         for j in judgements:
             key = (j["case"], j["metric"], j["basis"])
             self.counts.setdefault(key, collections.Counter())[j["verdict"]] += 1
-            if j["has_detectable"]:
+            if j["has_detectable"] and j["is_share"]:
                 self.detectable[key].append(j["detectable"])
 
     def table(self, what):
@@ -145,18 +145,32 @@ def again(a):
 
 
 def slow(a):
-    tally = Tally()
-    for record in records(a.out)[:a.n]:
-        for _, own, _ in series(record):
-            factor = 1 + a.by / 100
+    tally, factor = Tally(), 1 + a.by / 100
+    tried = [(record, exchange) for exchange in (False, True) for record in records(a.out)][:a.n]
+    for original, exchange in tried:
+        record = json.loads(json.dumps(original))
+        for _, own, other in series(record):
+            if exchange:
+                own["samples"], other["samples"] = other["samples"], own["samples"]
             own["samples"] = [x / factor if own["name"] == "throughput" else x * factor for x in own["samples"]]
         tally.add(*judge(a.program, record, a.suite))
     tally.table("found")
 
 
 def busy(a):
-    cores = os.cpu_count()
-    burners = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(a.burners or cores)]
+    folder = pathlib.Path(a.out) / "quiet"
+    subprocess.run([a.program, "run", a.suite, "--out", folder, "--report", "json"], capture_output=True)
+    rows = []
+    for case in json.loads((folder / "run.json").read_text())["cases"]:
+        p50 = {s["name"]: sorted(s["samples"])[(len(s["samples"]) - 1) // 2] for s in case["series"]}
+        rows.append(f"    {case['model']}: [{{batch: 1, ttft_p50: {1.2 * p50['ttft']:.0f} ns, "
+                    f"tpot_p50: {1.2 * p50['tpot']:.0f} ns, throughput: {p50['throughput'] / 1.2:.0f} tok/s}}]")
+    tight = pathlib.Path(a.out) / "tight.yaml"
+    text = (ROOT / a.suite).read_text().split("regression:")[0]
+    tight.write_text(text + "  budgets:\n" + "\n".join(rows) + "\n")
+    a.suite = tight
+    burners = [subprocess.Popen([sys.executable, "-c", "while True: pass"])
+               for _ in range(a.burners or os.cpu_count())]
     tally = Tally()
     try:
         for i in range(a.n):
