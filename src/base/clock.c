@@ -23,9 +23,21 @@ void qg_clock_replace(int64_t (*fake)(void))
     source = fake ? fake : monotonic;
 }
 
-int64_t qg_clock_seconds(void)
+static int64_t calendar(void)
 {
     return (int64_t)time(NULL);
+}
+
+static int64_t (*wall)(void) = calendar;
+
+int64_t qg_clock_seconds(void)
+{
+    return wall();
+}
+
+void qg_clock_replace_wall(int64_t (*fake)(void))
+{
+    wall = fake ? fake : calendar;
 }
 
 void qg_clock_print(char out[21], int64_t seconds)

@@ -17,5 +17,7 @@ bool qg_clock_read(int64_t *out, qg_str text);
 
 /* Tests: `fake` answers qg_clock_ns() until it is called again with NULL. */
 void qg_clock_replace(int64_t (*fake)(void));
+/* The same of qg_clock_seconds(). */
+void qg_clock_replace_wall(int64_t (*fake)(void));
 
 #endif

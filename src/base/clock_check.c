@@ -64,6 +64,20 @@ START_TEST(now_reads_back)
 }
 END_TEST
 
+static int64_t fake_day(void)
+{
+    return 1709164800;
+}
+
+START_TEST(today_can_be_another_day)
+{
+    qg_clock_replace_wall(fake_day);
+    ck_assert_int_eq(qg_clock_seconds(), 1709164800);
+    qg_clock_replace_wall(NULL);
+    ck_assert_int_gt(qg_clock_seconds(), 1709164800);
+}
+END_TEST
+
 Suite *clock_check(void)
 {
     Suite *s = suite_create("clock_check");
@@ -72,6 +86,7 @@ Suite *clock_check(void)
     tcase_add_test(t, times_and_days_are_read);
     tcase_add_test(t, what_is_no_time_is_refused);
     tcase_add_test(t, now_reads_back);
+    tcase_add_test(t, today_can_be_another_day);
     suite_add_tcase(s, t);
     return s;
 }
