@@ -22,16 +22,11 @@ static qg_status add_notice(qg_run *run, qg_arena *arena, const qg_model_info *m
                             const qg_err *why, qg_err *err)
 {
     char text[2 * QG_ERR_TEXT + QG_ERR_PATH];
-    const char **more = QG_NEW_N(arena, const char *, run->n_notices + 1);
-    const char *notice = qg_arena_format(arena, "how model '%s' was made is not known: %s",
-                                         model->name, qg_err_format(why, text, sizeof text));
 
-    QG_NEED(more && notice, err);
-    if (run->n_notices > 0)
-        memcpy(more, run->notices, run->n_notices * sizeof *more);
-    more[run->n_notices++] = notice;
-    run->notices = more;
-    return QG_OK;
+    return qg_run_notice(run, arena,
+                         qg_arena_format(arena, "how model '%s' was made is not known: %s",
+                                         model->name, qg_err_format(why, text, sizeof text)),
+                         err);
 }
 
 qg_status qg_provenance_read(qg_run *run, qg_arena *arena, qg_err *err)

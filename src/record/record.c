@@ -80,3 +80,18 @@ const qg_measurement *qg_run_case(const qg_run *run, const char *case_id)
             return &run->measurements[i];
     return NULL;
 }
+
+qg_status qg_run_notice(qg_run *run, qg_arena *arena, const char *text, qg_err *err)
+{
+    QG_NEED(text, err);
+    for (size_t i = 0; i < run->n_notices; i++)
+        if (strcmp(run->notices[i], text) == 0)
+            return QG_OK;
+    const char **more = QG_NEW_N(arena, const char *, run->n_notices + 1);
+    QG_NEED(more, err);
+    if (run->n_notices > 0)
+        memcpy(more, run->notices, run->n_notices * sizeof *more);
+    more[run->n_notices++] = text;
+    run->notices = more;
+    return QG_OK;
+}

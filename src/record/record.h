@@ -12,6 +12,7 @@
 #define QG_RECORD_RECORD_H
 
 #include "base/arena.h"
+#include "base/err.h"
 #include "record/checkitem.h"
 #include "record/gold.h"
 #include "record/metric.h"
@@ -228,5 +229,7 @@ typedef struct qg_run {
 const qg_series *qg_measurement_series(const qg_measurement *m, qg_str name);
 const qg_scalar *qg_measurement_scalar(const qg_measurement *m, qg_metric metric);
 const qg_measurement *qg_run_case(const qg_run *run, const char *case_id);
+/* Adds a notice, unless the run has the same; text NULL: QG_ENOMEM. */
+qg_status qg_run_notice(qg_run *run, qg_arena *arena, const char *text, qg_err *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* Unit tests of record/record: names, ranks and look-ups. */
 #include "record/record.h"
 
-#include "check_suites.h"
+#include "base/scratch_check.h"
 
 START_TEST(verdicts_have_names_and_ranks)
 {
@@ -49,13 +49,30 @@ START_TEST(look_ups_find_or_say_null)
 }
 END_TEST
 
+START_TEST(a_notice_is_said_once)
+{
+    qg_run run = {0};
+
+    ck_assert_int_eq(qg_run_notice(&run, arena, "one", &err), QG_OK);
+    ck_assert_int_eq(qg_run_notice(&run, arena, "two", &err), QG_OK);
+    ck_assert_int_eq(qg_run_notice(&run, arena, "one", &err), QG_OK);
+    ck_assert_uint_eq(run.n_notices, 2);
+    ck_assert_str_eq(run.notices[0], "one");
+    ck_assert_str_eq(run.notices[1], "two");
+    ck_assert_int_eq(qg_run_notice(&run, arena, NULL, &err), QG_ENOMEM);
+    ck_assert_uint_eq(run.n_notices, 2);
+}
+END_TEST
+
 Suite *record_check(void)
 {
     Suite *s = suite_create("record_check");
     TCase *t = tcase_create("record");
 
+    tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_test(t, verdicts_have_names_and_ranks);
     tcase_add_test(t, look_ups_find_or_say_null);
+    tcase_add_test(t, a_notice_is_said_once);
     suite_add_tcase(s, t);
     return s;
 }
