@@ -43,6 +43,16 @@ static qg_measurement missing(const qg_case *c)
     };
 }
 
+/* A case that was measured before the suite said to skip it: its numbers stay, unjudged. */
+static void leave_out(qg_measurement *m, const qg_case *c)
+{
+    m->state = QG_CASE_SKIPPED;
+    m->message = c->skip;
+    m->file = c->place.file;
+    m->line = c->place.line;
+    m->column = c->place.column;
+}
+
 /* The stored baseline of the machine of the run; *out NULL and a notice where there is none. */
 static qg_status find_baseline(qg_baseline **out, qg_cli *cli, const qg_run *run,
                                const qg_suite *suite, const char *dir, qg_err *err)
@@ -108,6 +118,8 @@ qg_status qg_outcome_judge(qg_run *run, qg_cli *cli, const qg_suite *suite, cons
             at++;
         if (at == n)
             all[n++] = missing(c);
+        else if (c->skip)
+            leave_out(&all[at], c);
         expects[at] = c->expect;
     }
     run->measurements = all;

@@ -9,6 +9,7 @@
 #include "judge/budget.h"
 #include "judge/decide.h"
 #include "judge/golden.h"
+#include "judge/known.h"
 #include "judge/regression.h"
 #include "judge/sentence.h"
 #include "judge/verdict.h"
@@ -205,19 +206,7 @@ static qg_status explain(qg_judgement *out, judging *j, const golden_slot *slot,
 
 static qg_status add_notice(judging *j, const char *text, qg_err *err)
 {
-    qg_run *run = j->run;
-
-    QG_NEED(text, err);
-    for (size_t i = 0; i < run->n_notices; i++)
-        if (strcmp(run->notices[i], text) == 0)
-            return QG_OK;
-    const char **more = QG_NEW_N(j->arena, const char *, run->n_notices + 1);
-    QG_NEED(more, err);
-    if (run->n_notices > 0)
-        memcpy(more, run->notices, run->n_notices * sizeof *more);
-    more[run->n_notices++] = text;
-    run->notices = more;
-    return QG_OK;
+    return qg_run_notice(j->run, j->arena, text, err);
 }
 
 static qg_status judge_budget(qg_judgement *out, judging *j, const qg_expect *budget, qg_err *err)
@@ -478,6 +467,7 @@ static qg_status judge_all(judging *j, const qg_expects *expects, qg_err *err)
         qg_arena_rewind(j->scratch, mark);
     }
     QG_PASS(decide(j, err));
+    QG_PASS(qg_known_apply(run, j->arena, j->suite, err));
     qg_verdict_fold(run);
     if (run->n_judgements == 0)
         return add_notice(j, "nothing was judged: the suite has no budgets for these cases", err);

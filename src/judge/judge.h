@@ -11,7 +11,7 @@
  * the notice says that the baseline is stale, and how to renew it.
  *
  * The parts: golden.h and budget.h (values), estimate.h and regression.h (what is known of them),
- * decide.h (verdicts), sentence.h, verdict.h (the whole).
+ * decide.h (verdicts), sentence.h, known.h (what is forgiven), verdict.h (the whole).
  */
 #ifndef QG_JUDGE_JUDGE_H
 #define QG_JUDGE_JUDGE_H

@@ -38,6 +38,13 @@ static bool find_metric(const qg_schema_reader *r, const qg_yaml_entry *entry, q
     return false;
 }
 
+bool qg_budgets_read_metric(const qg_schema_reader *r, const qg_yaml *text, qg_metric *out)
+{
+    qg_yaml_entry entry = {.key = text->text, .key_place = text->place};
+
+    return find_metric(r, &entry, QG_QUALITY, true, out);
+}
+
 static bool read_limit(const qg_schema_reader *r, qg_metric m, const qg_yaml *node, double *out)
 {
     const qg_metric_info *info = qg_metric_info_of(m);

@@ -15,4 +15,7 @@ void qg_budgets_read_performance(const qg_schema_reader *r, qg_suite_model *mode
 void qg_budgets_read_allow(const qg_schema_reader *r, qg_suite_regression *out,
                            const qg_yaml *node);
 
+/* The metric that a text names, of either section; else a finding. */
+bool qg_budgets_read_metric(const qg_schema_reader *r, const qg_yaml *text, qg_metric *out);
+
 #endif

@@ -1,6 +1,19 @@
 /* What metrics ask of a measurement: see expect.h. */
 #include "suite/expect.h"
 
+#include "base/clock.h"
+
+bool qg_exception_is_of(const qg_exception *e, const char *case_id, qg_metric metric)
+{
+    return (e->metric == QG_METRIC_N || e->metric == metric) &&
+           qg_str_glob(qg_str_from(e->cases), qg_str_from(case_id));
+}
+
+bool qg_exception_has_expired(const qg_exception *e)
+{
+    return qg_clock_seconds() >= e->end_s;
+}
+
 qg_expect_needs qg_metric_needs(qg_metric m)
 {
     switch (m) {

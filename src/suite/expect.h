@@ -6,6 +6,8 @@
 #include "base/finding.h"
 #include "record/metric.h"
 
+#include <stdint.h>
+
 /* One budget: an upper bound where the metric is a cost, a lower one where it is a benefit (see
  * qg_metric_within). */
 typedef struct qg_expect {
@@ -29,6 +31,30 @@ typedef struct qg_allow {
     double amount;
     qg_place place;
 } qg_allow;
+
+/* What a suite forgives, for a reason and up to a day: a judgement that is known to fail, or a case
+ * that is not measured (exceptions.h). */
+typedef struct qg_exception {
+    const char *cases; /* glob over ids of cases, as of --only         */
+    const char *metric_name;
+    qg_metric metric;    /* that fails; QG_METRIC_N: any                 */
+    const char *issue;   /* a link; NULL: none (of a skip)               */
+    const char *expires; /* its last day, 2026-12-31; NULL: none (of a skip) */
+    const char *reason;  /* NULL: none (of a known failure)              */
+    int64_t end_s;       /* the first second after it (base/clock.h)     */
+    bool strict;         /* of a known failure: fails where it is mended */
+    qg_place place;
+} qg_exception;
+
+typedef struct qg_exceptions {
+    const qg_exception *at;
+    size_t n;
+} qg_exceptions;
+
+/* Whether an entry is about a metric of a case. QG_METRIC_N: the case itself, which only an entry
+ * without metric is about. */
+bool qg_exception_is_of(const qg_exception *e, const char *case_id, qg_metric metric);
+bool qg_exception_has_expired(const qg_exception *e); /* by qg_clock_seconds() */
 
 /* What a set of expectations asks of the measurement. */
 typedef struct qg_expect_needs {

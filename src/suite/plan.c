@@ -1,12 +1,14 @@
 /* Suite to an ordered list of cases: see plan.h.
  *
  * All cases are made, in order; then --only and --shard choose among them; then what is left must
- * be runnable. So a suite that names methods of later versions still runs where the filter leaves
- * them out, and an id never depends on a filter.
+ * be runnable or skipped. So a suite that names methods of later versions still runs where the
+ * filter leaves them out, and an id never depends on a filter.
  */
 #include "suite/plan.h"
 
 #include "suite/defaults.h"
+#include "suite/exceptions.h"
+#include "suite/split.h"
 
 #include <stdint.h>
 
@@ -57,8 +59,11 @@ static qg_status pick_expects(qg_case *c, const qg_expects *all, const qg_suite 
                               qg_err *err)
 {
     const qg_default_budget *defaults = qg_default_budgets_of(s, c->model);
-    qg_expect *at = QG_NEW_N(run, qg_expect, all->n + QG_DEFAULT_BUDGETS + 1);
+    size_t n = 0;
 
+    for (size_t i = 0; i < all->n; i++)
+        n += is_expected_of(&all->at[i], c);
+    qg_expect *at = QG_NEW_N(run, qg_expect, n + QG_DEFAULT_BUDGETS + 1);
     QG_NEED(at, err);
     for (int i = 0; c->kind == QG_CASE_QUALITY && defaults && i < QG_DEFAULT_BUDGETS; i++)
         at[c->expect.n++] = (qg_expect){.metric = defaults[i].metric,
@@ -116,8 +121,7 @@ static qg_status make_cases(qg_case **out, size_t *n, qg_arena *run, const qg_su
             c->place = model->place;
             c->kind = b == 0 ? QG_CASE_QUALITY : QG_CASE_PERFORMANCE;
             c->batch = b == 0 ? 0 : (int)s->performance.batch[b - 1];
-            c->id = b == 0 ? qg_arena_format(run, "%s/quality", model->name)
-                           : qg_arena_format(run, "%s/perf/b%d", model->name, c->batch);
+            c->id = qg_suite_case_id(run, model->name, c->batch);
             QG_NEED(c->id, err);
             QG_PASS(pick_expects(c, b == 0 ? &model->quality : &model->performance, s, run, err));
         }
@@ -138,24 +142,38 @@ static qg_status no_match(const qg_case *at, size_t n, qg_arena *run, const char
                    ids.ptr ? ids.ptr : "", n > 20 ? ", ..." : "");
 }
 
-/* Keeps the cases that the filters leave, in place. */
-static qg_status filter(qg_case *at, size_t *n, qg_arena *run, const qg_plan_options *o,
-                        qg_err *err)
+/* Keeps the cases whose ids match, in place. */
+static qg_status filter(qg_case *at, size_t *n, qg_arena *run, const char *only, qg_err *err)
 {
-    size_t matched = 0, kept = 0;
-    qg_str glob = qg_str_from(o->only ? o->only : "*");
+    size_t kept = 0;
+    qg_str glob = qg_str_from(only ? only : "*");
 
     for (size_t i = 0; i < *n; i++)
-        matched += qg_str_glob(glob, qg_str_from(at[i].id));
-    if (matched == 0)
+        kept += qg_str_glob(glob, qg_str_from(at[i].id));
+    if (kept == 0)
         return no_match(at, *n, run, glob.ptr, err);
-    matched = 0;
-    for (size_t i = 0; i < *n; i++) {
-        if (!qg_str_glob(glob, qg_str_from(at[i].id)))
-            continue;
-        if (o->n_shards == 0 || matched % (size_t)o->n_shards == (size_t)o->shard - 1)
+    kept = 0;
+    for (size_t i = 0; i < *n; i++)
+        if (qg_str_glob(glob, qg_str_from(at[i].id)))
             at[kept++] = at[i];
-        matched++;
+    *n = kept;
+    return QG_OK;
+}
+
+/* Tells each case its shard, and keeps those of the one that is asked for, in place. */
+static qg_status keep_shard(qg_plan *plan, qg_case *at, size_t *n, qg_arena *run,
+                            const qg_plan_options *o, qg_err *err)
+{
+    qg_split split;
+    size_t n_parts = o->n_shards ? (size_t)o->n_shards : 1, kept = 0;
+
+    QG_PASS(qg_split_cases(&split, run, at, *n, n_parts, o->times, err));
+    plan->n_groups = split.n_groups;
+    for (size_t i = 0; i < *n; i++) {
+        at[i].cost = split.cost[i];
+        at[i].shard = o->n_shards ? split.part[i] : 0;
+        if (o->n_shards == 0 || o->every_shard || at[i].shard == o->shard)
+            at[kept++] = at[i];
     }
     *n = kept;
     return QG_OK;
@@ -185,10 +203,27 @@ static qg_status unsupported(qg_err *err, qg_place place, const char *what, cons
     return QG_ENOSUP;
 }
 
+/* What the suite says itself not to measure needs no device and nothing built in. */
+static qg_status skip_case(qg_case *c, const qg_suite *s, qg_arena *run, qg_err *err)
+{
+    const qg_exception *e = qg_exceptions_skip(s, c->id);
+
+    if (!e)
+        return QG_OK;
+    c->place = e->place;
+    c->skip = qg_arena_format(run, "%s%s%s%s%s%s", e->reason, e->issue ? " (" : "",
+                              e->issue ? e->issue : "", e->issue ? ")" : "",
+                              e->expires ? ", up to " : "", e->expires ? e->expires : "");
+    QG_NEED(c->skip, err);
+    return QG_OK;
+}
+
 static qg_status check_case(qg_case *c, const qg_suite *s, const qg_plan_options *o, qg_err *err)
 {
     const char *why = o->no_cuda ? o->no_cuda : "no CUDA device";
 
+    if (c->skip)
+        return QG_OK;
     if (!is_built_in(c->model->method))
         return unsupported(err, c->model->method_place, "method", c->model->method);
     if (c->kind == QG_CASE_QUALITY && s->quality.tasks.n > 0)
@@ -218,15 +253,24 @@ qg_status qg_plan_make(qg_plan *out, qg_arena *run, const qg_suite *suite,
     qg_case *at = NULL;
     size_t n = 0;
 
-    if (o->n_shards < 0 || (o->n_shards > 0 && (o->shard < 1 || o->shard > o->n_shards)))
+    if (o->n_shards < 0 ||
+        (o->n_shards > 0 && !o->every_shard && (o->shard < 1 || o->shard > o->n_shards)))
         return qg_fail(err, QG_EARG, "shard must be 1 to N of N, like 2/3, not %d/%d", o->shard,
                        o->n_shards);
     QG_PASS(choose_device(&device, suite, o, err));
     QG_PASS(make_cases(&at, &n, run, suite, err));
-    *out = (qg_plan){.suite = suite, .n_all = n, .reference_folder = folder_of(suite->reference)};
-    QG_PASS(filter(at, &n, run, o, err));
+    *out = (qg_plan){.suite = suite,
+                     .n_all = n,
+                     .shard = o->shard,
+                     .n_shards = o->n_shards,
+                     .reference_folder = folder_of(suite->reference)};
+    QG_PASS(filter(at, &n, run, o->only, err));
     for (size_t i = 0; i < n; i++) {
         at[i].device = device;
+        QG_PASS(skip_case(&at[i], suite, run, err));
+    }
+    QG_PASS(keep_shard(out, at, &n, run, o, err));
+    for (size_t i = 0; i < n; i++) {
         set_drift(&at[i]);
         QG_PASS(check_case(&at[i], suite, o, err));
     }

@@ -1,7 +1,8 @@
 /* The plan: suite x models x batches x filters as an ordered list of cases.
  *
  * Order: models as written; of each the quality case, then performance by ascending batch. A case's
- * id does not depend on filters or shards: "fp16/quality", "fp16/perf/b4".
+ * id does not depend on filters or shards: "fp16/quality", "fp16/perf/b4". What the suite's `skip`
+ * names is in the plan with the entry's reason and place.
  *
  * A quality case with prompts and a folder of goldens is held to its own golden without being
  * asked, unless its budgets say so themselves: by drift_logprob_max, and where activations are
@@ -32,6 +33,8 @@ typedef struct qg_case {
     qg_expects expect;  /* its budgets                                      */
     qg_place place;     /* of the model, for what is no budget's fault      */
     const char *skip;   /* why it cannot run here ("no CUDA device"); NULL  */
+    int shard;          /* that it belongs to, from 1; 0: there are none    */
+    double cost;        /* expected: ns where a run tells times, else 1; 0 where it is skipped */
 } qg_case;
 
 typedef struct qg_plan {
@@ -39,13 +42,17 @@ typedef struct qg_plan {
     qg_case *cases;
     size_t n_cases;
     size_t n_all;                 /* before --only and --shard */
+    size_t n_groups;              /* what can be told apart by shards, before --shard */
+    int shard, n_shards;          /* as asked for */
     const char *reference_folder; /* NULL: made from another model first, as a case's */
 } qg_plan;
 
 typedef struct qg_plan_options {
     const char *only;    /* glob over ids; NULL: all                                        */
     const char *device;  /* "cpu", "cuda", "auto": overrides the suite; NULL: as it says    */
-    int shard, n_shards; /* 1 of n; 0, 0: all                                               */
+    int shard, n_shards; /* 1 of n; 0, 0: all. Groups stay together: split.h                */
+    bool every_shard;    /* of n_shards: all cases stay, and know their shards              */
+    const struct qg_run *times; /* a stored run that tells what cases take; NULL: all the same  */
     bool has_cuda;       /* whether this program can run CUDA here                          */
     const char *no_cuda; /* why not ("cuda backend not built in"), for skip reasons; or NULL */
     bool require_cuda;   /* a CUDA case that cannot run fails the plan: QG_EDEVICE          */

@@ -1,7 +1,19 @@
 /* Unit tests of suite/plan: order and ids by the header's rules, filters, what is refused where. */
 #include "suite/plan.h"
 
+#include "base/clock.h"
 #include "base/folder_check.h"
+
+/* The end of 2026-06-15 in UTC. */
+static int64_t last_second(void)
+{
+    return INT64_C(1781481600) + 86399;
+}
+
+static int64_t next_day(void)
+{
+    return INT64_C(1781481600) + 86400;
+}
 
 static const qg_suite *suite_of(const char *text)
 {
@@ -87,12 +99,105 @@ START_TEST(shards_part_what_the_filter_leaves)
                      "fp16/quality fp16/perf/b4");
     ck_assert_str_eq(ids(s, (qg_plan_options){.only = "fp16/*", .shard = 2, .n_shards = 2}, &p),
                      "fp16/perf/b1");
+    ck_assert(p.n_groups == 3 && p.shard == 2 && p.n_shards == 2 && p.cases[0].shard == 2);
     ck_assert_str_eq(ids(s, (qg_plan_options){.only = "fp16/*", .shard = 4, .n_shards = 4}, &p),
                      "");
     ck_assert_str_eq(ids(s, (qg_plan_options){.shard = 3, .n_shards = 2}, &p),
                      "shard must be 1 to N of N, like 2/3, not 3/2");
     ck_assert_str_eq(ids(s, (qg_plan_options){.shard = 0, .n_shards = 2}, &p),
                      "shard must be 1 to N of N, like 2/3, not 0/2");
+}
+END_TEST
+
+START_TEST(a_batch_is_measured_in_one_place)
+{
+    const qg_suite *s = suite_of(mixed);
+    qg_plan p;
+
+    ck_assert_str_eq(ids(s, (qg_plan_options){.shard = 1, .n_shards = 2}, &p),
+                     "fp16/quality fp16/perf/b1 gptq/perf/b1");
+    ck_assert_str_eq(ids(s, (qg_plan_options){.shard = 2, .n_shards = 2}, &p),
+                     "fp16/perf/b4 gptq/quality gptq/perf/b4");
+    ids(s, (qg_plan_options){.n_shards = 2, .every_shard = true}, &p);
+    ck_assert_uint_eq(p.n_cases, 6);
+    ck_assert(p.shard == 0 && p.n_shards == 2);
+    ck_assert(p.cases[0].shard == 1 && p.cases[2].shard == 2 && p.cases[5].shard == 2);
+}
+END_TEST
+
+START_TEST(a_device_that_is_missing_here_changes_no_shard)
+{
+    const qg_suite *s = suite_of(mixed);
+    qg_plan here, there;
+
+    ids(s, (qg_plan_options){.device = "cuda", .n_shards = 3, .every_shard = true}, &here);
+    ids(s,
+        (qg_plan_options){.device = "cuda", .has_cuda = true, .n_shards = 3, .every_shard = true},
+        &there);
+    for (size_t i = 0; i < 6; i++) {
+        ck_assert_ptr_nonnull(here.cases[i].skip);
+        ck_assert_int_eq(here.cases[i].shard, there.cases[i].shard);
+    }
+}
+END_TEST
+
+START_TEST(what_the_suite_skips_says_why)
+{
+    const qg_suite *s =
+        suite_of("version: 1\nname: x\nmodels: {a: {model: m}, f: {model: m}}\nreference: a\n"
+                 "engine: {device: cuda}\nquality: {tasks: [m/config.json]}\n"
+                 "performance: {production: {batch: [1, 4]}}\nskip:\n"
+                 "  - {case: '*/quality', reason: no tasks yet, issue: https://example.org/7}\n"
+                 "  - {case: f/perf/b4, reason: too big, expires: 2026-06-15}\n");
+    qg_plan_options all = {.require_cuda = true, .only = "*/quality"};
+    qg_plan p;
+
+    /* needs neither a device nor what is not built in */
+    ck_assert_str_eq(ids(s, all, &p), "a/quality f/quality");
+    ck_assert_str_eq(p.cases[0].skip, "no tasks yet (https://example.org/7)");
+    ck_assert_int_eq(p.cases[0].place.line, 9);
+    qg_clock_replace_wall(last_second);
+    ids(s, (qg_plan_options){.only = "f/perf/*", .has_cuda = true}, &p);
+    ck_assert_ptr_null(p.cases[0].skip);
+    ck_assert_str_eq(p.cases[1].skip, "too big, up to 2026-06-15");
+    qg_clock_replace_wall(next_day);
+    ids(s, (qg_plan_options){.only = "f/perf/*", .has_cuda = true}, &p);
+    ck_assert_ptr_null(p.cases[1].skip);
+    qg_clock_replace_wall(NULL);
+}
+END_TEST
+
+START_TEST(ten_thousand_budgets_take_little_room)
+{
+    qg_buf b;
+    qg_plan p;
+
+    qg_buf_init(&b, arena);
+    qg_buf_text(&b, "version: 1\nname: x\nmodels: {a: {model: m}}\nperformance:\n"
+                    "  production: {batch: [");
+    for (int i = 1; i <= 500; i++)
+        qg_buf_format(&b, "%s%d", i > 1 ? "," : "", i);
+    qg_buf_text(&b, "]}\n  budgets:\n    a:\n");
+    for (int i = 1; i <= 500; i++) {
+        qg_buf_format(&b, "      - {batch: %d", i);
+        for (int m = 0, n = 0; n < 20; m++) {
+            const qg_metric_info *info = qg_metric_info_of((qg_metric)m);
+            if (info->unit != QG_UNIT_DURATION && info->unit != QG_UNIT_BYTES)
+                continue;
+            qg_buf_format(&b, ", %s: %s", info->name,
+                          info->unit == QG_UNIT_BYTES ? "1 MiB" : "1 s");
+            if (++n == 19)
+                n = 20;
+        }
+        qg_buf_text(&b, ", throughput: 1 tok/s}\n");
+    }
+    const qg_suite *s = suite_of(b.ptr);
+    ck_assert_uint_eq(s->models[0].performance.n, 500 * 20);
+    ids(s, (qg_plan_options){0}, &p);
+    ck_assert_uint_eq(p.n_cases, 500);
+    for (size_t i = 0; i < p.n_cases; i++)
+        ck_assert_uint_eq(p.cases[i].expect.n, 20);
+    ck_assert_int_eq(p.cases[499].expect.at[19].batch, 500);
 }
 END_TEST
 
@@ -267,6 +372,10 @@ Suite *plan_check(void)
     tcase_add_checked_fixture(t, folder_begin, folder_end);
     tcase_add_test(t, cases_come_in_order_with_their_budgets);
     tcase_add_test(t, shards_part_what_the_filter_leaves);
+    tcase_add_test(t, a_batch_is_measured_in_one_place);
+    tcase_add_test(t, a_device_that_is_missing_here_changes_no_shard);
+    tcase_add_test(t, what_the_suite_skips_says_why);
+    tcase_add_test(t, ten_thousand_budgets_take_little_room);
     tcase_add_test(t, a_filter_that_matches_nothing_lists_the_ids);
     tcase_add_test(t, what_is_not_built_in_is_refused_at_its_line);
     tcase_add_test(t, what_is_calibrated_is_made_first);

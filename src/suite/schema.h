@@ -21,6 +21,7 @@ typedef enum qg_key_type {
     QG_KEY_FILE,     /* const char *: path of a file that exists                          */
     QG_KEY_FOLDER,   /* const char *: path of a folder that exists                        */
     QG_KEY_PATH,     /* const char *: path of what may not exist yet                      */
+    QG_KEY_DATE,     /* const char *: a day, 2026-12-31                                   */
     QG_KEY_MAP,      /* the keys of `keys`, in the struct at `offset`                     */
     /* what its own reader in suite.c stores */
     QG_KEY_INTS,    /* a list of numbers                                                  */
@@ -30,6 +31,7 @@ typedef enum qg_key_type {
     QG_KEY_BUDGETS, /* names of models, each a map of metrics                             */
     QG_KEY_ROWS,    /* names of models, each a list of rows: batch and metrics            */
     QG_KEY_ALLOW,   /* metrics, each a share or an amount                                 */
+    QG_KEY_ENTRIES, /* a list, each a map of `keys`                                       */
     QG_KEY_INCLUDE, /* done by yamltree                                                   */
     QG_KEY_PATHS,   /* a path, or a list of them                                          */
     QG_KEY_NAMES,   /* a list of names; where there are `choices`, of those               */
@@ -44,7 +46,7 @@ typedef struct qg_key {
     qg_unit unit;              /* QUANTITY                              */
     double least, greatest;    /* INT, QUANTITY, elements of INTS       */
     const char *choices;       /* WORD, CHOICE, NAMES: "cpu|cuda"       */
-    const struct qg_key *keys; /* MAP, MODELS, WAIVERS                  */
+    const struct qg_key *keys; /* MAP, MODELS, WAIVERS, ENTRIES         */
     const char *fallback;      /* default as written; NULL: none        */
     const char *example, *help;
 } qg_key;

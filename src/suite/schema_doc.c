@@ -94,6 +94,8 @@ static const char *type_name(const qg_key *key)
         return "folder";
     case QG_KEY_PATH:
         return "path";
+    case QG_KEY_DATE:
+        return "day";
     case QG_KEY_MAP:
     case QG_KEY_MODELS:
     case QG_KEY_BUDGETS:
@@ -105,6 +107,8 @@ static const char *type_name(const qg_key *key)
         return "list of names";
     case QG_KEY_PATHS:
         return "path or list";
+    case QG_KEY_ENTRIES:
+        return "list of maps";
     case QG_KEY_INTS:
         return "list of numbers";
     case QG_KEY_FILES:
@@ -164,7 +168,10 @@ static void put_table(qg_buf *out, const char *path, const qg_key *keys)
             continue;
         qg_buf_init(&inner, out->arena);
         if (keys == qg_suite_keys)
-            qg_buf_format(&inner, "%s%s", k->name, k->type == QG_KEY_MODELS ? ".NAME" : "");
+            qg_buf_format(&inner, "%s%s", k->name,
+                          k->type == QG_KEY_MODELS    ? ".NAME"
+                          : k->type == QG_KEY_ENTRIES ? "[]"
+                                                      : "");
         else
             qg_buf_format(&inner, "%s.%s%s", path, k->name,
                           k->type == QG_KEY_WAIVERS ? ".ITEM" : "");
@@ -345,6 +352,12 @@ static void put_key(qg_json_writer *w, const qg_key *key)
         qg_json_write_key(w, "items");
         put_metric_map(w, QG_PERFORMANCE, true);
         qg_json_write_close(w);
+        break;
+    case QG_KEY_ENTRIES:
+        qg_json_write_object(w);
+        qg_json_put_text(w, "type", "array");
+        qg_json_write_key(w, "items");
+        put_keys(w, key->keys);
         break;
     case QG_KEY_INTS:
         put_list_of(w, "integer", false);

@@ -4,6 +4,7 @@
  * finding and the default takes the value's place, so that reading goes on and later checks meet
  * sane values.
  */
+#include "base/clock.h"
 #include "base/file.h"
 #include "suite/schema.h"
 
@@ -174,6 +175,21 @@ static bool read_quantity(const qg_schema_reader *r, const qg_key *key, const qg
     return true;
 }
 
+static bool read_date(const qg_schema_reader *r, const qg_key *key, const qg_yaml *node,
+                      const char **out)
+{
+    int64_t seconds;
+
+    if (node->text.len == 10 && qg_clock_read(&seconds, node->text)) {
+        *out = node->text.ptr;
+        return true;
+    }
+    qg_finding_error(r->findings, node->place, NULL,
+                     "'%s' wants a day like %s, not '" QG_STR_PRI "'", key->name, key->example,
+                     QG_STR_ARG(node->text));
+    return false;
+}
+
 /* Where a path leads: beside the file that names it, else from the current directory. */
 static bool read_path(const qg_schema_reader *r, const qg_key *key, const qg_yaml *node,
                       const char **out)
@@ -231,6 +247,8 @@ bool qg_schema_value(const qg_schema_reader *r, const qg_key *key, const qg_yaml
         return read_bool(r, key, node, at);
     case QG_KEY_QUANTITY:
         return read_quantity(r, key, node, at);
+    case QG_KEY_DATE:
+        return read_date(r, key, node, at);
     default:
         return read_path(r, key, node, at);
     }

@@ -8,6 +8,7 @@
 
 #include "suite/budgets.h"
 #include "suite/crosscheck.h"
+#include "suite/exceptions.h"
 #include "suite/readiness.h"
 #include "suite/schema.h"
 
@@ -25,6 +26,12 @@ const qg_suite_model *qg_suite_model_of(const qg_suite *s, qg_str name)
         if (qg_str_is(name, s->models[i].name))
             return &s->models[i];
     return NULL;
+}
+
+char *qg_suite_case_id(qg_arena *arena, const char *model, int batch)
+{
+    return batch ? qg_arena_format(arena, "%s/perf/b%d", model, batch)
+                 : qg_arena_format(arena, "%s/quality", model);
 }
 
 /* ---- models ---- */
@@ -228,11 +235,14 @@ static void read_all(const qg_schema_reader *r, qg_suite *s, const qg_yaml *root
     qg_budgets_read_performance(r, models, s->n_models, &s->performance,
                                 qg_yaml_get(performance, "budgets"));
     qg_budgets_read_allow(r, &s->regression, qg_yaml_get(regression, "allow"));
+    qg_exceptions_read(r, s, root);
     s->regression.present = regression && regression->type == QG_YAML_MAP;
     if (r->findings->out_of_memory) /* texts that a check relies on may be missing */
         return;
     qg_crosscheck(r, s, models, root);
     qg_readiness_read(r, s, root);
+    if (!r->findings->out_of_memory)
+        qg_exceptions_check(r, s);
 }
 
 /* The first error as a qg_err. */

@@ -144,6 +144,7 @@ typedef struct qg_suite {
     qg_suite_performance performance;
     qg_suite_regression regression;
     qg_suite_checklist checklist;
+    qg_exceptions known_failures, skips;
 } qg_suite;
 
 /* Reads and checks. `findings` (begun by this call on `run`) gets everything there is to say, also
@@ -153,5 +154,7 @@ qg_status qg_suite_read(qg_suite **out, qg_findings *findings, qg_arena *run, co
                         qg_err *err);
 
 const qg_suite_model *qg_suite_model_of(const qg_suite *s, qg_str name); /* NULL: none */
+/* The id of a case: "fp16/quality" for batch 0, "fp16/perf/b4". NULL when out of memory. */
+char *qg_suite_case_id(qg_arena *arena, const char *model, int batch);
 
 #endif
