@@ -126,6 +126,7 @@ const char *qg_cli_program(qg_arena *arena);
     X(judge)                                                                                       \
     X(report)                                                                                      \
     X(checklist)                                                                                   \
+    X(plan)                                                                                        \
     X(lint)                                                                                        \
     X(generate)                                                                                    \
     X(score) X(eval) X(tokenize) X(bench) X(inspect) X(doctor) X(quantize) X(synth) X(worker)

@@ -2,6 +2,7 @@
  */
 #include "base/file.h"
 #include "cli/gate.h"
+#include "cli/planned.h"
 #include "cli/release.h"
 
 #include <unistd.h>
@@ -32,27 +33,6 @@ static const qg_option options[] = {
     {0},
 };
 
-static qg_status print_plan(qg_cli *cli, const qg_plan *plan, qg_err *err)
-{
-    qg_buf b;
-
-    qg_buf_init(&b, cli->run);
-    for (size_t i = 0; i < plan->n_cases; i++) {
-        const qg_case *c = &plan->cases[i];
-        qg_buf_format(&b, "%-24s %s", c->id, qg_device_name(c->device));
-        if (c->skip)
-            qg_buf_format(&b, "  skipped: %s", c->skip);
-        for (size_t k = 0; k < c->expect.n; k++)
-            qg_buf_format(&b, "%s%s: %s", k ? ", " : "  ",
-                          qg_metric_info_of(c->expect.at[k].metric)->name, c->expect.at[k].written);
-        qg_buf_char(&b, '\n');
-    }
-    qg_buf_format(&b, "%zu of %zu cases\n", plan->n_cases, plan->n_all);
-    if (b.failed)
-        return qg_fail(err, QG_ENOMEM, "out of memory");
-    return qg_cli_write(qg_buf_view(&b), err);
-}
-
 static qg_status run_suite(qg_cli *cli, const char *path, const qg_outcome_options *outcome,
                            qg_err *err)
 {
@@ -69,7 +49,7 @@ static qg_status run_suite(qg_cli *cli, const char *path, const qg_outcome_optio
                        "'--against' judges 'allow' of 'regression', and suite '%s' has none", path);
     QG_PASS(qg_gate_plan(&plan, cli, suite, &o->gate, err));
     if (o->dry_run)
-        return print_plan(cli, &plan, err);
+        return qg_planned_print(cli, &plan, err);
     QG_PASS(qg_gate_measure(&run, cli, &plan, &o->gate, false, err));
     QG_PASS(qg_outcome_judge(run, cli, suite, &plan, &o->gate.compared, err));
     QG_PASS(qg_release_gate(run, cli, suite, o->release, err));

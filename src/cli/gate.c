@@ -11,6 +11,7 @@
 #include "judge/estimate.h"
 #include "judge/judge.h"
 #include "measure/measure.h"
+#include "record/record_json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,8 @@ const qg_option qg_gate_option_table[] = {
            "CPU threads, 0: as the suite says (0)"),
     QG_INT("seed", qg_gate_options, seed, "S", 0, 2147483647, "instead of the suite's"),
     QG_TEXT("shard", qg_gate_options, shard, "I/N", "only part I of N of the cases"),
+    QG_TEXT("times", qg_gate_options, times, "RUN.json",
+            "a stored run that tells what cases take, so that shards take the same time"),
     QG_INT("timeout", qg_gate_options, timeout_s, "SECONDS", 1, 86400,
            "longest silence of a worker before it is killed (600)"),
     {0},
@@ -45,21 +48,41 @@ static qg_status parse_shard(qg_plan_options *p, const char *shard, qg_err *err)
     return QG_OK;
 }
 
-qg_status qg_gate_plan(qg_plan *out, qg_cli *cli, const qg_suite *suite, const qg_gate_options *o,
-                       qg_err *err)
+static qg_status make_plan(qg_plan *out, qg_cli *cli, const qg_suite *suite,
+                           const qg_gate_options *o, qg_plan_options *p, qg_err *err)
 {
-    qg_plan_options p = {.only = o->only,
-                         .device = o->device,
-                         .require_cuda = o->require && strcmp(o->require, "cuda") == 0};
     qg_err why = {0};
     qg_backend *cuda;
     qg_backend_options cuda_options = {.device = "cuda"};
+    qg_run *times = NULL;
+
+    p->only = o->only;
+    p->device = o->device;
+    p->require_cuda = o->require && strcmp(o->require, "cuda") == 0;
+    if (o->times)
+        QG_TRY(qg_run_read(&times, cli->run, o->times, err), err, "reading the times of cases");
+    p->times = times;
+    p->has_cuda = qg_backend_open(&cuda, cli->run, &cuda_options, &why) == QG_OK;
+    p->no_cuda = p->has_cuda ? NULL : qg_str_dup(cli->run, qg_str_from(why.message));
+    return qg_plan_make(out, cli->run, suite, p, err);
+}
+
+qg_status qg_gate_plan_shards(qg_plan *out, qg_cli *cli, const qg_suite *suite,
+                              const qg_gate_options *o, int n_shards, qg_err *err)
+{
+    qg_plan_options p = {.n_shards = n_shards, .every_shard = true};
+
+    return make_plan(out, cli, suite, o, &p, err);
+}
+
+qg_status qg_gate_plan(qg_plan *out, qg_cli *cli, const qg_suite *suite, const qg_gate_options *o,
+                       qg_err *err)
+{
+    qg_plan_options p = {0};
 
     if (o->shard)
         QG_PASS(parse_shard(&p, o->shard, err));
-    p.has_cuda = qg_backend_open(&cuda, cli->run, &cuda_options, &why) == QG_OK;
-    p.no_cuda = p.has_cuda ? NULL : qg_str_dup(cli->run, qg_str_from(why.message));
-    return qg_plan_make(out, cli->run, suite, &p, err);
+    return make_plan(out, cli, suite, o, &p, err);
 }
 
 /* What measuring is told by and asks. */
@@ -202,7 +225,9 @@ qg_status qg_gate_measure(qg_run **out, qg_cli *cli, qg_plan *plan, const qg_gat
                     .suite_hash = suite->hash,
                     .command = cli->line,
                     .started = started,
-                    .seed = o->seed >= 0 ? o->seed : suite->engine.seed};
+                    .seed = o->seed >= 0 ? o->seed : suite->engine.seed,
+                    .shard = plan->shard,
+                    .n_shards = plan->n_shards};
     QG_PASS(qg_measure_plan(run, cli->run, plan, &measure, err));
     qg_progress_end(&w.bar);
     QG_PASS(qg_provenance_read(run, cli->run, err));

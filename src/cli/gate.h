@@ -6,7 +6,7 @@
 #include "cli/outcome.h"
 
 typedef struct qg_gate_options {
-    const char *only, *device, *tier, *shard, *require;
+    const char *only, *device, *tier, *shard, *times, *require;
     int64_t seed, threads, timeout_s;
     /* Not in the table below: of commands that compare. */
     const char *against; /* another program, measured in turns; NULL: none                  */
@@ -20,6 +20,9 @@ typedef struct qg_gate_options {
 /* A table to be used as `shared` where the options struct begins with qg_gate_options. */
 extern const qg_option qg_gate_option_table[];
 
+/* What a run on this machine would do. With n_shards, all cases, each with its shard. */
+qg_status qg_gate_plan_shards(qg_plan *out, qg_cli *cli, const qg_suite *suite,
+                              const qg_gate_options *o, int n_shards, qg_err *err);
 qg_status qg_gate_plan(qg_plan *out, qg_cli *cli, const qg_suite *suite, const qg_gate_options *o,
                        qg_err *err);
 
