@@ -127,6 +127,7 @@ const char *qg_cli_program(qg_arena *arena);
     X(report)                                                                                      \
     X(checklist)                                                                                   \
     X(plan)                                                                                        \
+    X(merge)                                                                                       \
     X(lint)                                                                                        \
     X(generate)                                                                                    \
     X(score) X(eval) X(tokenize) X(bench) X(inspect) X(doctor) X(quantize) X(synth) X(worker)

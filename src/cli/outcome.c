@@ -24,8 +24,7 @@ qg_status qg_outcome_read_suite(qg_suite **out, qg_cli *cli, const char *path, q
     return qg_fail(err, s, "'%s' has %zu mistakes", path, (size_t)findings.n_errors);
 }
 
-/* A case that the plan has and the run lacks. */
-static qg_measurement missing(const qg_case *c)
+qg_measurement qg_outcome_missing(const qg_case *c, const char *why)
 {
     return (qg_measurement){
         .id = {.id = c->id,
@@ -36,7 +35,7 @@ static qg_measurement missing(const qg_case *c)
                .batch = c->batch},
         .state = c->skip ? QG_CASE_SKIPPED : QG_CASE_FAILED,
         .exit_class = 3,
-        .message = c->skip ? c->skip : "the run has no numbers of this case",
+        .message = c->skip ? c->skip : why,
         .file = c->place.file,
         .line = c->place.line,
         .column = c->place.column,
@@ -117,7 +116,7 @@ qg_status qg_outcome_judge(qg_run *run, qg_cli *cli, const qg_suite *suite, cons
         while (at < n && strcmp(all[at].id.id, c->id) != 0)
             at++;
         if (at == n)
-            all[n++] = missing(c);
+            all[n++] = qg_outcome_missing(c, "the run has no numbers of this case");
         else if (c->skip)
             leave_out(&all[at], c);
         expects[at] = c->expect;

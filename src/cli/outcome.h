@@ -35,6 +35,10 @@ qg_status qg_outcome_noise(const qg_noise **out, qg_cli *cli, const char *dir, c
 qg_status qg_outcome_judge(qg_run *run, qg_cli *cli, const qg_suite *suite, const qg_plan *plan,
                            const qg_compared *compared, qg_err *err);
 
+/* What stands for a case of the plan that a run lacks: skipped where the plan skips it, else failed
+ * (exit class 3) for the reason given, which is not copied. */
+qg_measurement qg_outcome_missing(const qg_case *c, const char *why);
+
 /* The worse of two exit codes: 2, then 1, 3, 4, 0. */
 int qg_outcome_worse(int a, int b);
 

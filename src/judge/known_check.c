@@ -51,6 +51,12 @@ static void teardown(void)
     tear_down();
 }
 
+static void again(void)
+{
+    teardown();
+    setup();
+}
+
 static void fails(qg_judgement *j)
 {
     j->verdict = QG_VERDICT_FAIL;
@@ -157,12 +163,12 @@ START_TEST(strict_entries_fail_when_mended)
     ck_assert_str_eq(judgements[2].message, "it is so: it passes, and is known to fail (strict)");
     ck_assert_str_eq(judgements[2].fix, "fixed: remove the entry at s.yaml:7");
     ck_assert_int_eq(run.exit_code, 1);
-    setup(); /* while it fails, strict is like others; when it has expired, it is void */
+    again(); /* while it fails, strict is like others; when it has expired, it is void */
     known[0].strict = true;
     fails(&judgements[2]);
     apply();
     ck_assert_int_eq(run.exit_code, 0);
-    setup();
+    again();
     known[0].strict = true;
     now = 2000;
     apply();
@@ -181,7 +187,7 @@ START_TEST(an_entry_for_several_is_mended_when_all_pass)
     ck_assert_int_eq(judgements[0].verdict, QG_VERDICT_PASS);
     ck_assert_int_eq(judgements[1].verdict, QG_VERDICT_KNOWN_FAIL);
     ck_assert_uint_eq(run.n_notices, 0);
-    setup();
+    again();
     known[0].metric = QG_METRIC_N;
     known[0].cases = "*/quality";
     apply();
@@ -196,7 +202,7 @@ START_TEST(an_entry_without_judgement_is_noticed_where_its_case_ran)
     apply();
     ck_assert_str_eq(run.notices[0], "dp_rms of 'b/*' is not judged: the known failure at s.yaml:7 "
                                      "forgives nothing");
-    setup(); /* another shard's */
+    again(); /* another shard's */
     known[0].cases = "c/quality";
     apply();
     ck_assert_uint_eq(run.n_notices, 0);
@@ -215,7 +221,7 @@ START_TEST(a_skip_that_expired_is_noticed)
     apply();
     ck_assert_str_eq(run.notices[0], "'a/quality' was skipped up to 2026-01-31 by s.yaml:9, which "
                                      "has expired: it is measured again");
-    setup();
+    again();
     suite = (qg_suite){.skips = {&skip, 1}};
     measurements[0].state = QG_CASE_SKIPPED;
     apply();
@@ -228,8 +234,7 @@ START_TEST(every_failed_allocation_is_reported)
     bool unharmed = false;
 
     for (long n = 1; !unharmed; n++) {
-        teardown();
-        setup();
+        again();
         known[0].reason = "why";
         known[1] = known[0];
         known[1].metric = QG_METRIC_PPL;
