@@ -157,21 +157,104 @@ for suite in suites/bad/*.yaml; do
     expect 2 "$(basename "$suite")" "$suite" run
 done
 
-# A worker of the run below dies in the middle of its samples.
-kill_worker() {
+# start ARGUMENTS...: a run in the background that is in the middle of its samples: $parent and its $worker.
+start() {
     "$program" run "$suite" "$@" &
-    local parent=$! worker=
+    parent=$! worker=
     for _ in $(seq 200); do
         worker=$(awk -v parent=$parent '$4 == parent { print $1 }' /proc/[0-9]*/stat 2>/dev/null | head -n 1)
         [ -n "$worker" ] && break
         sleep 0.05
     done
     sleep 0.3
+}
+
+# A worker of the run dies.
+kill_worker() {
+    start "$@"
     kill -KILL "$worker"
     wait $parent
 }
 variant killed -e 's/min: 7, max: 7/min: 900, max: 900/'
 expect 3 "signal" "a killed worker" kill_worker --only '*/b1'
+
+
+# stop_run SIGNAL... -- ARGUMENTS...: the run gets the signals, one after the other; leaves its exit code if no worker
+# outlives it.
+stop_run() {
+    local signals=()
+    while [ "$1" != -- ]; do
+        signals+=("$1")
+        shift
+    done
+    shift
+    start "$@"
+    for signal in "${signals[@]}"; do
+        kill -"$signal" $parent
+        sleep 0.02
+    done
+    wait $parent
+    local code=$?
+    if [ -d "/proc/$worker" ]; then
+        echo "worker $worker is an orphan"
+        return 99
+    fi
+    return $code
+}
+# partial RUN.json: the record says that it is, reads back, and what was not measured says why.
+partial() {
+    python3 - "$1" <<'PY' && "$program" report "$1"
+import json, sys
+run = json.load(open(sys.argv[1]))
+stopped = [c for c in run["cases"] if c["state"] == "failed" and c["message"] == "stopped by a signal"]
+sys.exit(not (run["partial"] and stopped and any(n.startswith("partial: SIG") for n in run["notices"])))
+PY
+}
+for signal in TERM INT; do
+    rm -rf "$work/report"
+    expect 3 "partial: SIG$signal stopped the run" "SIG$signal in the middle" \
+        stop_run $signal -- --only '*/perf/*' --out "$work/report"
+    expect 0 'partial: SIG' "its record is valid and partial" partial "$work/report/run.json"
+    expect 0 '' "so is its JUnit file" xmllint --noout "$work/report/junit.xml"
+done
+expect 3 "a second signal ends at once" "two signals" stop_run TERM TERM -- --only '*/perf/*'
+
+# One suite in three parts, as three runners measure it: together they are the whole, without one they are not.
+base=suites/quant/llama.yaml variant parts
+for part in 1 2 3; do
+    expect 0 PASS "part $part of three" "$program" run "$suite" --shard $part/3 --out "$work/part$part"
+done
+parts() { for part in "$@"; do echo "$work/part$part/run.json"; done; }
+# shellcheck disable=SC2046 # one word a part
+expect 0 '22 pass' "three parts merged" "$program" merge $(parts 3 1 2) --out "$work/merged"
+expect 0 PASS "judged again from the merged record" "$program" judge "$work/merged/run.json" "$suite"
+# shellcheck disable=SC2046
+expect 3 "shard 2/3 is missing" "a part is missing" "$program" merge $(parts 1 3)
+# shellcheck disable=SC2046
+expect 0 "they count once" "a part twice" "$program" merge $(parts 1 2 3 3)
+sed 's/"seed":7/"seed":8/; s/"wall_ns":\([0-9]\)/"wall_ns":9\1/g' "$work/part3/run.json" >"$work/part3-again.json"
+# shellcheck disable=SC2046
+expect 2 "with different numbers" "a part twice with other numbers" "$program" merge $(parts 1 2 3) "$work/part3-again.json"
+sed 's/"suite_hash":"./"suite_hash":"x/' "$work/part2/run.json" >"$work/part2-other.json"
+# shellcheck disable=SC2046
+expect 2 "do not belong together" "a part of another suite" "$program" merge $(parts 1 3) "$work/part2-other.json"
+sed -e 's/kld_mean: 0.001/kld_mean: 0.0001/' "$suite" >"$work/tight.yaml"
+# shellcheck disable=SC2046
+expect 1 "tight.yaml:$(grep -nF 'kld_mean: 0.0001' "$work/tight.yaml" | cut -d: -f1)" "a failure outweighs a missing part" \
+    "$program" merge $(parts 1 3) --suite "$work/tight.yaml"
+
+# What is known to fail is forgiven for a time.
+# known ENTRY: the tight suite, judged with this entry among its known failures.
+known() {
+    { cat "$work/tight.yaml" && printf 'known_failures:\n  - {case: int8/quality, %s}\n' "$1"; } >"$work/known.yaml"
+    "$program" judge "$work/merged/run.json" "$work/known.yaml"
+}
+link='issue: https://example.org/issues/1'
+expect 0 "known: https://example.org/issues/1, expires 2999-12-31" "a known failure" \
+    known "metric: kld_mean, $link, expires: 2999-12-31"
+expect 1 "it was forgiven up to 2020-01-31" "an expired known failure" known "metric: kld_mean, $link, expires: 2020-01-31"
+expect 1 "kld_mean is" "another metric is known" known "metric: dp_rms, $link, expires: 2999-12-31"
+expect 1 "fixed: remove the entry" "a strict one that passes" known "metric: dp_rms, $link, expires: 2999-12-31, strict: true"
 
 echo "suites: $n proofs, $n_bad failed"
 [ $n_bad = 0 ]

@@ -35,6 +35,7 @@
     X(ENOMEM, "out of memory", 3)                                                                  \
     X(EDEVICE, "device failed", 3)                                                                 \
     X(EWORKER, "worker failed", 3)                                                                 \
+    X(ESTOPPED, "stopped by a signal", 3)                                                          \
     X(EINTERNAL, "internal error", 3)
 
 typedef enum qg_status {

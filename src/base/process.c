@@ -16,7 +16,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CHUNK = 1 << 16, LOG_TAIL = 4096, PATIENCE_MS = 500 };
+/* A signal between the look at the flag and poll() is seen after a slice. */
+enum { CHUNK = 1 << 16, LOG_TAIL = 4096, PATIENCE_MS = 500, SLICE_MS = 1000 };
+
+static const volatile sig_atomic_t *stop;
+
+void qg_process_stop_on(const volatile sig_atomic_t *flag)
+{
+    stop = flag;
+}
 
 struct qg_process {
     pid_t pid; /* 0: reaped */
@@ -35,6 +43,8 @@ static void become(const char *const argv[], int socket, int log, pid_t parent)
     dup2(socket, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_DFL);
     execv(argv[0], (char *const *)(uintptr_t)argv);
     dprintf(STDERR_FILENO, "cannot start '%s': %s\n", argv[0], strerror(errno));
     _exit(127);
@@ -113,7 +123,10 @@ static void kill_and_reap(qg_process *p)
 /* The child closed its side: says how it ended. */
 static qg_status fail_ended(qg_process *p, qg_err *err)
 {
-    if (!reap(p, 2000)) {
+    bool ended = reap(p, 2000);
+    if (stop && *stop) /* the signal was for the child as well */
+        return qg_fail(err, QG_ESTOPPED, "stopped by a signal");
+    if (!ended) {
         kill_and_reap(p);
         return qg_fail(err, QG_EWORKER, "worker closed its output without ending");
     }
@@ -144,7 +157,7 @@ static qg_status read_more(qg_process *p, int64_t deadline_ns, int64_t timeout_n
 {
     struct pollfd ready = {.fd = p->socket, .events = POLLIN};
     int64_t left_ms = (deadline_ns - qg_clock_ns()) / 1000000;
-    int n = poll(&ready, 1, left_ms < 0 ? 0 : left_ms > 1000000 ? 1000000 : (int)left_ms + 1);
+    int n = poll(&ready, 1, left_ms < 0 ? 0 : left_ms > SLICE_MS ? SLICE_MS : (int)left_ms + 1);
 
     if (n == 0 && qg_clock_ns() >= deadline_ns) {
         kill_and_reap(p);
@@ -188,6 +201,8 @@ qg_status qg_process_line(qg_str *out, qg_arena *arena, qg_process *p, int64_t t
             memmove(p->pending, feed + 1, p->n_pending);
             return QG_OK;
         }
+        if (stop && *stop)
+            return qg_fail(err, QG_ESTOPPED, "stopped by a signal");
         searched = p->n_pending;
         if (searched > QG_PROCESS_LINE_MAX)
             return qg_fail(err, QG_EWORKER, "worker sent a line of more than %zu bytes",

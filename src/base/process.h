@@ -1,7 +1,8 @@
 /* A child process that is talked to in lines: one socket is its standard input and output, its
  * standard error goes to a temporary file without a name. The child dies with this process and at
- * the latest with the arena. All that can go wrong with it is QG_EWORKER with what happened: how it
- * ended (exit code, signal), or that it gave no sign of life in time (then it is killed).
+ * the latest with the arena; from the terminal it gets no SIGINT, which is for this process to act
+ * on. All that can go wrong with it is QG_EWORKER with what happened: how it ended (exit code,
+ * signal), or that it gave no sign of life in time (then it is killed).
  */
 #ifndef QG_BASE_PROCESS_H
 #define QG_BASE_PROCESS_H
@@ -10,7 +11,13 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#include <signal.h>
+
 typedef struct qg_process qg_process;
+
+/* A flag that a signal handler sets: while it is not 0, waiting for a line fails with QG_ESTOPPED,
+ * also a wait that the signal interrupts. NULL: none (the default). */
+void qg_process_stop_on(const volatile sig_atomic_t *flag);
 
 /* argv[0] is the path of the program; ended by NULL. A program that cannot be started shows as a
  * child that ended with exit code 127. */

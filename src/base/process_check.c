@@ -4,6 +4,9 @@
 #include "base/clock.h"
 #include "check_suites.h"
 
+#include <signal.h>
+#include <sys/time.h>
+
 static qg_arena *arena;
 
 static void setup(void)
@@ -116,6 +119,63 @@ START_TEST(the_log_gives_its_last_lines)
 }
 END_TEST
 
+static volatile sig_atomic_t flag;
+
+static void raise_flag(int number)
+{
+    flag = number;
+}
+
+START_TEST(a_signal_ends_the_wait)
+{
+    struct sigaction action = {.sa_handler = raise_flag};
+    struct itimerval soon = {.it_value = {.tv_usec = 100000}};
+    qg_process *p = shell("trap '' PIPE; sleep 20; echo late");
+    int64_t start_ns = qg_clock_ns();
+    qg_err err = {0};
+    qg_str line;
+
+    flag = 0;
+    qg_process_stop_on(&flag);
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &soon, NULL);
+    ck_assert_int_eq(qg_process_line(&line, arena, p, patient_ns, &err), QG_ESTOPPED);
+    ck_assert_str_eq(err.message, "stopped by a signal");
+    ck_assert_int_lt(qg_clock_ns() - start_ns, patient_ns / 2);
+    qg_process_stop_on(NULL);
+    qg_process_end(p); /* does not wait for the 20 s */
+    ck_assert_int_lt(qg_clock_ns() - start_ns, patient_ns / 2);
+}
+END_TEST
+
+START_TEST(a_flag_that_is_up_lets_nobody_wait)
+{
+    qg_process *p = shell("echo here; exit 3");
+    qg_err err = {0};
+    qg_str line;
+
+    flag = SIGTERM;
+    qg_process_stop_on(&flag);
+    while (qg_process_line(&line, arena, p, patient_ns, &err) == QG_OK)
+        ck_assert(qg_str_is(line, "here"));  /* what is there may be taken */
+    ck_assert_int_eq(err.code, QG_ESTOPPED); /* not how it ended: the signal was for both */
+    qg_process_stop_on(NULL);
+    qg_err_clear(&err);
+    ck_assert_int_ne(qg_process_line(&line, arena, shell("exit 3"), patient_ns, &err), QG_OK);
+    ck_assert_int_eq(err.code, QG_EWORKER);
+}
+END_TEST
+
+START_TEST(the_child_leaves_the_terminal_s_interrupt_to_its_parent)
+{
+    qg_process *p = shell("kill -INT $$; echo alive");
+    qg_str line;
+
+    ck_assert_int_eq(qg_process_line(&line, arena, p, patient_ns, NULL), QG_OK);
+    ck_assert(qg_str_is(line, "alive"));
+}
+END_TEST
+
 Suite *process_check(void)
 {
     Suite *s = suite_create("process_check");
@@ -130,6 +190,9 @@ Suite *process_check(void)
     tcase_add_test(t, writing_to_a_dead_child_is_an_error);
     tcase_add_test(t, a_missing_program_shows);
     tcase_add_test(t, the_log_gives_its_last_lines);
+    tcase_add_test(t, a_signal_ends_the_wait);
+    tcase_add_test(t, a_flag_that_is_up_lets_nobody_wait);
+    tcase_add_test(t, the_child_leaves_the_terminal_s_interrupt_to_its_parent);
     suite_add_tcase(s, t);
     return s;
 }

@@ -92,6 +92,8 @@ static qg_status bless(qg_cli *cli, qg_err *err)
         gate.only = "*/quality*";
     QG_PASS(qg_gate_plan(&plan, cli, suite, &gate, err));
     QG_PASS(qg_gate_measure(&run, cli, &plan, &gate, true, err));
+    if (run->partial)
+        return qg_fail(err, QG_ESTOPPED, "stopped by a signal: nothing is blessed");
     for (size_t i = 0; i < run->n_measurements; i++)
         QG_PASS(bless_case(cli, suite, &run->measurements[i], err));
     return QG_OK;

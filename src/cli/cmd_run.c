@@ -2,6 +2,7 @@
  */
 #include "base/file.h"
 #include "cli/gate.h"
+#include "cli/interrupt.h"
 #include "cli/planned.h"
 #include "cli/release.h"
 
@@ -77,6 +78,11 @@ static qg_status run(qg_cli *cli, qg_err *err)
         cli->exit_code = 0;
         QG_PASS(run_suite(cli, cli->args[i], &outcome, err));
         exit_code = qg_outcome_worse(exit_code, cli->exit_code);
+        if (qg_interrupt_name() && i + 1 < cli->n_args) {
+            qg_cli_notice("quantgate: stopped before '%s'", cli->args[i + 1]);
+            exit_code = qg_outcome_worse(exit_code, 3);
+            break;
+        }
     }
     cli->exit_code = exit_code;
     return QG_OK;

@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "build_info.h"
 #include "cli/examine.h"
+#include "cli/interrupt.h"
 #include "cli/prepare.h"
 #include "cli/provenance.h"
 #include "judge/estimate.h"
@@ -159,17 +160,18 @@ static bool needs_reference(const qg_plan *plan)
 }
 
 /* The models of the cases, and the reference, which may have no case here. */
-static qg_status prepare_models(qg_plan *plan, qg_cli *cli, int n_threads, qg_err *err)
+static qg_status prepare_models(qg_plan *plan, qg_cli *cli, int n_threads,
+                                const volatile sig_atomic_t *stop, qg_err *err)
 {
     const qg_suite_model *reference = plan->suite->reference;
     qg_case alone = {
         .model = reference, .folder = plan->reference_folder, .place = reference->place};
     qg_plan only = {.suite = plan->suite, .cases = &alone, .n_cases = 1};
 
-    QG_PASS(qg_prepare_models(plan, cli, n_threads, err));
+    QG_PASS(qg_prepare_models(plan, cli, n_threads, stop, err));
     if (!needs_reference(plan))
         return QG_OK;
-    QG_PASS(qg_prepare_models(&only, cli, n_threads, err));
+    QG_PASS(qg_prepare_models(&only, cli, n_threads, stop, err));
     plan->reference_folder = alone.folder;
     return QG_OK;
 }
@@ -194,6 +196,37 @@ static qg_status examine_models(const qg_plan *plan, qg_err *err)
     return qg_cli_examine(plan->reference_folder, reference->method, reference->activations, err);
 }
 
+/* Models made and looked at, unless a signal came: then nothing is measured. */
+static qg_status get_ready(qg_plan *plan, qg_cli *cli, const qg_gate_options *o,
+                           const volatile sig_atomic_t *stop, qg_err *err)
+{
+    qg_status s = prepare_models(plan, cli, (int)o->threads, stop, err);
+
+    if (s == QG_ESTOPPED)
+        qg_err_clear(err);
+    else if (s != QG_OK)
+        return s;
+    return *stop ? QG_OK : examine_models(plan, err);
+}
+
+/* A run that a signal ended says so. One that was done by then does not. */
+static qg_status mark_partial(qg_run *run, qg_arena *arena, qg_err *err)
+{
+    size_t n_done = 0;
+
+    for (size_t i = 0; i < run->n_measurements; i++)
+        n_done += run->measurements[i].state != QG_CASE_FAILED;
+    if (!qg_interrupt_name() || n_done == run->n_measurements)
+        return QG_OK;
+    run->partial = true;
+    return qg_run_notice(run, arena,
+                         qg_arena_format(arena,
+                                         "partial: %s stopped the run, %zu of %zu cases are "
+                                         "measured",
+                                         qg_interrupt_name(), n_done, run->n_measurements),
+                         err);
+}
+
 qg_status qg_gate_measure(qg_run **out, qg_cli *cli, qg_plan *plan, const qg_gate_options *o,
                           bool only_goldens, qg_err *err)
 {
@@ -202,6 +235,7 @@ qg_status qg_gate_measure(qg_run **out, qg_cli *cli, qg_plan *plan, const qg_gat
     char *started = qg_arena_alloc(cli->run, 21);
     int64_t start_ns = qg_clock_ns();
     watcher w = {.plan = plan, .family = family_of(plan, o)};
+    const volatile sig_atomic_t *stop = qg_interrupt_catch();
     qg_measure_options measure = {.program = qg_cli_program(cli->run),
                                   .tier = o->tier,
                                   .threads = o->threads,
@@ -209,14 +243,14 @@ qg_status qg_gate_measure(qg_run **out, qg_cli *cli, qg_plan *plan, const qg_gat
                                   .timeout_ns = o->timeout_s * INT64_C(1000000000),
                                   .only_goldens = only_goldens,
                                   .against = o->against,
+                                  .stop = stop,
                                   .on_progress = show,
                                   .is_decided = o->judges ? is_decided : NULL,
                                   .user = &w};
 
     if (!run || !started || !measure.program)
         return qg_fail(err, QG_ENOMEM, "out of memory");
-    QG_PASS(prepare_models(plan, cli, (int)o->threads, err));
-    QG_PASS(examine_models(plan, err));
+    QG_PASS(get_ready(plan, cli, o, stop, err));
     qg_clock_utc(started);
     *run = (qg_run){.version = QG_BUILD_VERSION,
                     .commit = QG_BUILD_COMMIT,
@@ -231,6 +265,7 @@ qg_status qg_gate_measure(qg_run **out, qg_cli *cli, qg_plan *plan, const qg_gat
     QG_PASS(qg_measure_plan(run, cli->run, plan, &measure, err));
     qg_progress_end(&w.bar);
     QG_PASS(qg_provenance_read(run, cli->run, err));
+    QG_PASS(mark_partial(run, cli->run, err));
     run->wall_ns = qg_clock_ns() - start_ns;
     *out = run;
     return QG_OK;

@@ -27,7 +27,8 @@ qg_status qg_gate_plan(qg_plan *out, qg_cli *cli, const qg_suite *suite, const q
                        qg_err *err);
 
 /* Measures the plan into a new run. Leaves judging to the caller, but looks at verdicts on the way
- * where `judges` is set (looks: measure/turns.h). */
+ * where `judges` is set (looks: measure/turns.h). A signal (interrupt.h) ends measuring early: then
+ * the run is partial, and what it lacks has failed. */
 qg_status qg_gate_measure(qg_run **out, qg_cli *cli, qg_plan *plan, const qg_gate_options *o,
                           bool only_goldens, qg_err *err);
 

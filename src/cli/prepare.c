@@ -151,13 +151,15 @@ static qg_status warn_of_overlap(qg_cli *cli, qg_texts calibration, const qg_sui
 
 static qg_status quantize(qg_cli *cli, const char *folder, const qg_suite *suite,
                           const qg_suite_model *source, const qg_suite_recipe *recipe,
-                          const char *name, int n_threads, qg_err *err)
+                          const char *name, int n_threads, const volatile sig_atomic_t *stop,
+                          qg_err *err)
 {
     qg_quantize_options o = {.choice = choice_of(recipe),
                              .n_windows = (int)recipe->samples,
                              .window = (int)recipe->window,
                              .tier = recipe->tier,
-                             .n_threads = n_threads};
+                             .n_threads = n_threads,
+                             .stop = stop};
     qg_quantized *made;
     qg_texts documents = {0};
     qg_progress bar;
@@ -175,7 +177,8 @@ static qg_status quantize(qg_cli *cli, const char *folder, const qg_suite *suite
 }
 
 static qg_status make(const char **out, qg_cli *cli, const qg_suite *suite,
-                      const qg_suite_model *model, int n_threads, qg_err *err)
+                      const qg_suite_model *model, int n_threads, const volatile sig_atomic_t *stop,
+                      qg_err *err)
 {
     qg_suite_recipe recipe;
     const qg_suite_model *source = source_of(&recipe, suite, model);
@@ -194,7 +197,8 @@ static qg_status make(const char **out, qg_cli *cli, const qg_suite *suite,
         qg_cli_notice("making '%s' from '%s' by %s", model->name, source->name, recipe.method);
     else
         qg_cli_notice("calibrating '%s' by %s", model->name, recipe.method);
-    qg_status s = quantize(cli, *out, suite, source, &recipe, model->name, n_threads, &failed);
+    qg_status s =
+        quantize(cli, *out, suite, source, &recipe, model->name, n_threads, stop, &failed);
     if (s == QG_EEXISTS && qg_dir_exists(*out)) /* another run was faster */
         return QG_OK;
     if (err && s != QG_OK)
@@ -202,7 +206,8 @@ static qg_status make(const char **out, qg_cli *cli, const qg_suite *suite,
     return s;
 }
 
-qg_status qg_prepare_models(qg_plan *plan, qg_cli *cli, int n_threads, qg_err *err)
+qg_status qg_prepare_models(qg_plan *plan, qg_cli *cli, int n_threads,
+                            const volatile sig_atomic_t *stop, qg_err *err)
 {
     for (size_t i = 0; i < plan->n_cases; i++) {
         qg_case *c = &plan->cases[i];
@@ -213,7 +218,7 @@ qg_status qg_prepare_models(qg_plan *plan, qg_cli *cli, int n_threads, qg_err *e
                 c->folder = plan->cases[k].folder;
         if (c->folder)
             continue;
-        qg_status s = make(&c->folder, cli, plan->suite, c->model, n_threads, err);
+        qg_status s = make(&c->folder, cli, plan->suite, c->model, n_threads, stop, err);
         if (s != QG_OK)
             qg_err_at(err, c->model->place.file, c->model->place.line, c->model->place.column);
         if (s != QG_OK)

@@ -11,7 +11,11 @@
 #include "cli/cli.h"
 #include "suite/plan.h"
 
-/* Gives every case that is not skipped the folder of its model. */
-qg_status qg_prepare_models(qg_plan *plan, qg_cli *cli, int n_threads, qg_err *err);
+#include <signal.h>
+
+/* Gives every case that is not skipped the folder of its model. QG_ESTOPPED once *stop is not 0
+ * (NULL: never); finished layers are kept for the next run. */
+qg_status qg_prepare_models(qg_plan *plan, qg_cli *cli, int n_threads,
+                            const volatile sig_atomic_t *stop, qg_err *err);
 
 #endif

@@ -50,7 +50,7 @@ static qg_status prepare(const char **out, const qg_suite_recipe *recipe)
                        {.id = "made/batch=2", .model = &models[1], .skip = "no GPU"}};
     qg_plan plan = {.suite = &suite, .cases = cases, .n_cases = 4, .n_all = 4};
     qg_cli cli = {.run = arena};
-    qg_status s = qg_prepare_models(&plan, &cli, 1, &err);
+    qg_status s = qg_prepare_models(&plan, &cli, 1, NULL, &err);
 
     if (s != QG_OK)
         return s;

@@ -45,7 +45,7 @@ static qg_status measure_quality(qg_arm *a, const measuring *w, qg_err *err)
     qg_status s = QG_OK;
 
     if (is_stopped(w))
-        qg_fail(&why, QG_EWORKER, "stopped by a signal");
+        qg_fail(&why, QG_ESTOPPED, "stopped by a signal");
     if (why.code != QG_OK || qg_arm_open(a, &why) != QG_OK || qg_arm_quality(a, &why) != QG_OK ||
         qg_arm_finish(a, &why) != QG_OK)
         s = qg_arm_fail(a, &why, err);

@@ -127,7 +127,7 @@ static qg_status sample(qg_arm *a, int64_t index, qg_err *err)
     if (is_out(a))
         return QG_OK;
     if (is_stopped(a))
-        qg_fail(&why, QG_EWORKER, "stopped by a signal");
+        qg_fail(&why, QG_ESTOPPED, "stopped by a signal");
     else if (qg_arm_sample(a, index, &e2e, &why) == QG_OK)
         return QG_OK;
     return qg_arm_fail(a, &why, err);
@@ -160,7 +160,7 @@ static qg_status open_one(qg_arm *a, const qg_looks *looks, const char *group, q
     a->m->n_looks = looks->n;
     a->m->group = group;
     if (is_stopped(a))
-        qg_fail(&why, QG_EWORKER, "stopped by a signal");
+        qg_fail(&why, QG_ESTOPPED, "stopped by a signal");
     else if (qg_arm_open(a, &why) == QG_OK && warm_up(a, &why) == QG_OK)
         return QG_OK;
     return qg_arm_fail(a, &why, err);

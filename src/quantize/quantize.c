@@ -310,8 +310,11 @@ static qg_status do_layers(job *j, qg_err *err)
     if (n_done)
         notice(j, "going on after layer %d of %d, from '%s'", n_done, j->source.config.n_layers,
                j->work.path);
-    for (; j->layer < j->source.config.n_layers; j->layer++)
+    for (; j->layer < j->source.config.n_layers; j->layer++) {
+        if (j->options->stop && *j->options->stop)
+            return qg_fail(err, QG_ESTOPPED, "stopped by a signal");
         QG_TRY(do_layer(j, err), err, "layer %d", j->layer);
+    }
     return QG_OK;
 }
 

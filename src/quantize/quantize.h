@@ -20,13 +20,15 @@
  *
  * Statuses: QG_EEXISTS (the folder exists), QG_EREFUSED (inside the input, or already quantized),
  * QG_EARG (the recipe, a text that is too short), QG_EFORMAT, QG_ENONFINITE, QG_ENOSUP as for
- * loading; QG_EDEVICE (gptq without LAPACK), QG_ENOSPACE, QG_EIO.
+ * loading; QG_EDEVICE (gptq without LAPACK), QG_ESTOPPED, QG_ENOSPACE, QG_EIO.
  */
 #ifndef QG_QUANTIZE_QUANTIZE_H
 #define QG_QUANTIZE_QUANTIZE_H
 
 #include "quantize/choose.h"
 #include "record/quantized.h"
+
+#include <signal.h>
 
 enum { QG_QUANTIZE_WINDOWS = 128, QG_QUANTIZE_WINDOW = 512 };
 
@@ -44,6 +46,7 @@ typedef struct qg_quantize_options {
      */
     void (*on_notice)(void *user, const char *text);
     void *user;
+    const volatile sig_atomic_t *stop; /* not 0: no further layer, QG_ESTOPPED. NULL: never */
 } qg_quantize_options;
 
 /* *out, on the arena, is what the folder's report says. */
