@@ -125,6 +125,7 @@ const char *qg_cli_program(qg_arena *arena);
     X(calibrate)                                                                                   \
     X(judge)                                                                                       \
     X(report)                                                                                      \
+    X(compare)                                                                                     \
     X(checklist)                                                                                   \
     X(plan)                                                                                        \
     X(merge)                                                                                       \

@@ -371,6 +371,36 @@ START_TEST(progress_grows)
 }
 END_TEST
 
+static volatile sig_atomic_t flag;
+
+/* A signal comes in the middle of the third layer. */
+static void raise_flag(void *user, const char *label, double done)
+{
+    (void)user;
+    (void)done;
+    if (strncmp(label, "layer 3/", 8) == 0)
+        flag = 1;
+}
+
+START_TEST(a_signal_stops_behind_the_layer_at_hand)
+{
+    qg_quantized *result;
+    qg_quantize_options o = {.on_progress = raise_flag, .stop = &flag};
+    const char *model = fixture_path("golden/models/tiny-llama"), *made = place("made");
+    const char *kept = qg_arena_format(arena, "%s.partial", made);
+
+    flag = 0;
+    ck_assert_int_eq(qg_quantize_folder(&result, arena, model, made, &o, &err), QG_ESTOPPED);
+    ck_assert_ptr_nonnull(strstr(err.context, "3 of 4 layers are kept"));
+    ck_assert(!qg_dir_exists(made));
+    ck_assert(qg_dir_exists(kept));
+    qg_err_clear(&err);
+    o.stop = NULL; /* and goes on there */
+    must(qg_quantize_folder(&result, arena, model, made, &o, &err));
+    ck_assert(!qg_dir_exists(kept));
+}
+END_TEST
+
 /* ---- what must be refused ---- */
 
 static size_t count_files(const char *folder)
@@ -544,6 +574,7 @@ Suite *quantize_check(void)
     tcase_add_test(c, the_configuration_is_kept_and_added_to);
     tcase_add_test(c, an_empty_configuration_is_replaced);
     tcase_add_test(c, progress_grows);
+    tcase_add_test(c, a_signal_stops_behind_the_layer_at_hand);
     tcase_add_test(c, folders_that_cannot_be_are_refused);
     tcase_add_test(c, groups_must_divide);
     tcase_add_test(c, damaged_weights_are_named);
