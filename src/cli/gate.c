@@ -121,6 +121,18 @@ static size_t family_of(const qg_plan *plan, const qg_gate_options *o)
     return n;
 }
 
+/* A shard is decided as part of the whole, with which it will be judged (merge). */
+static qg_status find_family(size_t *out, qg_cli *cli, const qg_plan *plan,
+                             const qg_gate_options *o, qg_err *err)
+{
+    qg_plan all = *plan;
+
+    if (plan->n_shards > 0)
+        QG_PASS(qg_gate_plan_shards(&all, cli, plan->suite, o, plan->n_shards, err));
+    *out = family_of(&all, o);
+    return QG_OK;
+}
+
 static qg_status judge_group(bool *decided, qg_arena *arena, const watcher *w, const qg_run *group)
 {
     qg_run run = *group;
@@ -234,7 +246,7 @@ qg_status qg_gate_measure(qg_run **out, qg_cli *cli, qg_plan *plan, const qg_gat
     qg_run *run = QG_NEW(cli->run, qg_run);
     char *started = qg_arena_alloc(cli->run, 21);
     int64_t start_ns = qg_clock_ns();
-    watcher w = {.plan = plan, .family = family_of(plan, o)};
+    watcher w = {.plan = plan};
     const volatile sig_atomic_t *stop = qg_interrupt_catch();
     qg_measure_options measure = {.program = qg_cli_program(cli->run),
                                   .tier = o->tier,
@@ -250,6 +262,7 @@ qg_status qg_gate_measure(qg_run **out, qg_cli *cli, qg_plan *plan, const qg_gat
 
     if (!run || !started || !measure.program)
         return qg_fail(err, QG_ENOMEM, "out of memory");
+    QG_PASS(find_family(&w.family, cli, plan, o, err));
     QG_PASS(get_ready(plan, cli, o, stop, err));
     qg_clock_utc(started);
     *run = (qg_run){.version = QG_BUILD_VERSION,
