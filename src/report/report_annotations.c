@@ -64,6 +64,10 @@ static void put_annotation(qg_sink_out *o, const char *level, const qg_row *row)
     if (j->issue) {
         qg_buf_text(o->out, "%0A");
         put_escaped(o, j->issue, false);
+        if (j->expires) {
+            qg_buf_text(o->out, ", expires ");
+            put_escaped(o, j->expires, false);
+        }
     }
     qg_buf_char(o->out, '\n');
 }

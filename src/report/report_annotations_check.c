@@ -25,8 +25,10 @@ START_TEST(everything_that_could_end_a_command_is_escaped)
     j.message = "m";
     j.fix = "do\nthis";
     j.issue = "https://x";
+    j.expires = "2026-12-31";
     j.case_id = "";
-    ck_assert_str_eq(render(&run, NULL), "::error title=run ppl fail::m%0Ado%0Athis%0Ahttps://x\n");
+    ck_assert_str_eq(render(&run, NULL), "::error title=run ppl fail::m%0Ado%0Athis%0Ahttps://x, "
+                                         "expires 2026-12-31\n");
 }
 END_TEST
 

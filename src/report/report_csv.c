@@ -88,6 +88,10 @@ static void put_row(qg_sink_out *o, const qg_row *row)
     else
         qg_buf_text(o->out, ",,,");
     put_text(o, j ? j->message : NULL);
+    qg_buf_char(o->out, ',');
+    put_text(o, j ? j->issue : NULL);
+    qg_buf_char(o->out, ',');
+    put_text(o, j ? j->expires : NULL);
     qg_buf_char(o->out, '\n');
 }
 
@@ -101,7 +105,7 @@ static qg_status begin(qg_sink_out *o, qg_err *err)
 {
     (void)err;
     qg_buf_text(o->out, "case,model,method,device,kind,batch,input_len,output_len,metric,unit,"
-                        "value,limit,bound,verdict,n,file,line,column,message\n");
+                        "value,limit,bound,verdict,n,file,line,column,message,issue,expires\n");
     return QG_OK;
 }
 

@@ -112,6 +112,33 @@ static const char *type_of(const qg_judgement *j)
     return j->exit_class == 2 ? "input" : "machine";
 }
 
+/* "known: LINK, expires 2026-12-31", or NULL. */
+static const char *known_of(qg_sink_out *o, const qg_judgement *j)
+{
+    junit *state = o->state;
+
+    if (!j->issue)
+        return NULL;
+    const char *text =
+        qg_arena_format(o->scratch, "known: %s%s%s", j->issue, j->expires ? ", expires " : "",
+                        j->expires ? j->expires : "");
+    state->failed = state->failed || !text;
+    return text;
+}
+
+/* The sentence; a skipped element has nowhere else to name the issue. */
+static const char *message_of(qg_sink_out *o, const qg_judgement *j, bool skipped)
+{
+    const char *known = skipped ? known_of(o, j) : NULL;
+    junit *state = o->state;
+
+    if (!known)
+        return j->message;
+    const char *text = qg_arena_format(o->scratch, "%s; %s", j->message ? j->message : "", known);
+    state->failed = state->failed || !text;
+    return text ? text : "";
+}
+
 static void put_outcome(qg_sink_out *o, const qg_row *row)
 {
     const qg_judgement *j = row->j;
@@ -119,11 +146,13 @@ static void put_outcome(qg_sink_out *o, const qg_row *row)
 
     if (!element)
         return;
+    bool skipped = strcmp(element, "skipped") == 0;
+    const char *known = known_of(o, j);
     open_element(o->state, element);
-    if (strcmp(element, "skipped") != 0)
+    if (!skipped)
         put_attribute(o, "type", type_of(j));
-    put_attribute(o, "message", j->message);
-    if (strcmp(element, "skipped") != 0) {
+    put_attribute(o, "message", message_of(o, j, skipped));
+    if (!skipped) {
         char place[32] = "";
         put_text(o, j->message);
         if (j->file && j->line > 0)
@@ -136,6 +165,10 @@ static void put_outcome(qg_sink_out *o, const qg_row *row)
         if (j->fix) {
             put_text(o, "\n");
             put_text(o, j->fix);
+        }
+        if (known) {
+            put_text(o, "\n");
+            put_text(o, known);
         }
         if (row->metric == QG_METRIC_NONE && row->m && row->m->log) {
             put_text(o, "\n");

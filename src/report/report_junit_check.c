@@ -46,7 +46,12 @@ START_TEST(counts_agree_with_what_is_listed)
          .metric = QG_METRIC_NONE,
          .verdict = QG_VERDICT_INCONCLUSIVE,
          .exit_class = 4},
-        {.case_id = "b", .metric = QG_METRIC_NONE, .verdict = QG_VERDICT_KNOWN_FAIL},
+        {.case_id = "b",
+         .metric = QG_METRIC_NONE,
+         .verdict = QG_VERDICT_KNOWN_FAIL,
+         .message = "m",
+         .issue = "https://x",
+         .expires = "2026-12-31"},
         {.case_id = "", .metric = QG_METRIC_NONE, .verdict = QG_VERDICT_SKIP},
     };
     qg_measurement m[] = {{.id.id = "a", .wall_ns = 1500000000}, {.id.id = "b"}, {.id.id = "c"}};
@@ -64,6 +69,8 @@ START_TEST(counts_agree_with_what_is_listed)
                                        "errors=\"0\" skipped=\"1\" time=\"1.500\">"));
     ck_assert_uint_eq(count(text, "time=\"1.500\""), 2); /* the suite and its first testcase */
     ck_assert_ptr_nonnull(strstr(text, "type=\"machine\""));
+    ck_assert_ptr_nonnull(
+        strstr(text, "<skipped message=\"m; known: https://x, expires 2026-12-31\"/>"));
 }
 END_TEST
 
