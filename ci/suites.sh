@@ -105,8 +105,15 @@ expect 1 "$(line 'gptq: {model')" "two inputs in each other's group" run --only 
 
 variant budget -e 's/weights: [^,}]*/weights: 6 MiB/'
 expect 1 "$suite:$(grep -nF 'batch: 2' "$suite" | cut -d: -f1)" "a memory budget under the value" run --only '*/b2'
-variant latency -e '/batch: 1,/s/tpot_p50: [^,}]*/tpot_p50: 1 us/'
+variant latency -e '/batch: 1,/s/tpot_p50: [^,}]*/tpot_p50: 1 us/' -e 's/{min: 7, max: 7/{min: 20, max: 20/'
 expect 1 "$(line 'tpot_p50: 1 us')" "a latency budget under the value" run --only '*/b1'
+
+variant few -e '/batch: 1,/s/tpot_p50: [^,}]*/tpot_p50: 1 us/'
+expect 0 'alone it would fail' "the same from too few samples is inconclusive" run --only '*/b1'
+expect 2 "'--against' judges 'allow'" "another program where nothing is allowed" run --against "$program"
+suite=suites/trust/aa.yaml
+expect 0 'the other program' "the program against itself" run --against "$program" --only 'int8/*'
+expect 2 'no such program' "another program that is not there" run --against "$work/none"
 
 cp -r golden/text/tiny-llama "$work/golden"
 # The log-probability of one token, a hundredth of a nat off.

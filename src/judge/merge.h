@@ -10,8 +10,7 @@
  * reference) stays right, since groups are never parted (suite/split.h).
  *
  * Judgements, verdict and notices of the parts are dropped: they are to be judged again, together.
- * (Sketches of KL divergences stay with their cases: a case's documents are never spread over
- * parts, so nothing here needs qg_sketch_merge.)
+ * A case's documents are never spread over parts.
  */
 #ifndef QG_JUDGE_MERGE_H
 #define QG_JUDGE_MERGE_H

@@ -85,25 +85,6 @@ bool qg_sketch_add(qg_sketch *s, qg_arena *arena, double x)
     return true;
 }
 
-bool qg_sketch_merge(qg_sketch *into, qg_arena *arena, const qg_sketch *from)
-{
-    qg_sketch all = *into;
-
-    all.buckets = QG_NEW_N(arena, qg_bucket, into->n_buckets + from->n_buckets);
-    if (!all.buckets)
-        return false;
-    all.room = into->n_buckets + from->n_buckets;
-    if (into->n_buckets)
-        memcpy(all.buckets, into->buckets, into->n_buckets * sizeof *all.buckets);
-    for (size_t i = 0; i < from->n_buckets; i++)
-        count(&all, arena, from->buckets[i].index, from->buckets[i].count);
-    all.n += from->n;
-    all.zeros += from->zeros;
-    all.greatest = from->greatest > all.greatest ? from->greatest : all.greatest;
-    *into = all;
-    return true;
-}
-
 double qg_sketch_percentile(const qg_sketch *s, int percent)
 {
     assert(s->n > 0 && percent > 0 && percent <= 100);

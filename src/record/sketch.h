@@ -36,7 +36,6 @@ typedef struct qg_sketch { /* all zero: empty */
 /* Counts x, finite and at least 0. False when out of memory; then nothing has changed. Buckets lie
  * on the arena, always the same one for a sketch. */
 bool qg_sketch_add(qg_sketch *s, qg_arena *arena, double x);
-bool qg_sketch_merge(qg_sketch *into, qg_arena *arena, const qg_sketch *from);
 
 /* The number of rank ceil(percent / 100 * n), counted from 1 (nearest rank, as in value.h), within
  * 1 %; exactly the greatest where it is the last. 0 < percent <= 100, n > 0. */
