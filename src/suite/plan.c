@@ -143,6 +143,24 @@ static qg_status no_match(const qg_case *at, size_t n, qg_arena *run, const char
 }
 
 /* Keeps the cases whose ids match, in place. */
+/* Whether a case of the reference is what a case that matches is relative to. */
+static bool is_needed(const qg_case *at, size_t n, qg_str glob, const qg_case *reference)
+{
+    qg_metric compared;
+
+    if (!reference->model->is_reference || reference->kind != QG_CASE_PERFORMANCE)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (at[i].kind != reference->kind || at[i].batch != reference->batch ||
+            !qg_str_glob(glob, qg_str_from(at[i].id)))
+            continue;
+        for (size_t k = 0; k < at[i].expect.n; k++)
+            if (qg_metric_compared(&compared, at[i].expect.at[k].metric))
+                return true;
+    }
+    return false;
+}
+
 static qg_status filter(qg_case *at, size_t *n, qg_arena *run, const char *only, qg_err *err)
 {
     size_t kept = 0;
@@ -152,10 +170,20 @@ static qg_status filter(qg_case *at, size_t *n, qg_arena *run, const char *only,
         kept += qg_str_glob(glob, qg_str_from(at[i].id));
     if (kept == 0)
         return no_match(at, *n, run, glob.ptr, err);
-    kept = 0;
+    bool *needed = QG_NEW_N(run, bool, *n);
+    QG_NEED(needed, err);
     for (size_t i = 0; i < *n; i++)
-        if (qg_str_glob(glob, qg_str_from(at[i].id)))
-            at[kept++] = at[i];
+        needed[i] = is_needed(at, *n, glob, &at[i]);
+    kept = 0;
+    for (size_t i = 0; i < *n; i++) {
+        bool matches = qg_str_glob(glob, qg_str_from(at[i].id));
+        if (!matches && !needed[i])
+            continue;
+        at[kept] = at[i];
+        if (!matches)
+            at[kept].expect.n = 0; /* measured for the others, not judged */
+        kept++;
+    }
     *n = kept;
     return QG_OK;
 }

@@ -48,7 +48,8 @@ typedef struct qg_plan {
 } qg_plan;
 
 typedef struct qg_plan_options {
-    const char *only;    /* glob over ids; NULL: all                                        */
+    const char *only;    /* glob over ids; NULL: all. What the cases that match are relative to
+                          * comes with them, unjudged                                       */
     const char *device;  /* "cpu", "cuda", "auto": overrides the suite; NULL: as it says    */
     int shard, n_shards; /* 1 of n; 0, 0: all. Groups stay together: split.h                */
     bool every_shard;    /* of n_shards: all cases stay, and know their shards              */

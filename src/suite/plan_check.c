@@ -364,6 +364,32 @@ START_TEST(every_failed_allocation_is_reported)
 }
 END_TEST
 
+START_TEST(what_a_case_is_relative_to_comes_with_it)
+{
+    const qg_suite *s =
+        suite_of("version: 1\n"
+                 "name: x\n"
+                 "models:\n"
+                 "  fp16: {model: m}\n"
+                 "  gptq: {model: m, quantization: gptq}\n"
+                 "reference: fp16\n"
+                 "performance:\n"
+                 "  production: {batch: [1, 4]}\n"
+                 "  budgets:\n"
+                 "    fp16: [{batch: 1, tpot_p50: 1 s}, {batch: 4, tpot_p50: 1 s}]\n"
+                 "    gptq: [{batch: 1, tpot_vs_fp16: 1x}, {batch: 4, weights: 1 B}]\n");
+    qg_plan plan;
+
+    ck_assert_str_eq(ids(s, (qg_plan_options){.only = "gptq/*"}, &plan),
+                     "fp16/perf/b1 gptq/perf/b1 gptq/perf/b4");
+    ck_assert_uint_eq(plan.cases[0].expect.n, 0);
+    ck_assert_uint_eq(plan.cases[1].expect.n, 1);
+    ck_assert_str_eq(ids(s, (qg_plan_options){.only = "*/perf/b1"}, &plan),
+                     "fp16/perf/b1 gptq/perf/b1");
+    ck_assert_uint_eq(plan.cases[0].expect.n, 1);
+}
+END_TEST
+
 Suite *plan_check(void)
 {
     Suite *s = suite_create("plan_check");
@@ -384,6 +410,7 @@ Suite *plan_check(void)
     tcase_add_test(t, two_models_in_fp16_can_be_compared);
     tcase_add_test(t, devices_are_chosen_or_skipped);
     tcase_add_test(t, every_failed_allocation_is_reported);
+    tcase_add_test(t, what_a_case_is_relative_to_comes_with_it);
     suite_add_tcase(s, t);
     return s;
 }
