@@ -2,7 +2,8 @@
  *
  *     quantgate  NAME OF THE SUITE
  *       model folder, machine                            one line each
- *       CASE  METRIC  VALUE  BUDGET  VERDICT             judgements, worst first
+ *       CASE  METRIC  VALUE  BUDGET  VERDICT             judgements, worst first; where there is
+ *                                                        room also N, 95 %, SEES
  *       MODEL  PPL  KL MEAN  WEIGHTS  TPOT B1  ...       the models side by side
  *       measured without a budget, a paragraph a case
  *       what failed, where in the suite, what to do      one block each, worst first
@@ -21,7 +22,7 @@
 #include <ctype.h>
 #include <stdio.h>
 
-enum { N_COLUMNS = 5, INDENT = 2, GAP = 2, LEAST_CASE = 8, MOST_BLOCKS = 50, MOST_NAME = 24 };
+enum { INDENT = 2, GAP = 2, LEAST_CASE = 8, MOST_BLOCKS = 50, MOST_NAME = 24 };
 
 static const char *colour_of(qg_verdict v)
 {
@@ -103,60 +104,95 @@ static void put_head(qg_sink_out *o)
         put_wrapped(o, INDENT, qg_buf_view(&line));
 }
 
+/* Columns of the table; those of what a verdict stands on only where the terminal has room. */
+enum { CASE, METRIC, VALUE, BUDGET, COUNT, INTERVAL, SEEN, VERDICT, N_COLUMNS };
+static const char *const heads[N_COLUMNS] = {"CASE", "METRIC",   "VALUE", "BUDGET",
+                                             "N",    "INTERVAL", "SEES",  "VERDICT"};
+
+typedef struct columns {
+    size_t width[N_COLUMNS];
+    bool grounds;
+} columns;
+
+static bool is_shown(const columns *c, size_t column)
+{
+    return c->grounds || column < COUNT || column == VERDICT;
+}
+
 static const char *cell(char text[QG_ROW_TEXT], const qg_row *row, size_t column)
 {
     switch (column) {
-    case 0:
+    case CASE:
         return qg_row_case(row);
-    case 1:
+    case METRIC:
         return qg_row_metric(row);
-    case 2:
+    case VALUE:
         return qg_row_value(text, row);
-    case 3:
+    case BUDGET:
         return qg_row_limit(text, row);
+    case COUNT:
+        return qg_row_count(text, row);
+    case INTERVAL:
+        return qg_row_interval(text, row);
+    case SEEN:
+        return qg_row_seen(text, row);
     default:
         return qg_verdict_text(row->j->verdict);
     }
 }
 
-static void measure_columns(size_t width[N_COLUMNS], const qg_rows *rows, size_t total)
+/* Width of all shown columns but the first. */
+static size_t width_of_others(const columns *c)
 {
-    char text[QG_ROW_TEXT];
     size_t others = INDENT;
 
+    for (size_t i = 1; i < N_COLUMNS; i++)
+        others += is_shown(c, i) ? GAP + c->width[i] : 0;
+    return others;
+}
+
+static void measure_columns(columns *c, const qg_rows *rows, size_t total)
+{
+    char text[QG_ROW_TEXT];
+
+    *c = (columns){.grounds = false};
+    for (size_t i = 0; i < N_COLUMNS; i++)
+        c->width[i] = strlen(heads[i]);
     for (size_t i = 0; i < rows->n; i++) {
-        for (size_t c = 0; c < N_COLUMNS; c++) {
-            size_t w = qg_text_width(qg_str_from(cell(text, &rows->at[i], c)));
-            width[c] = w > width[c] ? w : width[c];
+        c->grounds = c->grounds || rows->at[i].j->test;
+        for (size_t k = 0; k < N_COLUMNS; k++) {
+            size_t w = qg_text_width(qg_str_from(cell(text, &rows->at[i], k)));
+            c->width[k] = w > c->width[k] ? w : c->width[k];
         }
     }
-    for (size_t c = 1; c < N_COLUMNS; c++)
-        others += GAP + width[c];
+    c->grounds = c->grounds && width_of_others(c) + c->width[CASE] <= total;
+    size_t others = width_of_others(c);
     size_t left = total > others + LEAST_CASE ? total - others : LEAST_CASE;
-    width[0] = width[0] < left ? width[0] : left;
+    c->width[CASE] = c->width[CASE] < left ? c->width[CASE] : left;
 }
 
 static void put_table(qg_sink_out *o, const qg_rows *rows)
 {
-    static const char *const heads[N_COLUMNS] = {"CASE", "METRIC", "VALUE", "BUDGET", "VERDICT"};
-    size_t width[N_COLUMNS];
     char text[QG_ROW_TEXT];
+    columns c;
 
     if (rows->n == 0)
         return;
-    for (size_t c = 0; c < N_COLUMNS; c++)
-        width[c] = strlen(heads[c]);
-    measure_columns(width, rows, (size_t)o->options.width);
+    measure_columns(&c, rows, (size_t)o->options.width);
     qg_buf_format(o->out, "\n%*s", INDENT, "");
-    for (size_t c = 0; c < N_COLUMNS - 1; c++) {
-        qg_text_fit(o->out, qg_str_from(heads[c]), width[c]);
+    for (size_t k = 0; k < VERDICT; k++) {
+        if (!is_shown(&c, k))
+            continue;
+        qg_text_fit(o->out, qg_str_from(heads[k]), c.width[k]);
         qg_buf_text(o->out, "  ");
     }
-    qg_buf_format(o->out, "%s\n", heads[N_COLUMNS - 1]);
+    qg_buf_format(o->out, "%s\n", heads[VERDICT]);
     for (size_t i = 0; i < rows->n; i++) {
         qg_buf_format(o->out, "%*s", INDENT, "");
-        for (size_t c = 0; c < N_COLUMNS - 1; c++) {
-            qg_text_fit(o->out, qg_str_from(cell(text, &rows->at[i], c)), width[c]);
+        for (size_t k = 0; k < VERDICT; k++) {
+            if (!is_shown(&c, k))
+                continue;
+            qg_text_fit(o->out, qg_str_from(cell(text, &rows->at[i], k)), c.width[k]);
             qg_buf_text(o->out, "  ");
         }
         put_verdict(o, rows->at[i].j->verdict, qg_row_is_bad(&rows->at[i]));

@@ -54,6 +54,29 @@ static void put_number(qg_sink_out *o, bool known, double v)
     qg_buf_text(o->out, text);
 }
 
+/* What the verdict stands on. */
+static void put_grounds(qg_sink_out *o, const qg_judgement *j)
+{
+    static const qg_judgement none;
+    bool known = j != NULL;
+
+    j = known ? j : &none;
+    qg_buf_format(o->out, ",%s,", known ? qg_basis_text(j->basis) : "");
+    put_number(o, j->has_base, j->base);
+    qg_buf_char(o->out, ',');
+    put_text(o, j->test);
+    const struct {
+        bool known;
+        double value;
+    } numbers[] = {{j->has_low, j->low},     {j->has_high, j->high},
+                   {j->test, j->confidence}, {j->has_p, j->p},
+                   {j->has_p, j->p_holm},    {j->has_detectable, j->detectable}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        qg_buf_char(o->out, ',');
+        put_number(o, numbers[i].known, numbers[i].value);
+    }
+}
+
 static void put_row(qg_sink_out *o, const qg_row *row)
 {
     const qg_measurement *m = row->m;
@@ -92,6 +115,7 @@ static void put_row(qg_sink_out *o, const qg_row *row)
     put_text(o, j ? j->issue : NULL);
     qg_buf_char(o->out, ',');
     put_text(o, j ? j->expires : NULL);
+    put_grounds(o, j);
     qg_buf_char(o->out, '\n');
 }
 
@@ -105,7 +129,8 @@ static qg_status begin(qg_sink_out *o, qg_err *err)
 {
     (void)err;
     qg_buf_text(o->out, "case,model,method,device,kind,batch,input_len,output_len,metric,unit,"
-                        "value,limit,bound,verdict,n,file,line,column,message,issue,expires\n");
+                        "value,limit,bound,verdict,n,file,line,column,message,issue,expires,"
+                        "basis,base,test,low,high,confidence,p,p_holm,detectable\n");
     return QG_OK;
 }
 

@@ -30,8 +30,9 @@ START_TEST(cells_are_quoted_where_they_must_be)
                       .expires = "2026-12-31"};
     qg_run run = {.judgements = &j, .n_judgements = 1};
 
-    ck_assert_str_eq(rows(&run), "\"a \"\"b\"\", c\",,,,,,,,same_top,fraction,0.1,0.3,>=,pass,7,"
-                                 "'=cmd(),2,0,\"two\nlines\",https://x,2026-12-31\n");
+    ck_assert_str_eq(rows(&run),
+                     "\"a \"\"b\"\", c\",,,,,,,,same_top,fraction,0.1,0.3,>=,pass,7,"
+                     "'=cmd(),2,0,\"two\nlines\",https://x,2026-12-31,budget,,,,,,,,\n");
 }
 END_TEST
 
@@ -45,8 +46,8 @@ START_TEST(numbers_read_back_equal)
 
     ck_assert_str_eq(
         rows(&run),
-        "x/quality,x,fp16,cpu,quality,,,,weights,B,7340544,,,measured,1,,,,,,\n"
-        "x/quality,x,fp16,cpu,quality,,,,nll,,0.33333333333333331,,,measured,3,,,,,,\n");
+        "x/quality,x,fp16,cpu,quality,,,,weights,B,7340544,,,measured,1,,,,,,,,,,,,,,,\n"
+        "x/quality,x,fp16,cpu,quality,,,,nll,,0.33333333333333331,,,measured,3,,,,,,,,,,,,,,,\n");
 }
 END_TEST
 

@@ -279,7 +279,8 @@ static qg_status begin(qg_sink_out *o, qg_err *err)
 static void put_judged(qg_sink_out *o, const qg_rows *rows, const char *case_id)
 {
     static const qg_page_column columns[] = {
-        {"metric", false}, {"verdict", false}, {"value", true}, {"budget", true}, {"where", false}};
+        {"metric", false}, {"verdict", false}, {"value", true},     {"budget", true},
+        {"n", true},       {"interval", true}, {"would see", true}, {"where", false}};
     char text[QG_ROW_TEXT];
 
     if (rows->n == 0)
@@ -296,6 +297,9 @@ static void put_judged(qg_sink_out *o, const qg_rows *rows, const char *case_id)
         qg_buf_text(o->out, "</td>");
         qg_page_number(o->out, qg_row_value(text, row));
         qg_page_number(o->out, qg_row_limit(text, row));
+        qg_page_number(o->out, qg_row_count(text, row));
+        qg_page_number(o->out, qg_row_interval(text, row));
+        qg_page_number(o->out, qg_row_seen(text, row));
         qg_buf_text(o->out, "<td>");
         put_place(o, row->j, true);
         qg_buf_text(o->out, "</td></tr>\n");

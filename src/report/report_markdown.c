@@ -253,7 +253,9 @@ static void put_row(qg_sink_out *o, const qg_row *row)
     put_escaped(o, qg_row_metric(row));
     qg_buf_format(o->out, " | %s | ", qg_row_value(text, row));
     put_escaped(o, qg_row_limit(text, row));
-    qg_buf_text(o->out, " | ");
+    qg_buf_format(o->out, " | %s", qg_row_count(text, row));
+    qg_buf_format(o->out, " | %s", qg_row_interval(text, row));
+    qg_buf_format(o->out, " | %s | ", qg_row_seen(text, row));
     if (row->j)
         put_verdict(o, row->j->verdict);
     qg_buf_text(o->out, " | ");
@@ -291,8 +293,9 @@ static void put_log(qg_sink_out *o, const char *log)
 
 static qg_status case_done(qg_sink_out *o, const qg_measurement *m, qg_err *err)
 {
-    static const char head[] = "| metric | value | budget | verdict | where |\n"
-                               "|---|---:|---:|---|---|\n";
+    static const char head[] =
+        "| metric | value | budget | n | interval | would see | verdict | where |\n"
+        "|---|---:|---:|---:|---:|---:|---|---|\n";
     markdown *state = o->state;
     size_t before = o->out->len;
     qg_rows judged, measured;

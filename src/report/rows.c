@@ -127,6 +127,42 @@ const char *qg_row_limit(char out[QG_ROW_TEXT], const qg_row *row)
     return out;
 }
 
+const char *qg_row_interval(char out[QG_ROW_TEXT], const qg_row *row)
+{
+    const qg_judgement *j = row->j;
+    char low[QG_UNIT_TEXT], high[QG_UNIT_TEXT];
+
+    snprintf(out, QG_ROW_TEXT, "-");
+    if (!j || row->metric == QG_METRIC_NONE || !(j->has_low || j->has_high))
+        return out;
+    qg_value_print(low, j, j->low);
+    qg_value_print(high, j, j->high);
+    if (j->has_low && j->has_high)
+        snprintf(out, QG_ROW_TEXT, "%.28s to %.28s", low, high);
+    else
+        snprintf(out, QG_ROW_TEXT, "%s %s", j->has_low ? "at least" : "at most",
+                 j->has_low ? low : high);
+    return out;
+}
+
+const char *qg_row_seen(char out[QG_ROW_TEXT], const qg_row *row)
+{
+    const qg_judgement *j = row->j;
+    char text[QG_UNIT_TEXT];
+
+    snprintf(out, QG_ROW_TEXT, "-");
+    if (j && row->metric != QG_METRIC_NONE && j->has_detectable && j->detectable > 0)
+        snprintf(out, QG_ROW_TEXT, "%s",
+                 qg_value_print(text, j, j->detectable) + (j->basis != QG_BASIS_BUDGET));
+    return out;
+}
+
+const char *qg_row_count(char out[QG_ROW_TEXT], const qg_row *row)
+{
+    snprintf(out, QG_ROW_TEXT, row->n > 1 ? "%lld" : "-", (long long)row->n);
+    return out;
+}
+
 bool qg_row_is_bad(const qg_row *row)
 {
     return row->j && qg_verdict_rank(row->j->verdict) > qg_verdict_rank(QG_VERDICT_KNOWN_FAIL);

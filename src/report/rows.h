@@ -36,6 +36,12 @@ const char *qg_row_metric(const qg_row *row); /* "ppl", "(case)", "(item)" of th
 const char *qg_row_value(char out[QG_ROW_TEXT], const qg_row *row); /* "6.41", "-"       */
 const char *qg_row_limit(char out[QG_ROW_TEXT], const qg_row *row); /* "<= 6.6", "-"     */
 
+/* What a verdict stands on: "8.3 ms to 8.6 ms", "at least 8.3 ms"; "-" of points. */
+const char *qg_row_interval(char out[QG_ROW_TEXT], const qg_row *row);
+/* How far beyond the limit it would have been seen: "0.2 ms"; "-" where that is not known. */
+const char *qg_row_seen(char out[QG_ROW_TEXT], const qg_row *row);
+const char *qg_row_count(char out[QG_ROW_TEXT], const qg_row *row); /* "60", "-" */
+
 /* Whether a judgement asks somebody to act: everything but pass, skip and known-fail. */
 bool qg_row_is_bad(const qg_row *row);
 
