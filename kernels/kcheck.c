@@ -31,6 +31,9 @@ enum {
     MAX_SAMPLES = 31
 };
 
+/* Threads of a proof: as many as asked for, and others that must not matter. */
+enum { AS_ASKED, ONE, THREE, N_CONTEXTS };
+
 /* What a tier may use, and without which of it there is no such tier. */
 static const struct {
     const char *name;
@@ -64,8 +67,9 @@ static struct {
     int tier;
     char name[96];
     uint64_t random;
-    buffer buffers[MAX_BUFFERS];
-    int n_buffers, case_failed, in_case;
+    buffer buffers[MAX_BUFFERS]; /* first those that stay while the tier does */
+    int n_buffers, n_staying, case_failed, in_case;
+    qgk_ctx contexts[N_CONTEXTS];
     ratio ratios[64];
     int n_ratios;
     unsigned char *flush;
@@ -214,7 +218,7 @@ static void leave(void)
         else
             kc.counts.passed++;
     }
-    while (kc.n_buffers > 0)
+    while (kc.n_buffers > kc.n_staying)
         free(kc.buffers[--kc.n_buffers].base);
     kc.in_case = kc.case_failed = 0;
 }
@@ -241,8 +245,15 @@ int kc_enter(size_t slot, const char *name, ...)
         return 0;
     }
     kc.random = kc.options.seed ^ hash_of(kc.name, strlen(kc.name));
+    for (int i = 0; i < N_CONTEXTS; i++) /* nothing may count on zeros */
+        memset(kc.contexts[i].scratch, 0xff, kc.contexts[i].scratch_bytes);
     kc.in_case = 1;
     return 1;
+}
+
+int kc_affords(double multiplications)
+{
+    return kc.options.most <= 0 || multiplications <= kc.options.most;
 }
 
 const qgk_table *kc_table(void)
@@ -410,8 +421,21 @@ static qgk_ctx context(int n_threads)
 
     ctx.scratch_bytes = scratch_size(n_threads);
     ctx.scratch = new_buffer(ctx.scratch_bytes, 1);
-    memset(ctx.scratch, 0xff, ctx.scratch_bytes); /* nothing may count on zeros */
     return ctx;
+}
+
+static void begin_tier(void)
+{
+    kc.contexts[AS_ASKED] = context(kc.options.n_threads);
+    kc.contexts[ONE] = context(1);
+    kc.contexts[THREE] = context(3);
+    kc.n_staying = kc.n_buffers;
+}
+
+static void end_tier(void)
+{
+    kc.n_staying = 0;
+    leave();
 }
 
 /* The rows in random portions, single ones among them. */
@@ -432,28 +456,28 @@ void kc_prove(const kc_proof *p, const char *what)
     if (kc.case_failed)
         return;
     hash_inputs();
-    qgk_ctx ctx = context(kc.options.n_threads), one = context(1), three = context(3);
+    qgk_ctx *ctx = &kc.contexts[AS_ASKED];
     void *first = new_buffer(bytes, 1);
     poison(p);
-    p->call(&ctx, p->args, 0, p->rows);
+    p->call(ctx, p->args, 0, p->rows);
     plant(p, "value");
     plant(p, "nan");
     check_values(p, what);
     memcpy(first, p->out, bytes);
     poison(p);
-    p->call(&ctx, p->args, 0, p->rows);
+    p->call(ctx, p->args, 0, p->rows);
     plant(p, "repeat");
     check_same(p, first, what, "in a second call");
     poison(p);
-    p->call(&one, p->args, 0, p->rows);
+    p->call(&kc.contexts[ONE], p->args, 0, p->rows);
     check_same(p, first, what, "on 1 thread");
     poison(p);
-    p->call(&three, p->args, 0, p->rows);
+    p->call(&kc.contexts[THREE], p->args, 0, p->rows);
     plant(p, "threads");
     check_same(p, first, what, "on 3 threads");
     if (p->rows > 1) {
         poison(p);
-        call_in_portions(p, &ctx);
+        call_in_portions(p, ctx);
         plant(p, "rows");
         check_same(p, first, what, "when rows are computed apart");
     }
@@ -592,11 +616,13 @@ kc_counts kc_run(const kc_options *options)
                 printf("skipped: tier %s, this CPU lacks it\n", tiers[t].name);
             continue;
         }
+        begin_tier();
 #define X(name)                                                                                    \
     name();                                                                                        \
     leave();
         QGK_KCHECK_CASES(X)
 #undef X
+        end_tier();
     }
     if (!options->csv)
         print_ratios();

@@ -48,6 +48,10 @@ typedef struct kc_proof {
  * the random numbers with run seed and name. Start the name with the operation: "rmsnorm_%dx%d". */
 __attribute__((format(printf, 2, 3))) int kc_enter(size_t slot, const char *name, ...);
 
+/* Whether a shape that takes so many multiplications is asked for. Shapes of real models say so
+ * before they enter: they are what is timed, while every tail and edge stands in small ones. */
+int kc_affords(double multiplications);
+
 /* Buffers of this case, 64-byte aligned, between canaries. Inputs must not change. */
 void *kc_input(size_t bytes);
 void *kc_output(size_t bytes);
@@ -72,6 +76,7 @@ const qgk_table *kc_table(void); /* of the tier at hand: to prepare weights */
 typedef struct kc_options {
     const char *only, *tier; /* glob of names, name of a tier; NULL: all */
     uint64_t seed;
+    double most; /* multiplications of a shape, 0: any number */
     int list, bench, csv, n_threads;
     const char *fault; /* a fault to plant, to see that it is found; NULL: none */
 } kc_options;

@@ -266,7 +266,9 @@ void attention_kcheck(void)
     }
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
         const shape *s = &models[i];
-        if (kc_enter(KC_SLOT(attention), "attention_%dx%d+%d_%dof%dx%d", s->n_seqs, s->length[0],
+        double pairs = (double)s->n_seqs * s->n_rows[0] * s->length[0]; /* of rows and positions */
+        if (kc_affords(2 * pairs * s->n_heads * s->head_dim) &&
+            kc_enter(KC_SLOT(attention), "attention_%dx%d+%d_%dof%dx%d", s->n_seqs, s->length[0],
                      s->n_rows[0], s->n_heads, s->n_kv_heads, s->head_dim))
             prove(s, KC_NORMAL, "normal");
     }

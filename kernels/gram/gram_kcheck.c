@@ -180,14 +180,16 @@ void gram_kcheck(void)
             for (int c = 0; c < N_CONTENTS; c++)
                 prove_gram(shapes[i][0], shapes[i][1], c);
     for (size_t i = 0; i < sizeof models / sizeof *models; i++)
-        if (kc_enter(KC_SLOT(gram), "gram_%dx%d", models[i][0], models[i][1]))
+        if (kc_affords(0.5 * models[i][0] * models[i][1] * models[i][1]) &&
+            kc_enter(KC_SLOT(gram), "gram_%dx%d", models[i][0], models[i][1]))
             prove_gram(models[i][0], models[i][1], KC_NORMAL);
     for (size_t i = 0; i < sizeof energies / sizeof *energies; i++)
         if (kc_enter(KC_SLOT(gram_energy), "gram-energy_%dx%d", energies[i][0], energies[i][1]))
             for (int c = 0; c < N_CONTENTS; c++)
                 prove_energy(energies[i][0], energies[i][1], c);
     for (size_t i = 0; i < sizeof energy_models / sizeof *energy_models; i++)
-        if (kc_enter(KC_SLOT(gram_energy), "gram-energy_%dx%d", energy_models[i][0],
+        if (kc_affords((double)energy_models[i][0] * energy_models[i][1] * energy_models[i][1]) &&
+            kc_enter(KC_SLOT(gram_energy), "gram-energy_%dx%d", energy_models[i][0],
                      energy_models[i][1]))
             prove_energy(energy_models[i][0], energy_models[i][1], KC_NORMAL);
 }

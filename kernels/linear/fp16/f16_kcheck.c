@@ -114,7 +114,8 @@ static void prove(const shape *s, kc_content content, const char *what, int last
 
 static void one(shape s)
 {
-    if (!kc_enter(KC_SLOT(linear[QGK_FORMAT_F16].product), "f16_%dx%d_r%d%s",
+    if (!kc_affords((double)(s.n[0] + s.n[1] + s.n[2]) * s.k * s.rows) ||
+        !kc_enter(KC_SLOT(linear[QGK_FORMAT_F16].product), "f16_%dx%d_r%d%s",
                   s.n[0] + s.n[1] + s.n[2], s.k, s.rows, s.bias ? "_bias" : ""))
         return;
     prove(&s, KC_NORMAL, "normal", 1);

@@ -251,9 +251,12 @@ static void prove_format(qgk_format format)
                         {ns[j]}, ks[i][0], ks[i][1], rows, rows & 1, j % 3 ? NO_ORDER : ONE_ORDER});
     for (size_t i = 0; i < sizeof odd_shapes / sizeof *odd_shapes; i++)
         all_contents(format, odd_shapes[i]);
-    for (size_t i = 0; i < sizeof model_shapes / sizeof *model_shapes; i++)
-        if (enter(format, &model_shapes[i], ""))
-            prove(format, &model_shapes[i], KC_NORMAL, "normal", 1);
+    for (size_t i = 0; i < sizeof model_shapes / sizeof *model_shapes; i++) {
+        const shape *s = &model_shapes[i];
+        if (kc_affords((double)(s->n[0] + s->n[1] + s->n[2]) * s->k * s->rows) &&
+            enter(format, s, ""))
+            prove(format, s, KC_NORMAL, "normal", 1);
+    }
 }
 
 void grouped_kcheck(void)
