@@ -116,7 +116,7 @@ $(BIN)/kcheck: $(call obj,$(KERNELS) $(KCHECKS) kernels/kcheck.c kernels/kcheck_
 	$(CC) $(LDFLAGS) -o $@ $^ -fopenmp -lm
 
 check: all ## run the unit tests (SUITE=noun_check runs one)
-	QG_ROOT=$(CURDIR) QG_PROGRAM=$(CURDIR)/$(BIN)/quantgate $(if $(SUITE),CK_RUN_SUITE=$(SUITE)) $(BIN)/unit
+	QG_CHECK_JOBS=$${QG_CHECK_JOBS:-$$(getconf _NPROCESSORS_ONLN)} QG_ROOT=$(CURDIR) QG_PROGRAM=$(CURDIR)/$(BIN)/quantgate $(if $(SUITE),CK_RUN_SUITE=$(SUITE)) $(BIN)/unit
 
 kcheck: all ## prove every kernel tier of this CPU against its reference (ARGS=--case ...)
 	$(BIN)/kcheck $(ARGS)
