@@ -95,7 +95,7 @@ static void set_drift(qg_case *c)
             continue;
         bool kld = e->metric == QG_METRIC_DRIFT_KLD_TOPK;
         e->limit = kld ? QG_DRIFT_INT8 : cuda ? QG_DRIFT_CUDA : QG_DRIFT_CPU;
-        e->written = !kld && cuda ? "0.02 (default)" : "0.002 (default)";
+        e->written = kld ? "0.0005 (default)" : cuda ? "0.02 (default)" : "0.002 (default)";
     }
 }
 

@@ -8,7 +8,8 @@
  * asked, unless its budgets say so themselves: by drift_logprob_max, and where activations are
  * rounded to 8 bit by drift_kld_topk. There a last bit of float32 moves a code and the code a
  * log-probability: between kernel tiers of one CPU the tiny models differ by up to 0.69 nats in a
- * stored number (99th percentile 0.18), but by no more than 2e-4 in KL.
+ * stored number (99th percentile 0.18), but by no more than 1.9e-4 in KL, while the scale of one
+ * row in one linear, 1 % off, moves it by 5.9e-4.
  */
 #ifndef QG_SUITE_PLAN_H
 #define QG_SUITE_PLAN_H
@@ -19,7 +20,7 @@
 #define QG_DRIFT_CPU  2e-3
 #define QG_DRIFT_CUDA 2e-2
 /* Mean KL of a case with 8-bit activations against its own golden. */
-#define QG_DRIFT_INT8 2e-3
+#define QG_DRIFT_INT8 5e-4
 
 typedef enum qg_case_kind { QG_CASE_QUALITY, QG_CASE_PERFORMANCE } qg_case_kind;
 
