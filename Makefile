@@ -9,6 +9,8 @@ COV      ?= 0          # 1: coverage counters for gcovr
 WERROR   ?= 0          # 1: warnings are errors (CI)
 BUILD    ?= build
 ARGS     ?=            # arguments of `make kcheck` and `make bench`
+# Where `make install` puts things, below $(DESTDIR).
+PREFIX   ?= /usr/local
 WARN     = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
            -Wno-sign-conversion
 
@@ -84,6 +86,7 @@ define BUILD_INFO
 #define QG_BUILD_COMPILER "$(shell $(CC) --version | head -1 | tr -d '"\\')"
 #define QG_BUILD_FLAGS "$(strip $(OPT) $(CFLAGS))"
 #define QG_BUILD_MODE "$(MODE)"
+#define QG_BUILD_DATE "$(shell git log -1 --format=%cs 2>/dev/null || date +%F)"
 endef
 $(GEN)/build_info.h: FORCE
 	@mkdir -p $(GEN)
@@ -120,6 +123,14 @@ check: all ## run the unit tests (SUITE=noun_check runs one)
 
 kcheck: all ## prove every kernel tier of this CPU against its reference (ARGS=--case ...)
 	$(BIN)/kcheck $(ARGS)
+
+manual: $(BUILD)/quantgate.1 ## write the manual page into build/
+$(BUILD)/quantgate.1: $(BIN)/quantgate
+	$(BIN)/quantgate --man >$@
+
+install: $(BIN)/quantgate $(BUILD)/quantgate.1 ## install program and manual page below $(DESTDIR)$(PREFIX)
+	install -D -m 755 $(BIN)/quantgate $(DESTDIR)$(PREFIX)/bin/quantgate
+	install -D -m 644 $(BUILD)/quantgate.1 $(DESTDIR)$(PREFIX)/share/man/man1/quantgate.1
 
 bench: all ## prove, then time every kernel tier
 	$(BIN)/kcheck --bench $(ARGS)
@@ -163,6 +174,6 @@ clean: ## remove what was built
 	rm -rf $(BUILD)
 
 FORCE:
-.PHONY: all help check kcheck bench style layers suites transcripts sanitize coverage convert workflows \
-        headers format ci clean FORCE
+.PHONY: all help check kcheck manual install bench style layers suites transcripts sanitize coverage \
+        convert workflows headers format ci clean FORCE
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -41,6 +41,7 @@ step unit make check
 step kernels make kcheck
 step suites ci/suites.sh
 step cli ci/cli.sh
+step manual ci/manual.sh
 step sanitize ci/sanitize.sh
 step coverage ci/coverage.sh
 step convert scripts/convert-bin-check.py

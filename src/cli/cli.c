@@ -1,10 +1,11 @@
-/* Words of the user: see cli.h. Option tables are walked for parsing and for help alike; an option
- * is
- * "--name VALUE" or "--name=VALUE", "--" ends them, and they may stand before or after arguments.
+/* Words of the user: see cli.h. Option tables are walked for parsing, for help and for the manual
+ * page alike; an option is "--name VALUE" or "--name=VALUE", "--" ends them, and they may stand
+ * before or after arguments.
  */
 #include "cli/cli.h"
 
 #include "build_info.h"
+#include "cli/manual.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -35,6 +36,19 @@ const qg_option qg_cli_model_options[] = {
     QG_TEXT("activations", qg_cli_model, activations, "int8|float",
             "of an int8 made while loading (int8)"),
     QG_TEXT("dtype", qg_cli_model, dtype, "NAME", "float16 or auto (auto)"),
+    {0},
+};
+
+const qg_exit qg_cli_exits[] = {
+    {0, "passed", "every judgement passed, or policy allows it."},
+    {1, "a budget is violated",
+     "a budget is violated, or a regression was judged: the author acts."},
+    {2, "the input is wrong", "suite, arguments or checkpoint are wrong: the author acts."},
+    {3, "the machine failed",
+     "the machine failed (no device, disk full, out of memory, a killed worker): "
+     "its owner acts, and only this may be retried."},
+    {4, "inconclusive",
+     "inconclusive, where the suite says that this fails: rerun with more samples."},
     {0},
 };
 
@@ -151,9 +165,10 @@ static void print_help(FILE *to)
     for (int i = 0; i < N_COMMANDS; i++)
         if (commands[i]->summary[0] != '(')
             fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-    fprintf(to, "\n'quantgate COMMAND --help' explains a command with an example.\n"
-                "exit codes: 0 passed, 1 a budget is violated, 2 the input is wrong,\n"
-                "            3 the machine failed, 4 inconclusive\n");
+    fprintf(to, "\n'quantgate COMMAND --help' explains a command with an example.\n\n"
+                "exit codes:\n");
+    for (const qg_exit *e = qg_cli_exits; e->brief; e++)
+        fprintf(to, "  %d  %s\n", e->code, e->brief);
 }
 
 /* ---- parsing ---- */
@@ -369,6 +384,17 @@ static void bound_spinning(char **argv)
     execv("/proc/self/exe", argv);
 }
 
+static qg_status print_manual(qg_arena *arena, qg_err *err)
+{
+    qg_buf b;
+
+    qg_buf_init(&b, arena);
+    qg_cli_manual(&b);
+    if (b.failed)
+        return qg_fail(err, QG_ENOMEM, "out of memory");
+    return qg_cli_write(qg_buf_view(&b), err);
+}
+
 int qg_cli_main(int argc, char **argv)
 {
     qg_err err = {0};
@@ -391,6 +417,8 @@ int qg_cli_main(int argc, char **argv)
     } else if (strcmp(argv[1], "--version") == 0) {
         printf("quantgate %s (%s, %s)\n", QG_BUILD_VERSION, QG_BUILD_COMMIT, QG_BUILD_COMPILER);
         s = QG_OK;
+    } else if (strcmp(argv[1], "--man") == 0) { /* for `make manual` */
+        s = print_manual(cli.run, &err);
     } else {
         s = run_command(&cli, argc, argv, &err);
     }

@@ -100,6 +100,13 @@ typedef struct qg_cli_model {
 extern const qg_option qg_cli_model_options[];
 qg_engine_options qg_cli_engine_options(const qg_cli_model *m);
 
+/* Exit codes that tell a gate apart, for --help and the manual page; the last has no brief. */
+typedef struct qg_exit {
+    int code;
+    const char *brief, *text; /* a few words; a sentence with who acts */
+} qg_exit;
+extern const qg_exit qg_cli_exits[];
+
 /* The program: parses, runs, prints the error, returns the exit code. */
 int qg_cli_main(int argc, char **argv);
 
