@@ -117,7 +117,11 @@ int qg_cli_columns(void)
 
 const char *qg_cli_program(qg_arena *arena)
 {
+    const char *own = getenv("QUANTGATE_WORKER");
     char path[PATH_MAX];
+
+    if (own && own[0])
+        return qg_str_dup(arena, qg_str_from(own));
     ssize_t n = readlink("/proc/self/exe", path, sizeof path);
     if (n <= 0 || (size_t)n == sizeof path)
         return qg_str_dup(arena, QG_STR("quantgate"));

@@ -117,8 +117,8 @@ void qg_cli_notice(const char *fmt, ...)
 bool qg_cli_out_is_terminal(void);
 bool qg_cli_colour(void); /* stdout is a terminal, NO_COLOR is unset or empty, TERM is not "dumb" */
 int qg_cli_columns(void); /* of the terminal; COLUMNS where it says so; else 100 */
-/* argv[0] of this process as a path that can be executed again (workers). NULL when out of memory.
- */
+/* What is executed for a worker: $QUANTGATE_WORKER (a script around this program, that pins it to
+ * cores or emulates another CPU), or this program itself. NULL when out of memory. */
 const char *qg_cli_program(qg_arena *arena);
 
 /* Most bytes of a text that a command reads from a file. */

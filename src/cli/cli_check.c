@@ -281,6 +281,21 @@ START_TEST(lint_prints_the_language)
 }
 END_TEST
 
+START_TEST(a_worker_may_be_a_script)
+{
+    shell("printf 'version: 1\\nname: w\\nmodels: {m: {model: %s}}\\nreference: m\\nperformance:\\n"
+          "  production: {input_len: 4, output_len: 2, batch: [1]}\\n  samples: {min: 1, max: 1, "
+          "warmup: 0}\\n' $PWD/" MODEL
+          " >$D/s.yaml; printf '#!/bin/sh\\necho used >%s/used\\nexec %s "
+          "\"$@\"\\n' $D \"$QG_PROGRAM\" >$D/w; chmod +x $D/w");
+    outcome o = shell("export QUANTGATE_WORKER=$D/w; Q run $D/s.yaml && cat $D/used");
+    ck_assert_msg(o.exit_code == 0 && holds(o.out, "used"), QG_STR_PRI, QG_STR_ARG(o.err));
+    o = shell("export QUANTGATE_WORKER=/nowhere; Q run $D/s.yaml");
+    ck_assert_int_eq(o.exit_code, 3);
+    ck_assert(holds(o.out, "cannot start '/nowhere'"));
+}
+END_TEST
+
 Suite *cli_check(void)
 {
     Suite *s = suite_create("cli_check");
@@ -301,6 +316,7 @@ Suite *cli_check(void)
     tcase_add_test(t, lint_and_the_gate_agree_on_exit_codes);
     tcase_add_test(t, blessing_prints_the_difference_and_writes);
     tcase_add_test(t, lint_prints_the_language);
+    tcase_add_test(t, a_worker_may_be_a_script);
     suite_add_tcase(s, t);
     return s;
 }

@@ -28,6 +28,9 @@ typedef struct entry {
 static const entry environment[] = {
     {"QUANTGATE_CACHE", "folder of the models that suites make (quantize:). Else "
                         "$XDG_CACHE_HOME/quantgate, else ~/.cache/quantgate."},
+    {"QUANTGATE_WORKER",
+     "path of what run starts for each case instead of this program: a script that ends in quantgate "
+     "\"$@\" and pins it to cores, say, or emulates another CPU."},
     {"XDG_CACHE_HOME, HOME", "see QUANTGATE_CACHE."},
     {"OMP_NUM_THREADS", "most CPU threads where --threads is 0."},
     {"GOMP_SPINCOUNT, OMP_WAIT_POLICY",
