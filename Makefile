@@ -118,6 +118,14 @@ $(BIN)/kcheck: $(call obj,$(KERNELS) $(KCHECKS) kernels/kcheck.c kernels/kcheck_
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -fopenmp -lm
 
+# The program once more, with ci/mutation/fault.c between its own objects.
+FAULTY := qgk_table_init qg_ledger_add qg_backend_cpu_open qg_forward
+comma := ,
+faulty: $(BUILD)/faulty/quantgate ## link the program that can be given faults (ci/mutation.sh)
+$(BUILD)/faulty/quantgate: $(call obj,$(SOURCES) $(KERNELS) src/main.c ci/mutation/fault.c)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $(FAULTY:%=-Wl$(comma)--wrap=%) -o $@ $^ $(LIBS)
+
 check: all ## run the unit tests (SUITE=noun_check runs one)
 	QG_CHECK_JOBS=$${QG_CHECK_JOBS:-$$(getconf _NPROCESSORS_ONLN)} QG_ROOT=$(CURDIR) QG_PROGRAM=$(CURDIR)/$(BIN)/quantgate $(if $(SUITE),CK_RUN_SUITE=$(SUITE)) $(BIN)/unit
 
@@ -174,6 +182,6 @@ clean: ## remove what was built
 	rm -rf $(BUILD)
 
 FORCE:
-.PHONY: all help check kcheck manual install bench style layers suites transcripts sanitize coverage \
+.PHONY: all help faulty check kcheck manual install bench style layers suites transcripts sanitize coverage \
         convert workflows headers format ci clean FORCE
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -43,6 +43,7 @@ step suites ci/suites.sh
 step cli ci/cli.sh
 step manual ci/manual.sh
 step emulate ci/emulate.sh
+step mutation ci/mutation.sh
 step sanitize ci/sanitize.sh
 step coverage ci/coverage.sh
 step convert scripts/convert-bin-check.py
