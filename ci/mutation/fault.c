@@ -342,26 +342,26 @@ static bool is_decode(const qg_feed *feeds, int n_feeds)
     return true;
 }
 
-static void after_slow_decode(const qg_feed *feeds, int n_feeds, int64_t spent_ns)
+static void slow_decode(const qg_feed *feeds, int n_feeds, int64_t spent_ns)
 {
     if (is_decode(feeds, n_feeds))
         waste((int64_t)((double)spent_ns * parameter / 100));
 }
 
-static void after_slow_prefill(const qg_feed *feeds, int n_feeds, int64_t spent_ns)
+static void slow_prefill(const qg_feed *feeds, int n_feeds, int64_t spent_ns)
 {
     if (!is_decode(feeds, n_feeds))
         waste((int64_t)((double)spent_ns * parameter / 100));
 }
 
-static void after_slow_all(const qg_feed *feeds, int n_feeds, int64_t spent_ns)
+static void slow_all(const qg_feed *feeds, int n_feeds, int64_t spent_ns)
 {
     (void)feeds, (void)n_feeds;
     waste((int64_t)((double)spent_ns * parameter / 100));
 }
 
 /* One prefill in ten takes twice as long: a median does not see it. */
-static void after_slow_tail(const qg_feed *feeds, int n_feeds, int64_t spent_ns)
+static void slow_tail(const qg_feed *feeds, int n_feeds, int64_t spent_ns)
 {
     static int n;
 
@@ -401,6 +401,8 @@ static const struct fault {
     const char *name;
     void (*put)(qgk_table *t);
     void (*after)(const qg_feed *feeds, int n_feeds, int64_t spent_ns); /* a forward pass */
+    /* At the end of a pass, before its first logits are handed out: tokens are timed then. */
+    void (*within)(const qg_feed *feeds, int n_feeds, int64_t spent_ns);
     bool doubles;       /* what is counted for `purpose` */
     qg_purpose purpose; /* of what doubles */
     double parameter;   /* where none is given */
@@ -421,10 +423,10 @@ static const struct fault {
     {.name = "tail", .put = put_tail},
     {.name = "no-zero", .put = put_no_zero, .parameter = 3},
     {.name = "int8-scale", .put = put_int8_scale, .parameter = 3},
-    {.name = "slow-decode", .after = after_slow_decode, .parameter = 10},
-    {.name = "slow-prefill", .after = after_slow_prefill, .parameter = 20},
-    {.name = "slow-all", .after = after_slow_all, .parameter = 10},
-    {.name = "slow-tail", .after = after_slow_tail},
+    {.name = "slow-decode", .within = slow_decode, .parameter = 10},
+    {.name = "slow-prefill", .within = slow_prefill, .parameter = 20},
+    {.name = "slow-all", .within = slow_all, .parameter = 10},
+    {.name = "slow-tail", .within = slow_tail},
     {.name = "pool-leak", .after = after_pool_leak, .parameter = 1024},
     {.name = "host-leak", .after = after_host_leak, .parameter = 1024},
     {.name = "weights-twice", .doubles = true, .purpose = QG_PURPOSE_WEIGHTS},
@@ -478,11 +480,32 @@ qg_status __wrap_qg_backend_cpu_open(qg_backend **out, qg_arena *arena,
     return s;
 }
 
+/* A pass whose logits are on their way. */
+typedef struct pass {
+    const qg_feed *feeds;
+    int n_feeds;
+    int64_t start_ns; /* 0: the first logits were handed out */
+    qg_on_logits *on_logits;
+    void *user;
+} pass;
+
+static qg_status hand_out(void *user, int feed, int position, const float *logits, qg_err *err)
+{
+    pass *p = user;
+
+    if (p->start_ns && chosen()->within)
+        chosen()->within(p->feeds, p->n_feeds, qg_clock_ns() - p->start_ns);
+    p->start_ns = 0;
+    return p->on_logits(p->user, feed, position, logits, err);
+}
+
 qg_status __wrap_qg_forward(qg_engine *e, const qg_feed *feeds, int n_feeds,
                             qg_on_logits *on_logits, void *user, qg_err *err)
 {
     int64_t start_ns = qg_clock_ns();
-    qg_status s = __real_qg_forward(e, feeds, n_feeds, on_logits, user, err);
+    pass p = {feeds, n_feeds, start_ns, on_logits, user};
+    qg_status s = on_logits ? __real_qg_forward(e, feeds, n_feeds, hand_out, &p, err)
+                            : __real_qg_forward(e, feeds, n_feeds, NULL, user, err);
 
     if (chosen()->after)
         chosen()->after(feeds, n_feeds, qg_clock_ns() - start_ns);
