@@ -156,6 +156,12 @@ static bool tap(qg_transformer *d, qg_input input, const qgk_act *x, int rows, i
     return d->on_input && d->last_input == input;
 }
 
+static void made(qg_transformer *d, qg_step step, void *x, int rows, int k)
+{
+    if (d->on_step)
+        d->on_step(d->step_user, step, x, rows, k);
+}
+
 static void norm(qg_transformer *d, qgk_act *out, const qgk_act *x, const qg_norm *n, int rows)
 {
     const qgk_table *t = &d->backend->table;
@@ -184,7 +190,7 @@ static void add_norm(qg_transformer *d, qgk_act *out, const qg_norm *n, int rows
 }
 
 /* From `in` to `delta`; false where it ended before. */
-static bool attention_block(qg_transformer *d, int index, const qgk_act *in, const qgk_batch *batch)
+static bool attention_block(qg_transformer *d, int index, qgk_act *in, const qgk_batch *batch)
 {
     const qg_layer *layer = &d->weights->layers[index];
     const qgk_kv *kv = &d->kv->layer[index];
@@ -197,40 +203,49 @@ static bool attention_block(qg_transformer *d, int index, const qgk_act *in, con
     float scale = (float)(1 / sqrt(c->head_dim));
     int window = c->is_windowed[index] ? c->sliding_window : 0;
 
+    made(d, QG_STEP_QKV_INPUT, in, rows, c->hidden_size);
     if (tap(d, QG_INPUT_QKV, in, rows, c->hidden_size))
         return false;
     linear(d, d->qkv, in, &layer->qkv, rows, 0);
+    made(d, QG_STEP_QKV, d->qkv, rows, width);
     if (d->cos_sin) /* the heads of q and of k stand side by side */
         t->rope(ctx, d->qkv, width, d->cos_sin, batch->row_pos, rows, c->n_heads + c->n_kv_heads,
                 c->head_dim);
     t->kv_append(ctx, kv, keys, values, width, batch);
     t->attention(ctx, d->attended, d->qkv, width, kv, batch, c->n_heads, scale, window);
+    made(d, QG_STEP_ATTENDED, d->attended, rows, (int)q);
     if (tap(d, QG_INPUT_O, d->attended, rows, (int)q))
         return false;
     linear(d, d->delta, d->attended, &layer->o, rows, 0);
+    made(d, QG_STEP_O, d->delta, rows, c->hidden_size);
     return true;
 }
 
 /* The same for the feed-forward block. */
-static bool mlp_block(qg_transformer *d, const qg_layer *layer, const qgk_act *in, int rows)
+static bool mlp_block(qg_transformer *d, const qg_layer *layer, qgk_act *in, int rows)
 {
     const qgk_table *t = &d->backend->table;
     qgk_ctx *ctx = &d->backend->ctx;
-    int ffn = d->config->intermediate_size;
+    int hidden = d->config->hidden_size, ffn = d->config->intermediate_size;
 
-    if (tap(d, QG_INPUT_MLP, in, rows, d->config->hidden_size))
+    made(d, QG_STEP_MLP_INPUT, in, rows, hidden);
+    if (tap(d, QG_INPUT_MLP, in, rows, hidden))
         return false;
     if (d->gate_up) {
         linear(d, d->gate_up, in, &layer->mlp_in, rows, 0);
+        made(d, QG_STEP_MLP, d->gate_up, rows, 2 * ffn);
         t->swiglu(ctx, d->inner, d->gate_up, rows, ffn);
     } else {
         bool is_gelu = strcmp(d->config->hidden_act, "gelu") == 0;
         linear(d, d->inner, in, &layer->mlp_in, rows, 0);
+        made(d, QG_STEP_MLP, d->inner, rows, ffn);
         (is_gelu ? t->gelu : t->relu)(ctx, d->inner, (size_t)rows * (size_t)ffn);
     }
+    made(d, QG_STEP_INNER, d->inner, rows, ffn);
     if (tap(d, QG_INPUT_DOWN, d->inner, rows, ffn))
         return false;
     linear(d, d->delta, d->inner, &layer->mlp_out, rows, 0);
+    made(d, QG_STEP_DOWN, d->delta, rows, hidden);
     return true;
 }
 
@@ -258,14 +273,19 @@ void qg_transformer_embed(qg_transformer *d, const qgk_batch *batch)
     const qg_weights *w = d->weights;
     const qgk_table *t = &d->backend->table;
     qgk_ctx *ctx = &d->backend->ctx;
-    int rows = batch->n_rows;
+    int rows = batch->n_rows, hidden = d->config->hidden_size;
+    qgk_act *embedded = d->narrow ? d->narrow : d->x;
 
-    t->embed(ctx, d->narrow ? d->narrow : d->x, w->embed, d->device.ids, rows,
-             d->config->embed_size);
-    if (d->narrow)
+    t->embed(ctx, embedded, w->embed, d->device.ids, rows, d->config->embed_size);
+    made(d, QG_STEP_EMBED, embedded, rows, d->config->embed_size);
+    if (d->narrow) {
         linear(d, d->x, d->narrow, &w->project_in, rows, 0);
-    if (w->positions)
-        t->embed_add(ctx, d->x, w->positions, batch->row_pos, rows, d->config->hidden_size);
+        made(d, QG_STEP_PROJECT_IN, d->x, rows, hidden);
+    }
+    if (w->positions) {
+        t->embed_add(ctx, d->x, w->positions, batch->row_pos, rows, hidden);
+        made(d, QG_STEP_POSITIONS, d->x, rows, hidden);
+    }
 }
 
 /* What the blocks read: the norm of x, or x itself where norms come after. */
@@ -305,6 +325,7 @@ void qg_transformer_layer(qg_transformer *d, int index, const qgk_batch *batch)
         add_norm(d, d->x, &l->mlp_norm, batch->n_rows);
     else
         add_delta(d, batch->n_rows);
+    made(d, QG_STEP_LAYER, d->x, batch->n_rows, d->config->hidden_size);
 }
 
 /* As layer by layer, but the last addition of a layer is fused with the norm of the next. */
@@ -334,18 +355,22 @@ qg_status qg_transformer_logits(qg_transformer *d, int32_t *best, int first, int
     const qg_weights *w = d->weights;
     const qgk_table *t = &d->backend->table;
     qgk_ctx *ctx = &d->backend->ctx;
+    int hidden = d->config->hidden_size, embed = d->config->embed_size;
     const qgk_act *last = d->picked;
 
-    t->gather(ctx, d->picked, d->x, d->device.wanted + first, n, d->config->hidden_size);
+    t->gather(ctx, d->picked, d->x, d->device.wanted + first, n, hidden);
     if (w->norm.weight) {
         norm(d, d->normed, d->picked, &w->norm, n);
+        made(d, QG_STEP_FINAL_NORM, d->normed, n, hidden);
         last = d->normed;
     }
     if (d->narrow) {
         linear(d, d->narrow, last, &w->project_out, n, 0);
+        made(d, QG_STEP_PROJECT_OUT, d->narrow, n, embed);
         last = d->narrow;
     }
     linear(d, d->logits, last, &w->head, n, 1);
+    made(d, QG_STEP_LOGITS, d->logits, n, d->config->vocab_size);
     t->argmax(ctx, d->best, d->logits, n, d->config->vocab_size);
     QG_PASS(d->backend->sync(d->backend, err));
     d->backend->download(d->backend, best, d->best, (size_t)n * sizeof *best);

@@ -46,6 +46,31 @@ typedef enum qg_input {
 /* x [rows][k] in backend memory, while the layer waits. */
 typedef void qg_on_input(void *user, qg_input input, const qgk_act *x, int rows, int k);
 
+/* What a forward pass makes, in this order; the steps of a layer are QKV_INPUT to LAYER. Each
+ * depends on the one before and on weights of its own, so that a pass whose steps are overwritten
+ * with those of another pass shows the differences of each alone. */
+typedef enum qg_step {
+    QG_STEP_EMBED,      /* rows of the embedding, where it is projected as narrow as it is */
+    QG_STEP_PROJECT_IN, /* only where there is such a projection */
+    QG_STEP_POSITIONS,  /* with learned positions added; only where there are any */
+    QG_STEP_QKV_INPUT,  /* norm of the stream; the stream itself where norms come after */
+    QG_STEP_QKV,
+    QG_STEP_ATTENDED, /* rotated, and attended */
+    QG_STEP_O,
+    QG_STEP_MLP_INPUT, /* added and normed */
+    QG_STEP_MLP,       /* gate and up side by side, or fc1 */
+    QG_STEP_INNER,     /* the activation of it */
+    QG_STEP_DOWN,
+    QG_STEP_LAYER,       /* added; normed where norms come after: the stream */
+    QG_STEP_FINAL_NORM,  /* only where there is one; from here on the rows that want logits */
+    QG_STEP_PROJECT_OUT, /* only where there is such a projection */
+    QG_STEP_LOGITS,      /* float32 on every backend */
+    QG_N_STEPS
+} qg_step;
+
+/* x [rows][k] in backend memory, which may be changed: what comes after reads it then. */
+typedef void qg_on_step(void *user, qg_step step, qgk_act *x, int rows, int k);
+
 typedef struct qg_transformer {
     qg_backend *backend;
     const qg_model_config *config;
@@ -58,6 +83,8 @@ typedef struct qg_transformer {
     int n_rows, n_seqs, n_wanted;
     qg_on_input *on_input; /* told what linears read; NULL: nobody */
     void *user;
+    qg_on_step *on_step; /* told each step; NULL: nobody. qg_transformer_run() does not */
+    void *step_user;
     qg_input last_input; /* qg_transformer_layer() ends when it has made this; QG_N_INPUTS: never */
     /* In backend memory. */
     qg_pass_tables device;

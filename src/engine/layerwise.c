@@ -17,6 +17,7 @@ struct qg_layerwise {
     qg_transformer decoder;
     int layer;    /* that is loaded; -1: none */
     int min_rows; /* that scratch has room for */
+    bool ends;    /* what stands behind the layers is there */
     void *slab;   /* of the layer */
     size_t slab_bytes;
     void *put[QG_N_ITEM_KINDS]; /* halves of linears that were put in */
@@ -32,6 +33,8 @@ static qg_status choose_sizes(qg_layerwise *lw, int window, qg_err *err)
                        longest);
     lw->kv.block_tokens = BLOCK_TOKENS;
     *s = (qg_sizes){.max_len = window, .max_seqs = 1, .max_rows = window, .logits_rows = 1};
+    if (lw->ends)
+        s->logits_rows = window < QG_LAYERWISE_ROWS ? window : QG_LAYERWISE_ROWS;
     s->blocks_per_seq = lw->kv.n_blocks = qg_kvcache_blocks_for(&lw->kv, window);
     return QG_OK;
 }
@@ -53,8 +56,8 @@ static qg_status lay_out(qg_layerwise *lw, qg_slab slabs[QG_N_PURPOSES], qg_weig
     lay_out_cache(lw, &slabs[QG_PURPOSE_KV_CACHE]);
     qg_transformer_layout(&lw->decoder, &slabs[QG_PURPOSE_ACTIVATIONS],
                           &slabs[QG_PURPOSE_WORKSPACE]);
-    return qg_weights_layout_front(&lw->weights, sums, &slabs[QG_PURPOSE_WEIGHTS], &lw->source,
-                                   lw->backend, lw->arena, err);
+    return (lw->ends ? qg_weights_layout_ends : qg_weights_layout_front)(
+        &lw->weights, sums, &slabs[QG_PURPOSE_WEIGHTS], &lw->source, lw->backend, lw->arena, err);
 }
 
 /* All rows are one sequence in blocks 0, 1, ...; ids come with each window. */
@@ -66,7 +69,7 @@ static void fill_pass(qg_transformer *d)
     d->n_seqs = 1;
     for (int i = 0; i < window; i++) {
         d->pass.row_seq[i] = 0;
-        d->pass.row_pos[i] = i;
+        d->pass.row_pos[i] = d->pass.wanted[i] = i;
     }
     d->pass.seq_row[0] = 0;
     d->pass.seq_row[1] = d->pass.seq_len[0] = window;
@@ -95,11 +98,12 @@ static qg_status allocate(qg_layerwise *lw, unsigned formats, qg_err *err)
 static qg_status open(qg_layerwise *lw, const qg_layerwise_options *o, qg_err *err)
 {
     const qg_model_config *config = lw->source.config;
+    const qg_storage *storage = &lw->source.storage;
     size_t n_layers = (size_t)config->n_layers;
     qg_transformer *d = &lw->decoder;
 
-    QG_PASS(
-        qg_storage_choose(&lw->source.storage, config, lw->source.checkpoint, "fp16", NULL, err));
+    QG_PASS(qg_storage_choose(&lw->source.storage, config, lw->source.checkpoint, o->method,
+                              o->activations, err));
     QG_PASS(choose_sizes(lw, o->window, err));
     QG_PASS(qg_backend_open(
         &lw->backend, lw->arena,
@@ -112,7 +116,7 @@ static qg_status open(qg_layerwise *lw, const qg_layerwise_options *o, qg_err *e
     d->family = lw->source.family;
     d->weights = &lw->weights;
     d->kv = &lw->kv;
-    QG_PASS(allocate(lw, o->formats, err));
+    QG_PASS(allocate(lw, o->formats | 1u << storage->method->format(&storage->config), err));
     QG_PASS(qg_transformer_open(d, lw->arena, err));
     fill_pass(d);
     return QG_OK;
@@ -128,6 +132,7 @@ qg_status qg_layerwise_open(qg_layerwise **out, qg_arena *arena, const qg_checkp
     lw->arena = arena;
     lw->layer = -1;
     lw->min_rows = options->rows;
+    lw->ends = options->ends;
     lw->source = (qg_weight_source){.checkpoint = checkpoint, .config = config, .family = family};
     QG_PASS(open(lw, options, err));
     *out = lw;
@@ -217,6 +222,32 @@ qg_status qg_layerwise_peek(qg_layerwise *lw, const float *states, qg_input last
                             qg_on_input *on_input, void *user, qg_err *err)
 {
     return run_layer(lw, states, last, on_input, user, err);
+}
+
+qg_status qg_layerwise_logits(qg_layerwise *lw, const float *states, int row0, int n, qg_err *err)
+{
+    qg_transformer *d = &lw->decoder;
+    int32_t best[QG_LAYERWISE_ROWS];
+
+    qg_transformer_upload(d);
+    d->backend->upload(d->backend, d->x, states, count_states(lw) * sizeof *states);
+    return qg_transformer_logits(d, best, row0, n, err);
+}
+
+void qg_layerwise_watch(qg_layerwise *lw, qg_on_step *on_step, void *user)
+{
+    lw->decoder.on_step = on_step;
+    lw->decoder.step_user = user;
+}
+
+const qg_layer *qg_layerwise_layer(const qg_layerwise *lw)
+{
+    return &lw->weights.layers[lw->layer];
+}
+
+const qg_storage *qg_layerwise_storage(const qg_layerwise *lw)
+{
+    return &lw->source.storage;
 }
 
 /* The segment of the loaded layer that holds the linear. */

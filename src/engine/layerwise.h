@@ -22,15 +22,19 @@ typedef struct qg_layerwise_options {
     int n_threads;    /* 0: all that this process may use */
     int window;       /* tokens of every window; QG_EARG above what the model can */
     int rows;         /* of products that the caller makes with the context, where more */
-    unsigned formats; /* bit f: layers with weights of qgk_format f will be loaded, beside F16 */
+    unsigned formats; /* bit f: layers with weights of qgk_format f will be loaded, beside F16 and
+                         the folder's own */
+    /* How the folder is stored, as in qg_engine_options; method NULL: as it says. */
+    const char *method, *activations;
+    bool ends; /* also what stands behind the layers is loaded, for qg_layerwise_logits() */
 } qg_layerwise_options;
 
-/* Of a plain folder. Checkpoint, config and family outlive it; it lives as long as the arena. */
+/* Of a folder. Checkpoint, config and family outlive it; it lives as long as the arena. */
 qg_status qg_layerwise_open(qg_layerwise **out, qg_arena *arena, const qg_checkpoint *checkpoint,
                             const qg_model_config *config, const qg_family *family,
                             const qg_layerwise_options *options, qg_err *err);
 
-/* Layer `index` of `from`, stored as `storage` says; both NULL: of the plain folder. Names are
+/* Layer `index` of `from`, stored as `storage` says; both NULL: of the folder. Names are
  * spelled as the folder does. `from` must outlive the runs of this layer. */
 qg_status qg_layerwise_load(qg_layerwise *lw, int index, const qg_checkpoint *from,
                             const qg_storage *storage, qg_err *err);
@@ -44,6 +48,17 @@ qg_status qg_layerwise_run(qg_layerwise *lw, float *states, qg_on_input *on_inpu
 /* The same up to the input `last`, and no further: states are as before. */
 qg_status qg_layerwise_peek(qg_layerwise *lw, const float *states, qg_input last,
                             qg_on_input *on_input, void *user, qg_err *err);
+/* Rows row0 .. row0 + n - 1 through what stands behind the layers, n at most QG_LAYERWISE_ROWS;
+ * states are as before. There is nothing to get but what the steps tell. Opened with `ends`. */
+enum { QG_LAYERWISE_ROWS = 16 };
+qg_status qg_layerwise_logits(qg_layerwise *lw, const float *states, int row0, int n, qg_err *err);
+/* Tells the steps of all that is run from now on (engine/decoder.h); NULL: nobody. */
+void qg_layerwise_watch(qg_layerwise *lw, qg_on_step *on_step, void *user);
+/* The layer that is loaded. */
+const qg_layer *qg_layerwise_layer(const qg_layerwise *lw);
+/* How the folder is stored. */
+const qg_storage *qg_layerwise_storage(const qg_layerwise *lw);
+
 /* Puts other weights w [n][k], within float16's range, into linear `kind` of the plain layer that
  * is loaded; they are rounded to halves. The next load forgets them. QG_ENOMEM. */
 qg_status qg_layerwise_put(qg_layerwise *lw, qg_item_kind kind, const float *w, qg_err *err);

@@ -156,7 +156,7 @@ static qg_status walk(loader *ld, qg_weights *w, qg_err *err)
 
 /* `out` of the places below: all, or a part of it. */
 typedef struct wanted {
-    qg_weights *all, *front;
+    qg_weights *all, *front, *ends;
     qg_layer *layer;
     int index;
 } wanted;
@@ -169,6 +169,8 @@ static qg_status place(loader *ld, const wanted *w, qg_err *err)
         place_plain_norm(ld);
     if (w->front)
         return place_front(ld, w->front, &embed, err);
+    if (w->ends)
+        return place_ends(ld, w->ends, err);
     return w->layer ? place_layer(ld, w->layer, w->index, err) : walk(ld, w->all, err);
 }
 
@@ -209,6 +211,13 @@ qg_status qg_weights_layout_front(qg_weights *out, qg_weight_sums *sums, qg_slab
                                   qg_arena *arena, qg_err *err)
 {
     return lay_out(&(wanted){.front = out}, sums, slab, source, backend, arena, err);
+}
+
+qg_status qg_weights_layout_ends(qg_weights *out, qg_weight_sums *sums, qg_slab *slab,
+                                 const qg_weight_source *source, const qg_backend *backend,
+                                 qg_arena *arena, qg_err *err)
+{
+    return lay_out(&(wanted){.ends = out}, sums, slab, source, backend, arena, err);
 }
 
 qg_status qg_weights_layout_layer(qg_layer *out, int index, qg_weight_sums *sums, qg_slab *slab,

@@ -66,7 +66,8 @@ qg_status qg_calibration_open(qg_calibration **out, qg_arena *arena, const qg_so
                               qg_err *err)
 {
     qg_calibration *c = QG_NEW(arena, qg_calibration);
-    qg_layerwise_options run = {.tier = options->tier,
+    qg_layerwise_options run = {.method = "fp16",
+                                .tier = options->tier,
                                 .n_threads = options->n_threads,
                                 .window = windows->window,
                                 .rows = QG_MOMENTS_SAMPLE,
