@@ -21,11 +21,10 @@ typedef struct qg_fold_pair {
 } qg_fold_pair;
 
 /* How much larger channels of `other` are, by least squares: 1 where plain has nothing.
- * ratio [k] of the columns of a reader, over at most QG_FOLD_ROWS of its outputs; NaN
- * where the two columns are not alike. maker [k]: the
- * ratios of what makes its inputs, where its rows may have been scaled too: each row is then
- * divided by its own ratio first, as it is where the inputs were scaled so. NULL: rows are as they
- * were. */
+ * ratio [k] of the columns of a reader, over at most QG_FOLD_ROWS of its outputs; NaN where the two
+ * columns are not alike. maker [k]: the ratios of what makes its inputs, where its rows may be
+ * scaled too: each is then divided by the ratio of its other columns first, as it is where the
+ * inputs were scaled so. NULL: rows are as they were. */
 enum { QG_FOLD_ROWS = 256 };
 qg_status qg_fold_columns(double *ratio, const qg_fold_pair *reader, const double *maker,
                           int n_threads, qg_arena *scratch, qg_err *err);
@@ -34,7 +33,7 @@ qg_status qg_fold_rows(double *ratio, const qg_fold_pair *maker, const float *f_
                        qg_arena *scratch, qg_err *err);
 
 /* f [n] from the maker's ratios and the readers'; exact: the maker is a norm, whose numbers are
- * known, so that each channel is decided by itself where its reader is within a tenth of what it
+ * known, so that each channel is decided by itself where its reader is within a fifth of what it
  * says or of nothing moved. QG_ENOMEM. */
 qg_status qg_fold_choose(float *f, const double *maker, const double *readers, int n, bool exact,
                          qg_arena *scratch, qg_err *err);

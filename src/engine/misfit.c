@@ -7,9 +7,10 @@
 #include <string.h>
 
 enum { STRIP = 64, PLAIN_BITS = 10 };
-#define LEAST_SHARE (1.0 / 64) /* of its row that a group's range counts as, for groups of zeros   \
-                                */
-#define LEAST_ROOM (1.0 / 4)   /* of a group that its inputs count as, together */
+#define LEAST_SHARE                                                                                \
+    (1.0 / 64)               /* of its row that a group's range counts as, for groups of zeros     \
+                              */
+#define LEAST_ROOM (1.0 / 4) /* of a group that its inputs count as, together */
 
 typedef struct sums {
     double error, square;
