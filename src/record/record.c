@@ -95,3 +95,14 @@ qg_status qg_run_notice(qg_run *run, qg_arena *arena, const char *text, qg_err *
     run->notices = more;
     return QG_OK;
 }
+
+const qg_blame *qg_run_blame(const qg_run *run, const qg_judgement *j)
+{
+    for (size_t i = 0; i < run->n_blames; i++) {
+        const qg_blame *b = &run->blames[i];
+        if (j->verdict == QG_VERDICT_FAIL && b->metric == j->metric &&
+            strcmp(b->case_id, j->case_id) == 0)
+            return b;
+    }
+    return NULL;
+}

@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "record/blame.h"
 #include "record/checkitem.h"
 #include "record/gold.h"
 #include "record/metric.h"
@@ -217,6 +218,8 @@ typedef struct qg_run {
     size_t n_measurements;
     qg_judgement *judgements; /* in the order of their cases */
     size_t n_judgements;
+    qg_blame *blames; /* of failed cases, one each at most */
+    size_t n_blames;
     const char **notices; /* for the reader: "baseline is stale" */
     size_t n_notices;
     const qg_checklist *checklist; /* NULL: none was asked for */
@@ -231,5 +234,9 @@ const qg_scalar *qg_measurement_scalar(const qg_measurement *m, qg_metric metric
 const qg_measurement *qg_run_case(const qg_run *run, const char *case_id);
 /* Adds a notice, unless the run has the same; text NULL: QG_ENOMEM. */
 qg_status qg_run_notice(qg_run *run, qg_arena *arena, const char *text, qg_err *err);
+/* What was found out about a failed judgement; NULL: nothing, or another of its case was looked
+ * into.
+ */
+const qg_blame *qg_run_blame(const qg_run *run, const qg_judgement *j);
 
 #endif

@@ -225,6 +225,13 @@ void qg_run_write(qg_json_writer *w, const qg_run *run)
         qg_run_write(w, run->against);
     }
     qg_fields_write_rows(w, "judgements", &judgement_fields, run->judgements, run->n_judgements);
+    if (run->n_blames) {
+        qg_json_write_key(w, "blames");
+        qg_json_write_array(w);
+        for (size_t i = 0; i < run->n_blames; i++)
+            qg_blame_write(w, &run->blames[i]);
+        qg_json_write_end_array(w);
+    }
     qg_json_write_key(w, "notices");
     qg_json_write_array(w);
     for (size_t i = 0; i < run->n_notices; i++)
@@ -371,6 +378,17 @@ static qg_status read_against(qg_fields_reader *r, const qg_json *o, qg_run *run
     return QG_OK;
 }
 
+static qg_status read_blames(qg_fields_reader *r, const qg_json *root, qg_run *run)
+{
+    const qg_json *array;
+
+    QG_PASS(qg_fields_read_array(r, root, "blames", sizeof *run->blames, &array, &run->blames,
+                                 &run->n_blames));
+    for (size_t i = 0; i < run->n_blames; i++)
+        QG_TRY(qg_blame_read(&run->blames[i], r, qg_json_at(array, i)), r->err, "blame %zu", i);
+    return QG_OK;
+}
+
 qg_status qg_run_read_node(qg_fields_reader *r, const qg_json *root, qg_run *run)
 {
     const qg_json *notices;
@@ -394,6 +412,7 @@ qg_status qg_run_read_node(qg_fields_reader *r, const qg_json *root, qg_run *run
     QG_PASS(read_against(r, qg_json_get(root, "against"), run));
     QG_PASS(qg_fields_read_rows(r, root, "judgements", &judgement_fields, &run->judgements,
                                 &run->n_judgements));
+    QG_PASS(read_blames(r, root, run));
     QG_PASS(qg_fields_read_array(r, root, "notices", sizeof *run->notices, &notices, &run->notices,
                                  &run->n_notices));
     for (size_t i = 0; i < run->n_notices; i++) {
