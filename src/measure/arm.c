@@ -85,7 +85,7 @@ static qg_task task_of(const qg_case *c, const qg_plan *plan, const qg_measure_o
     bool quality = c->kind == QG_CASE_QUALITY;
     qg_task t = {.folder = c->folder,
                  .device = qg_device_name(c->device),
-                 .tier = o->tier,
+                 .tier = o->tier ? o->tier : s->engine.tier,
                  .quantization = c->model->method,
                  .activations = c->model->activations,
                  .dtype = dtype_text(c->model->dtype),

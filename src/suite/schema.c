@@ -213,6 +213,13 @@ static const qg_key engine_keys[] = {
      .fallback = "0",
      .example = "2",
      .help = "CPU threads; 0: all that the machine has"},
+    {.name = "tier",
+     .type = QG_KEY_WORD,
+     .offset = AT(qg_suite_engine, tier),
+     .choices = "auto|ref|avx2|avx512",
+     .fallback = "auto",
+     .example = "avx2",
+     .help = "highest kernel tier; auto: the best of this CPU"},
     TABLE_END,
 };
 

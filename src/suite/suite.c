@@ -6,6 +6,8 @@
  */
 #include "suite/suite.h"
 
+#include "base/file.h"
+
 #include "suite/budgets.h"
 #include "suite/crosscheck.h"
 #include "suite/exceptions.h"
@@ -269,9 +271,10 @@ qg_status qg_suite_read(qg_suite **out, qg_findings *findings, qg_arena *run, co
 
     qg_findings_begin(findings, run);
     QG_NEED(s, err);
-    s->path = qg_str_dup(run, qg_str_from(path));
+    s->path = qg_dir_exists(path) ? qg_path_join(run, path, QG_SUITE_FILE)
+                                  : qg_str_dup(run, qg_str_from(path));
     QG_NEED(s->path, err);
-    qg_status status = qg_yaml_read(&root, s->hash, findings, run, path, err);
+    qg_status status = qg_yaml_read(&root, s->hash, findings, run, s->path, err);
     if (status != QG_OK && (status != QG_EFORMAT || findings->n_errors == 0))
         return status; /* about the file itself, not what it says */
     if (status == QG_OK)

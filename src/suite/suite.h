@@ -69,7 +69,8 @@ typedef struct qg_suite_engine {
     int64_t max_model_len; /* 0: what the model allows */
     double gpu_memory_utilization;
     int64_t seed;
-    int64_t threads; /* 0: all that the machine has */
+    int64_t threads;  /* 0: all that the machine has */
+    const char *tier; /* highest of the kernels; "auto": the best */
 } qg_suite_engine;
 
 typedef struct qg_suite_quality {
@@ -131,7 +132,7 @@ typedef struct qg_suite_checklist {
 } qg_suite_checklist;
 
 typedef struct qg_suite {
-    const char *path; /* as given */
+    const char *path; /* as given; of a folder its file */
     int64_t version;
     const char *name;
     char hash[QG_HASH_HEX]; /* of the file and all that it includes */
@@ -147,9 +148,12 @@ typedef struct qg_suite {
     qg_exceptions known_failures, skips;
 } qg_suite;
 
-/* Reads and checks. `findings` (begun by this call on `run`) gets everything there is to say, also
- * warnings and notes of a good suite. QG_EFORMAT when any finding is an error; err then holds the
- * first with its place. Other codes: the file cannot be read. */
+/* Of a folder that is given as a suite. */
+#define QG_SUITE_FILE "suite.yaml"
+
+/* Reads and checks; the file, or that of a folder. `findings` (begun by this call on `run`) gets
+ * everything there is to say, also warnings and notes of a good suite. QG_EFORMAT when any finding
+ * is an error; err then holds the first with its place. Other codes: the file cannot be read. */
 qg_status qg_suite_read(qg_suite **out, qg_findings *findings, qg_arena *run, const char *path,
                         qg_err *err);
 

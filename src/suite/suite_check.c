@@ -334,6 +334,26 @@ static void check_refusal(const char *name)
     }
 }
 
+START_TEST(a_folder_is_read_by_its_suite)
+{
+    qg_findings none;
+    qg_suite *s;
+
+    folder_put("b/p.txt", "one\n");
+    folder_put("b/suite.yaml", "version: 1\n"
+                               "name: t\n"
+                               "models: {a: {model: golden/models/tiny-llama}}\n"
+                               "engine: {tier: avx2}\n"
+                               "quality: {prompts: p.txt, golden: g}\n");
+    s = good(folder_path("b"));
+    ck_assert_str_eq(s->path, folder_path("b/suite.yaml"));
+    ck_assert_uint_eq(s->quality.prompts.n, 1);
+    ck_assert_str_eq(s->engine.tier, "avx2");
+    ck_assert_str_eq(good("suites/smoke.yaml")->engine.tier, "auto");
+    ck_assert_int_eq(qg_suite_read(&s, &none, arena, folder, NULL), QG_ENOTFOUND);
+}
+END_TEST
+
 START_TEST(bad_suites_are_refused_word_for_word)
 {
     char **names;
@@ -429,6 +449,7 @@ Suite *suite_check(void)
     tcase_add_test(t, a_budget_merged_from_an_anchor_keeps_its_line);
     tcase_add_test(t, paths_lie_beside_the_file_that_names_them);
     tcase_add_test(t, a_checklist_is_read);
+    tcase_add_test(t, a_folder_is_read_by_its_suite);
     tcase_add_test(t, bad_suites_are_refused_word_for_word);
     tcase_add_test(t, the_committed_suites_are_good);
     tcase_add_test(t, a_text_cannot_hide_a_nul);
