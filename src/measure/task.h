@@ -5,6 +5,8 @@
  *     -> {"do":"quality"}                   <- {"progress":0.4} ..., then {"measured":true}
  *     -> {"do":"sample","index":3}          <-
  * {"ttft":ns,"tpot":ns,"itl":[ns,...],"e2e":ns,"throughput":x}
+ *     -> {"do":"blame","task":{...}}        <- {"progress":0.4} ..., then {"blame":{...}}: a task
+ * of culprit.h and a qg_blame (blame.h), with no model opened before
  *     -> {"do":"finish"}                    <- {"schema":2,...}: a qg_run (record_json.h) with
  * machine, model and one measurement: ledger, documents, golden An answer may always be
  * {"error":{"status":"EFORMAT","message":"..."}} instead.

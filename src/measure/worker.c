@@ -4,6 +4,7 @@
 
 #include "build_info.h"
 #include "measure/cpus.h"
+#include "measure/culprit.h"
 #include "measure/latency.h"
 #include "measure/live_reference.h"
 #include "measure/machine.h"
@@ -261,6 +262,26 @@ static qg_status do_finish(worker *w, qg_err *err)
     return write_line(w, &b, err);
 }
 
+/* Needs no model to be open: a culprit is looked for layer by layer. */
+static qg_status do_blame(worker *w, const qg_json *request, qg_err *err)
+{
+    qg_culprit_task task;
+    qg_json_writer j;
+    qg_blame blame;
+    qg_buf b;
+
+    QG_PASS(qg_culprit_task_read(&task, w->request, qg_json_get(request, "task"), err));
+    QG_PASS(qg_culprit_find(&blame, w->request, &task, tell_progress, w, err));
+    qg_buf_init(&b, w->request);
+    qg_json_write_begin(&j, &b);
+    qg_json_write_object(&j);
+    qg_json_write_key(&j, "blame");
+    qg_blame_write(&j, &blame);
+    qg_json_write_close(&j);
+    QG_PASS(qg_json_write_end(&j, err));
+    return write_line(w, &b, err);
+}
+
 static qg_status serve_one(worker *w, qg_str line, qg_err *err)
 {
     const qg_json *request;
@@ -271,6 +292,8 @@ static qg_status serve_one(worker *w, qg_str line, qg_err *err)
         return qg_fail(err, QG_EFORMAT, "a request needs 'do'");
     if (qg_str_is(what, "open"))
         return do_open(w, request, err);
+    if (qg_str_is(what, "blame"))
+        return do_blame(w, request, err);
     if (!w->engine)
         return qg_fail(err, QG_EREFUSED, "no model is open");
     if (qg_str_is(what, "quality"))
