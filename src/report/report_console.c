@@ -13,6 +13,7 @@
  * and the models' table goes on below itself. No line is wider than asked for, but for single words
  * that are, and commands of the checklist.
  */
+#include "report/blamed.h"
 #include "report/checklist_text.h"
 #include "report/methods.h"
 #include "report/report.h"
@@ -332,6 +333,27 @@ static qg_status case_done(qg_sink_out *o, const qg_measurement *m, qg_err *err)
     return QG_OK;
 }
 
+/* What is at fault, indented under the judgement; lines of a table stay as they are. */
+static void put_blame(qg_sink_out *o, const qg_blame *b, size_t at)
+{
+    qg_buf lines;
+    qg_str text, one;
+
+    qg_buf_init(&lines, o->scratch);
+    qg_blamed_lines(&lines, b);
+    o->out->failed = o->out->failed || lines.failed;
+    text = qg_str_trim(qg_buf_view(&lines));
+    while (qg_str_split(&text, '\n', &one)) {
+        bool is_table = one.len && one.ptr[0] == ' ';
+        qg_buf_format(o->out, "%*s", (int)at, "");
+        if (is_table)
+            qg_text_clean(o->out, one, false);
+        else
+            qg_text_wrap(o->out, one, at, (size_t)o->options.width);
+        qg_buf_char(o->out, '\n');
+    }
+}
+
 /* One judgement that asks somebody to act: sentence, place, remedy, log. */
 static void put_block(qg_sink_out *o, const qg_row *row)
 {
@@ -369,6 +391,8 @@ static void put_block(qg_sink_out *o, const qg_row *row)
         while (qg_str_split(&log, '\n', &one))
             qg_buf_format(o->out, "%*s| " QG_STR_PRI "\n", (int)at, "", QG_STR_ARG(one));
     }
+    if (qg_run_blame(o->run, j))
+        put_blame(o, qg_run_blame(o->run, j), at);
     o->out->failed = o->out->failed || line.failed;
 }
 

@@ -6,6 +6,7 @@
  * table. Names of a run are text in it, never markup; the only links that leave the page are to the
  * suite's lines, where the caller knows the repository, and to the issue of a known failure.
  */
+#include "report/blamed.h"
 #include "report/checklist_text.h"
 #include "report/heatmap.h"
 #include "report/methods.h"
@@ -379,6 +380,9 @@ static qg_status case_done(qg_sink_out *o, const qg_measurement *m, qg_err *err)
     put_case_title(o, m, &judged);
     put_case_facts(o->out, m);
     put_judged(o, &judged, m->id.id);
+    for (size_t i = 0; i < judged.n; i++)
+        if (qg_run_blame(o->run, judged.at[i].j))
+            qg_blamed_section(o->out, o->scratch, qg_run_blame(o->run, judged.at[i].j));
     put_measured(o->out, &measured);
     if (m->log) {
         qg_buf_text(o->out, "<p class=\"soft\">Last lines of its log:</p>\n<pre>");

@@ -7,6 +7,7 @@
  * author acts) or "machine" (may be retried); what policy forgives is skipped with its reason. The
  * time of a case is on its suite and its first testcase, since judging takes none.
  */
+#include "report/blamed.h"
 #include "report/report.h"
 #include "report/rows.h"
 #include "report/text.h"
@@ -194,6 +195,21 @@ static void begin_testcase(qg_sink_out *o, const char *case_id, const char *metr
     put_seconds(o, ns);
 }
 
+static void put_blame(qg_sink_out *o, const qg_blame *b)
+{
+    junit *j = o->state;
+    qg_buf lines;
+
+    if (!b)
+        return;
+    qg_buf_init(&lines, o->scratch);
+    qg_blamed_lines(&lines, b);
+    j->failed = j->failed || lines.failed;
+    open_element(j, "system-out");
+    put_text(o, lines.ptr);
+    close_element(j);
+}
+
 static void put_row(qg_sink_out *o, const qg_row *row, int64_t ns)
 {
     const qg_judgement *j = row->j;
@@ -207,6 +223,7 @@ static void put_row(qg_sink_out *o, const qg_row *row, int64_t ns)
             put_count(o, "line", (size_t)j->line);
     }
     put_outcome(o, row);
+    put_blame(o, qg_run_blame(o->run, j));
     close_element(o->state);
 }
 

@@ -5,6 +5,7 @@
  * left out. Names and messages of a run are text, never markup: every character that Markdown or
  * HTML could take for its own is escaped.
  */
+#include "report/blamed.h"
 #include "report/checklist_text.h"
 #include "report/methods.h"
 #include "report/report.h"
@@ -85,6 +86,24 @@ static void put_verdict(qg_sink_out *o, qg_verdict v)
     qg_buf_format(o->out, "%s %s", mark_of(v), qg_verdict_text(v));
 }
 
+/* As lines of the failure's item. */
+static void put_blame(qg_sink_out *o, const qg_blame *b)
+{
+    qg_buf lines;
+    qg_str text, one;
+
+    qg_buf_init(&lines, o->scratch);
+    qg_blamed_lines(&lines, b);
+    o->out->failed = o->out->failed || lines.failed;
+    text = qg_str_trim(qg_buf_view(&lines));
+    while (qg_str_split(&text, '\n', &one)) {
+        const char *line = qg_str_dup(o->scratch, qg_str_trim(one));
+        o->out->failed = o->out->failed || !line;
+        qg_buf_text(o->out, one.len && one.ptr[0] == ' ' ? "<br>\xc2\xb7 " : "<br>");
+        put_escaped(o, line);
+    }
+}
+
 static void put_failure(qg_sink_out *o, const qg_row *row)
 {
     const qg_judgement *j = row->j;
@@ -110,6 +129,8 @@ static void put_failure(qg_sink_out *o, const qg_row *row)
             put_escaped(o, j->expires);
         }
     }
+    if (qg_run_blame(o->run, j))
+        put_blame(o, qg_run_blame(o->run, j));
     qg_buf_char(o->out, '\n');
 }
 
