@@ -38,6 +38,27 @@ line() { echo "$suite:$(grep -nF "$1" "$suite" | cut -d: -f1)"; }
 
 run() { "$program" run "$suite" --out "$work/report" "$@"; }
 
+# told RECORD: case, metric, value and message of its first blame.
+told() {
+    python3 - "$1" <<'PY'
+import json, sys
+run = json.load(open(sys.argv[1]))
+b = run["blames"][0]
+values = [j["value"] for j in run["judgements"] if (j["case"], j["metric"]) == (b["case"], b["metric"])]
+print(b["case"], b["metric"], *values, b["message"])
+PY
+}
+# blamed NAME WHERE: the last run says so, and its bundle shows the same value again in one command.
+blamed() {
+    local bundle=$work/report/bundles/$1-quality said again
+    expect 0 "$2" "what is at fault with it" told "$work/report/run.json"
+    expect 0 '' "its bundle is a good suite" "$program" lint "$bundle"
+    "$program" run "$bundle" --out "$work/again" >"$work/log" 2>&1
+    said=$(told "$bundle/run.json")
+    again=$(told "$work/again/run.json")
+    expect 0 "$said" "which shows it again" echo "$again"
+}
+
 for name in smoke smoke-opt; do
     report=build/ci/$name-report
     expect 0 PASS "embedded suite $name" "$program" run suites/$name.yaml --out $report
@@ -70,6 +91,7 @@ poke "$work/model" model.layers.1.self_attn.v_proj.weight \
     'bits[:512] = struct.pack("<256e", *[2 * w for w in struct.unpack("<256e", bits[:512])])'
 variant weight -e "s#golden/models/tiny-llama#$work/model#"
 expect 1 "$(line golden_logprob_max)" "a perturbed row of a weight" run --only '*/quality'
+blamed fp16 "the reference's own weights are not those that the golden was made of"
 
 cp -r golden/models/tiny-opt "$work/opt"
 # The table of learned positions, read from a row too early: an OPT whose offset of 2 is taken for 1.
@@ -98,10 +120,21 @@ made awq
 poke "$work/awq" model.layers.1.mlp.down_proj.qzeros 'bits[0] ^= 1'
 base=suites/quant/llama.yaml variant zero -e "$(instead awq)"
 expect 1 "$(line 'awq: {model')" "a zero point off by one" run --only '*/quality'
+blamed awq "layer 1 down: the weights of output 0 over"
 made gptq
 poke "$work/gptq" model.layers.1.mlp.down_proj.g_idx 'bits[0:4], bits[256:260] = bits[256:260], bits[0:4]'
 base=suites/quant/llama.yaml variant order -e "$(instead gptq)"
 expect 1 "$(line 'gptq: {model')" "two inputs in each other's group" run --only '*/quality'
+blamed gptq "layer 1 down: its weights are not those that 'quantize' wrote"
+# What means show, and a whole layer that is gone.
+"$program" quantize golden/models/tiny-llama --method int8 --calibration suites/data/calibration.txt \
+    --samples 32 --tier avx2 -o "$work/int8" >"$work/log" 2>&1
+poke "$work/int8" model.layers.2.self_attn.o_proj.weight 'bits[:] = bytes(len(bits))'
+base=suites/quant/llama.yaml variant gone -e "s#^  int8: {model.*#  int8: {model: $work/int8, quantization: int8}#"
+expect 1 "$(line 'int8: {ppl_increase')" "an output projection of zeros" run --only 'int8/quality'
+blamed int8 "layer 2 o:"
+expect 1 '' "not looked into" run --only 'int8/quality' --blame off
+expect 0 'FAIL' "which leaves nothing to report" "$program" report "$work/report/run.json"
 
 variant budget -e 's/weights: [^,}]*/weights: 6 MiB/'
 expect 1 "$suite:$(grep -nF 'batch: 2' "$suite" | cut -d: -f1)" "a memory budget under the value" run --only '*/b2'

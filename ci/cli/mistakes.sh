@@ -21,4 +21,5 @@ try tokenize golden/models/tiny-llama --text-file "$T/invalid.txt"
 printf '{"text": "a"}\n{"txt": "b"}\n' >"$T/wrong.jsonl"
 try tokenize golden/models/tiny-llama --input "$T/wrong.jsonl" --json
 try run nowhere.yaml
+try run suites/smoke.yaml --blame some
 try report "$T/wrong.jsonl"

@@ -1,6 +1,7 @@
 /* `quantgate run SUITE...`: the gate. Plan, measure, judge, report; the exit code is the verdict.
  */
 #include "base/file.h"
+#include "cli/blaming.h"
 #include "cli/gate.h"
 #include "cli/interrupt.h"
 #include "cli/planned.h"
@@ -12,6 +13,7 @@ typedef struct run_options {
     qg_gate_options gate;
     qg_outcome_options outcome;
     const char *release; /* --gate */
+    const char *blame;
     bool dry_run;
 } run_options;
 
@@ -29,6 +31,9 @@ static const qg_option options[] = {
             "which: console, junit, json, annotations, markdown, csv, html (all)"),
     QG_FLAG("json", run_options, outcome.json, "print the record as JSON instead of the table"),
     QG_RELEASE_OPTION(run_options, release),
+    QG_TEXT("blame", run_options, blame, "auto|all|off",
+            "look for what is at fault where quality failed: in the first three cases, all or "
+            "none (auto)"),
     QG_FLAG("dry-run", run_options, dry_run,
             "print the cases and what they are judged by; measure nothing"),
     {0},
@@ -39,6 +44,7 @@ static qg_status run_suite(qg_cli *cli, const char *path, const qg_outcome_optio
 {
     const run_options *o = cli->options;
     qg_suite *suite;
+    qg_blame_options blame = {.mode = o->blame, .out = outcome->out};
     qg_plan plan;
     qg_run *run;
 
@@ -53,6 +59,7 @@ static qg_status run_suite(qg_cli *cli, const char *path, const qg_outcome_optio
         return qg_planned_print(cli, &plan, err);
     QG_PASS(qg_gate_measure(&run, cli, &plan, &o->gate, false, err));
     QG_PASS(qg_outcome_judge(run, cli, suite, &plan, &o->gate.compared, err));
+    QG_PASS(qg_blame_failures(run, cli, &plan, &o->gate, &blame, err));
     QG_PASS(qg_release_gate(run, cli, suite, o->release, err));
     return qg_outcome_report(run, cli, outcome, err);
 }
@@ -96,6 +103,9 @@ const qg_command qg_cmd_run = {
         "Every case runs in a worker process of its own: one that crashes costs its own "
         "case only.\n"
         "With several suites the reports go to DIR/NAME, and the worst verdict counts.\n"
+        "Where quality failed it says which layer and projection is at fault, and leaves\n"
+        "DIR/bundles/CASE, a suite that shows that failure again by 'quantgate run "
+        "DIR/bundles/CASE'.\n"
         "--gate release fails (exit 1) while an item of the production checklist is lacking.",
     .example = "quantgate run suites/smoke.yaml --out quantgate-report",
     .min_args = 1,
