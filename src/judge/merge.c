@@ -325,6 +325,27 @@ static qg_status make_room(merging *m, qg_run *run, bool other, qg_err *err)
     return QG_OK;
 }
 
+/* What parts found out about their failures; of a case that two hold, the first's. */
+static qg_status take_blames(merging *m, qg_err *err)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < m->n; i++)
+        n += m->parts[i].run->n_blames;
+    m->run->blames = QG_NEW_N(m->arena, qg_blame, n + 1);
+    QG_NEED(m->run->blames, err);
+    for (size_t i = 0; i < m->n; i++)
+        for (size_t k = 0; k < m->parts[i].run->n_blames; k++) {
+            const qg_blame *b = &m->parts[i].run->blames[k];
+            bool known = false;
+            for (size_t j = 0; j < m->run->n_blames; j++)
+                known = known || strcmp(m->run->blames[j].case_id, b->case_id) == 0;
+            if (!known)
+                m->run->blames[m->run->n_blames++] = *b;
+        }
+    return QG_OK;
+}
+
 /* The other program's cases, where parts were measured beside one. */
 static qg_status take_against(merging *m, qg_err *err)
 {
@@ -404,6 +425,7 @@ qg_status qg_merge_parts(qg_merged *out, qg_arena *arena, const qg_part *parts, 
     QG_PASS(make_room(&m, m.run, false, err));
     for (size_t i = 0; i < n; i++)
         QG_PASS(take_cases(&m, m.run, &sorted[i], false, err));
+    QG_PASS(take_blames(&m, err));
     QG_PASS(take_against(&m, err));
     QG_PASS(find_missing(&out->missing, &m, err));
     out->run = m.run;

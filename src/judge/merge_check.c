@@ -112,6 +112,23 @@ START_TEST(two_parts_become_one_run)
 }
 END_TEST
 
+START_TEST(what_parts_found_out_is_kept_once)
+{
+    qg_blame of_first = {.case_id = "a/quality", .message = "first"};
+    qg_blame of_second[] = {{.case_id = "b/quality", .message = "second"},
+                            {.case_id = "a/quality", .message = "again"}};
+
+    runs[0].blames = &of_first;
+    runs[0].n_blames = 1;
+    runs[1].blames = of_second;
+    runs[1].n_blames = 2;
+    const qg_run *run = merge(2);
+    ck_assert_uint_eq(run->n_blames, 2);
+    ck_assert_str_eq(run->blames[0].message, "first");
+    ck_assert_str_eq(run->blames[1].message, "second");
+}
+END_TEST
+
 START_TEST(the_order_of_the_parts_does_not_matter)
 {
     qg_part swapped = parts[0];
@@ -292,6 +309,7 @@ Suite *merge_check(void)
 
     tcase_add_checked_fixture(t, setup, tear_down);
     tcase_add_test(t, two_parts_become_one_run);
+    tcase_add_test(t, what_parts_found_out_is_kept_once);
     tcase_add_test(t, the_order_of_the_parts_does_not_matter);
     tcase_add_test(t, one_part_is_itself);
     tcase_add_test(t, missing_shards_are_named);

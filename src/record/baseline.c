@@ -71,6 +71,7 @@ static qg_status write_slim(qg_json_writer *w, qg_arena *scratch, const qg_run *
     slim.n_judgements = 0;
     slim.notices = NULL;
     slim.n_notices = 0;
+    slim.n_blames = 0;
     slim.against = NULL;
     slim.models = QG_NEW_N(scratch, qg_model_info, run->n_models);
     slim.measurements = QG_NEW_N(scratch, qg_measurement, run->n_measurements);
