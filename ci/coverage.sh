@@ -8,16 +8,26 @@ command -v gcovr >/dev/null || {
     echo "coverage: no gcovr; run scripts/bootstrap.sh --dev"
     exit 1
 }
-# One thread: two would fight for the counters, at a fourth of the speed.
-export COV=1 OMP_NUM_THREADS=1 CK_TIMEOUT_MULTIPLIER=4
+logs=build/ci/cov
+mkdir -p build/ci
+# shellcheck source=ci/lanes.sh
+. ci/lanes.sh
+# One thread each: two would fight for the counters, at a fourth of the speed. Processes add theirs up when they end.
+export COV=1 OMP_NUM_THREADS=1 CK_TIMEOUT_MULTIPLIER=8 QG_PROGRAM=build/cov/quantgate
 make -s all
 find build/cov -name '*.gcda' -delete
-make -s check
-QG_PROGRAM=build/cov/quantgate ci/cli.sh
-for tier in ref avx2 avx512; do # the tests above run the highest tier most of the time
-    build/cov/quantgate bench golden/models/tiny-llama --tier "$tier" --batch 1,3 --input-len 40 --output-len 3 --repeat 1 >/dev/null
-done
-build/cov/quantgate run suites/smoke.yaml --only '*/b1' --out build/ci/cov-report || [ $? = 1 ] # times mean nothing here
+
+programs() {
+    local tier
+    for tier in ref avx2 avx512; do # the tests run the highest tier most of the time
+        "$QG_PROGRAM" bench golden/models/tiny-llama --tier "$tier" --batch 1,3 --input-len 40 --output-len 3 --repeat 1 || return
+    done
+    "$QG_PROGRAM" run suites/smoke.yaml --only '*/b1' --out build/ci/cov-report || [ $? = 1 ] # times mean nothing here
+}
+lane unit make -s check
+lane transcripts ci/cli.sh
+lane programs programs
+finish
 
 exclude=()
 for tier in avx2 avx512; do
