@@ -28,9 +28,9 @@ typedef struct entry {
 static const entry environment[] = {
     {"QUANTGATE_CACHE", "folder of the models that suites make (quantize:). Else "
                         "$XDG_CACHE_HOME/quantgate, else ~/.cache/quantgate."},
-    {"QUANTGATE_WORKER",
-     "path of what run starts for each case instead of this program: a script that ends in quantgate "
-     "\"$@\" and pins it to cores, say, or emulates another CPU."},
+    {"QUANTGATE_WORKER", "path of what run starts for each case instead of this program: a script "
+                         "that ends in quantgate "
+                         "\"$@\" and pins it to cores, say, or emulates another CPU."},
     {"XDG_CACHE_HOME, HOME", "see QUANTGATE_CACHE."},
     {"OMP_NUM_THREADS", "most CPU threads where --threads is 0."},
     {"GOMP_SPINCOUNT, OMP_WAIT_POLICY",
@@ -43,6 +43,7 @@ static const entry environment[] = {
     {"CI", "bless is refused where it is true."},
     {"GITHUB_ACTIONS", "run prints annotations of a workflow where it is true."},
     {"GITHUB_STEP_SUMMARY", "file to which run appends its summary."},
+    {"GITHUB_OUTPUT", "file to which plan --github-output appends the matrix."},
     {"GITHUB_REPOSITORY, GITHUB_SHA, GITHUB_SERVER_URL",
      "what links in reports point to, and the commit in the record."},
     {0},
