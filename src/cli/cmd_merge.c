@@ -1,12 +1,13 @@
 /* `quantgate merge RUN.json...`: parts of one suite to one record and one verdict. */
 #include "base/file.h"
 #include "cli/outcome.h"
+#include "cli/release.h"
 #include "judge/merge.h"
 #include "record/record_json.h"
 
 typedef struct merge_options {
     qg_outcome_options outcome;
-    const char *suite, *only;
+    const char *suite, *only, *release; /* release: --gate */
     qg_compared compared;
 } merge_options;
 
@@ -18,6 +19,7 @@ static const qg_option options[] = {
             "judge 'allow' against the baseline stored there, instead of the suite's"),
     QG_TEXT("noise", merge_options, compared.noise, "DIR",
             "where calibrated floors are (" QG_NOISE_FOLDER ")"),
+    QG_RELEASE_OPTION(merge_options, release),
     QG_TEXT("out", merge_options, outcome.out, "DIR", "write the reports there"),
     QG_TEXT("report", merge_options, outcome.report, "LIST",
             "which: console, junit, json, annotations, markdown, csv, html (all)"),
@@ -110,6 +112,7 @@ static qg_status merge(qg_cli *cli, qg_err *err)
     QG_PASS(complete(&merged, cli, &plan, err));
     merged.run->command = cli->line;
     QG_PASS(qg_outcome_judge(merged.run, cli, suite, &plan, &o->compared, err));
+    QG_PASS(qg_release_gate(merged.run, cli, suite, o->release, err));
     return qg_outcome_report(merged.run, cli, &o->outcome, err);
 }
 
