@@ -10,7 +10,8 @@
 #include <string.h>
 
 /* Times the error of many tokens at once from which one alone is another matter. */
-#define ALONE 10.0
+#define ALONE       10.0
+#define ALONE_LEAST 1e-6
 
 const char *qg_part_name(qg_part part)
 {
@@ -91,12 +92,11 @@ int qg_contrast_inputs(const qg_model_config *c, qg_input input)
 static qg_status allocate(qg_contrast *c, qg_err *err)
 {
     const qg_model_config *m = &c->truth.config;
-    size_t rows = (size_t)c->n_tokens, widest = 0;
+    size_t rows = (size_t)c->n_tokens;
 
     for (int s = 0; s < QG_N_STEPS; s++) {
         size_t width = (size_t)width_of(c, (qg_step)s);
         size_t n = s >= QG_STEP_FINAL_NORM ? QG_LAYERWISE_ROWS : rows;
-        widest = width > widest ? width : widest;
         c->kept[s] = QG_NEW_N(c->arena, float, n *width);
         QG_NEED(c->kept[s], err);
     }
@@ -107,9 +107,8 @@ static qg_status allocate(qg_contrast *c, qg_err *err)
         QG_NEED(c->folds[i].inputs && c->folds[i].outputs, err);
     }
     c->states = QG_NEW_N(c->arena, float, rows *(size_t)m->hidden_size);
-    c->row = QG_NEW_N(c->arena, float, widest);
     c->entries = QG_NEW_N(c->arena, qg_contrast_entry, ((size_t)m->n_layers + 1) * QG_N_PARTS);
-    QG_NEED(c->states && c->row && c->entries, err);
+    QG_NEED(c->states && c->entries, err);
     return QG_OK;
 }
 
@@ -351,26 +350,17 @@ static void measure_piece(qg_contrast *c, const piece *p, const float *truth, co
     measure_outputs(e, c->layer >= 0 ? c->delta[p->part] : NULL, p, truth, x, rows, width);
 }
 
-/* One token goes another way through the products than many at once, and has to come out the same.
+/* One token goes another way through the kernels than many at once, and has to come out the same.
  */
-static void measure_alone(qg_contrast *c, qg_step step, const piece *pieces, int n, int rows)
+static void measure_alone(qg_contrast *c, const piece *p, const float *truth, const float *x,
+                          int width)
 {
-    const qg_linear *l = linear_of(qg_layerwise_layer(c->other.layers), step);
-    int width = width_of(c, step), k = width_of(c, (qg_step)(step - 1));
-    float *in = c->kept[step - 1] + (size_t)(rows - 1) * (size_t)k;
-    const float *truth = c->kept[step] + (size_t)(rows - 1) * (size_t)width;
-    qgk_ctx *ctx = qg_layerwise_ctx(c->other.layers);
+    qg_contrast_entry *e = qg_contrast_entry_of(c, p->part);
+    double alone = sqrt(rows_error(p, truth, x, 1, width));
 
-    for (int i = 0; i < l->n_weights; i++)
-        ctx->table->linear[l->weight[i].format].product(ctx, c->row, (qgk_act *)in, &l->weight[i],
-                                                        1, 0);
-    for (int i = 0; i < n; i++) {
-        qg_contrast_entry *e = qg_contrast_entry_of(c, pieces[i].part);
-        double alone = sqrt(rows_error(&pieces[i], truth, c->row, 1, width));
-        if (alone > ALONE * e->error) {
-            e->error = alone;
-            e->is_alone = true;
-        }
+    if (alone > ALONE * e->error && alone > ALONE_LEAST) {
+        e->error = alone;
+        e->is_alone = true;
     }
 }
 
@@ -382,10 +372,9 @@ static void keep_step(void *user, qg_step step, qgk_act *x, int rows, int k)
 }
 
 /* What the other reads next. */
-static void overwrite(const qg_contrast *c, qg_step step, const piece *pieces, int n, float *x,
-                      int rows, int width)
+static void overwrite(const float *truth, const piece *pieces, int n, float *x, int rows, int width)
 {
-    memcpy(x, c->kept[step], (size_t)rows * (size_t)width * sizeof *x);
+    memcpy(x, truth, (size_t)rows * (size_t)width * sizeof *x);
     for (int i = 0; i < n; i++)
         for (int r = 0; pieces[i].fold && r < rows; r++)
             for (int j = 0; j < pieces[i].n; j++)
@@ -396,14 +385,17 @@ static void measure_step(void *user, qg_step step, qgk_act *act, int rows, int k
 {
     qg_contrast *c = user;
     float *x = (float *)act; /* on the CPU */
+    size_t first = c->alone ? (size_t)(c->n_tokens - 1) : 0;
+    const float *truth = c->kept[step] + first * (size_t)k;
     piece pieces[3];
     int n = pieces_of(pieces, c, step);
 
     for (int i = 0; i < n; i++)
-        measure_piece(c, &pieces[i], c->kept[step], x, rows, k);
-    if (c->same && is_product(step))
-        measure_alone(c, step, pieces, n, rows);
-    overwrite(c, step, pieces, n, x, rows, k);
+        if (c->alone)
+            measure_alone(c, &pieces[i], truth, x, k);
+        else
+            measure_piece(c, &pieces[i], truth, x, rows, k);
+    overwrite(truth, pieces, n, x, rows, k);
 }
 
 /* ---- the pass ---- */
@@ -436,7 +428,7 @@ static qg_status make_deltas(qg_contrast *c, qg_err *err)
 
 static qg_status contrast_layer(qg_contrast *c, int layer, qg_err *err)
 {
-    size_t n = (size_t)c->n_tokens * (size_t)c->truth.config.hidden_size;
+    size_t hidden = (size_t)c->truth.config.hidden_size, n = (size_t)c->n_tokens * hidden;
     qg_arena_mark mark = qg_arena_here(c->scratch);
 
     c->layer = layer;
@@ -447,11 +439,15 @@ static qg_status contrast_layer(qg_contrast *c, int layer, qg_err *err)
     float *before = qg_arena_copy(c->scratch, c->states, n * sizeof *before);
     QG_NEED(before, err);
     QG_PASS(run_layer(c->truth.layers, c->states, err));
+    const float *last = qg_arena_copy(c->scratch, before + n - hidden, hidden * sizeof *before);
+    QG_NEED(last, err);
     QG_PASS(run_layer(c->other.layers, before, err));
-    if (!c->same)
-        QG_PASS(qg_contrast_weigh(c, err));
+    c->alone = c->same;
+    qg_status s =
+        c->same ? qg_layerwise_step(c->other.layers, last, err) : qg_contrast_weigh(c, err);
+    c->alone = false;
     qg_arena_rewind(c->scratch, mark);
-    return QG_OK;
+    return s;
 }
 
 /* The last tokens alone: a head is as large as many layers. */

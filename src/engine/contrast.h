@@ -57,7 +57,7 @@ typedef struct qg_contrast_entry {
     double error;         /* of what it makes; INFINITY where that is not finite */
     int channel;          /* the output whose error, relative to itself, is the greatest, */
     double channel_error; /* and that error */
-    bool is_alone;        /* on tiers: it is a token multiplied alone that errs */
+    bool is_alone;        /* on tiers: it is a token run alone, as in a decode step, that errs */
     /* Of a linear of the layers beside what it was made of. */
     bool has_weights;
     qg_misfit misfit;

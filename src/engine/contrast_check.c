@@ -180,6 +180,25 @@ START_TEST(a_kernel_wrong_for_one_token_is_named)
 }
 END_TEST
 
+static void wrong_alone_attention(qgk_ctx *ctx, qgk_act *out, const qgk_act *q, int stride,
+                                  const qgk_kv *kv, const qgk_batch *batch, int n_heads,
+                                  float scale, int window)
+{
+    right.attention(ctx, out, q, stride, kv, batch, n_heads,
+                    batch->n_rows == 1 ? scale * 1.1f : scale, window);
+}
+
+START_TEST(a_decode_step_that_goes_wrong_is_named)
+{
+    qg_contrast *c = open_tiers(model("m", "llama", NULL), NULL);
+
+    kernels_of(c)->attention = wrong_alone_attention;
+    const qg_contrast_entry *e = first_wrong(c);
+    ck_assert_int_eq(e->part, QG_PART_ATTENTION);
+    ck_assert(e->is_alone);
+}
+END_TEST
+
 /* ---- checkpoints ---- */
 
 static void double_row(qg_tensor_spec *spec, void *data, void *user)
@@ -389,6 +408,7 @@ Suite *contrast_check(void)
     tcase_add_test(t, tiers_agree_in_every_part);
     tcase_add_test(t, a_wrong_kernel_is_named);
     tcase_add_test(t, a_kernel_wrong_for_one_token_is_named);
+    tcase_add_test(t, a_decode_step_that_goes_wrong_is_named);
     tcase_add_test(t, a_changed_weight_is_seen_where_it_is);
     tcase_add_test(t, other_shapes_are_refused);
     tcase_add_test(t, steps_end_in_the_logits);

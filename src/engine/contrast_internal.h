@@ -24,12 +24,12 @@ typedef struct qg_contrast_fold {
 struct qg_contrast {
     qg_arena *arena, *scratch;
     qg_contrast_side truth, other;
-    bool same; /* one checkpoint, two tiers */
+    bool same;  /* one checkpoint, two tiers */
+    bool alone; /* the last token is run once more, as in a decode step */
     int n_tokens, n_threads;
     float *states; /* [n_tokens][hidden] in front of the layer at hand */
     float
         *kept[QG_N_STEPS]; /* the truth's [n_tokens][width]; behind the layers QG_LAYERWISE_ROWS */
-    float *row;            /* [the widest] */
     qg_contrast_fold folds[QG_N_INPUTS];
     qg_contrast_entry *entries;
     size_t n_entries;

@@ -224,6 +224,22 @@ qg_status qg_layerwise_peek(qg_layerwise *lw, const float *states, qg_input last
     return run_layer(lw, states, last, on_input, user, err);
 }
 
+qg_status qg_layerwise_step(qg_layerwise *lw, const float *state, qg_err *err)
+{
+    qg_transformer *d = &lw->decoder;
+    size_t hidden = (size_t)lw->source.config->hidden_size;
+
+    d->n_rows = d->pass.seq_row[1] = 1;
+    d->pass.row_pos[0] = d->sizes.max_rows - 1;
+    d->on_input = NULL;
+    d->last_input = QG_N_INPUTS;
+    qgk_batch batch = qg_transformer_upload(d);
+    d->backend->upload(d->backend, d->x, state, hidden * sizeof *state);
+    qg_transformer_layer(d, lw->layer, &batch);
+    fill_pass(d);
+    return d->backend->sync(d->backend, err);
+}
+
 qg_status qg_layerwise_logits(qg_layerwise *lw, const float *states, int row0, int n, qg_err *err)
 {
     qg_transformer *d = &lw->decoder;

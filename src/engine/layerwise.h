@@ -48,6 +48,9 @@ qg_status qg_layerwise_run(qg_layerwise *lw, float *states, qg_on_input *on_inpu
 /* The same up to the input `last`, and no further: states are as before. */
 qg_status qg_layerwise_peek(qg_layerwise *lw, const float *states, qg_input last,
                             qg_on_input *on_input, void *user, qg_err *err);
+/* Its last token alone, as a decode step takes it: state [hidden] of that token, on the cache that
+ * the run before left of the others. There is nothing to get but what the steps tell. */
+qg_status qg_layerwise_step(qg_layerwise *lw, const float *state, qg_err *err);
 /* Rows row0 .. row0 + n - 1 through what stands behind the layers, n at most QG_LAYERWISE_ROWS;
  * states are as before. There is nothing to get but what the steps tell. Opened with `ends`. */
 enum { QG_LAYERWISE_ROWS = 16 };

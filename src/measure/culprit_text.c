@@ -109,7 +109,7 @@ qg_status qg_culprit_tell(qg_blame *b, qg_arena *arena, const qg_suspicion *s, c
                  "kernels of the tiers %.20s and %.20s differ by %.2g%s, the order of sums makes "
                  "at most %.0e",
                  b->tier, b->beside, s->value,
-                 s->entry->is_alone ? " where one token is multiplied alone" : "", s->limit);
+                 s->entry->is_alone ? " where one token is run alone" : "", s->limit);
         snprintf(fix, sizeof fix,
                  "run with '--tier %.20s' to confirm; 'make kcheck ARGS=\"--tier %.20s\"' tests "
                  "the kernels one by one",
