@@ -487,15 +487,22 @@ static qg_status call(comparing *c, qg_err *err)
             p[n++] = o->rows[i].p;
     QG_PASS(qg_multiple_bh(p, c->scratch, p, n, err));
     n = 0;
+    bool apart = false;
     for (size_t i = 0; i < o->n_rows; i++) {
         qg_comparison_row *r = &o->rows[i];
         if (!r->has_p)
             continue;
         r->p = p[n++];
-        if (r->p <= 1 - o->confidence && r->worsening != 0)
-            r->verdict = r->worsening > 0 ? QG_CHANGE_WORSE : QG_CHANGE_BETTER;
+        if (r->p > 1 - o->confidence || r->worsening == 0)
+            continue;
+        r->verdict = r->worsening > 0 ? QG_CHANGE_WORSE : QG_CHANGE_BETTER;
+        apart = apart || (is_time(r->metric) && !o->in_turns);
     }
-    return QG_OK;
+    return apart ? note(c,
+                        "times were measured apart: two runs of one program may differ by as much; "
+                        "'run --against' measures in turns",
+                        err)
+                 : QG_OK;
 }
 
 static int rank_of(const qg_comparison_row *r)
