@@ -267,6 +267,7 @@ done
 parts() { for part in "$@"; do echo "$work/part$part/run.json"; done; }
 # shellcheck disable=SC2046 # one word a part
 expect 0 '22 pass' "three parts merged" "$program" merge $(parts 3 1 2) --out "$work/merged"
+# shellcheck disable=SC2046
 expect 1 'MISSING' "three parts merged for a release that lacks items" "$program" merge $(parts 3 1 2) --gate release
 expect 0 PASS "judged again from the merged record" "$program" judge "$work/merged/run.json" "$suite"
 # shellcheck disable=SC2046

@@ -459,7 +459,8 @@ void __wrap_qgk_table_init(qgk_table *table, unsigned features)
 {
     __real_qgk_table_init(table, features);
     real = *table;
-    if (chosen()->put && features) /* the reference stays whole: it tells that a kernel is at fault */
+    if (chosen()->put &&
+        features) /* the reference stays whole: it tells that a kernel is at fault */
         chosen()->put(table);
 }
 
