@@ -47,7 +47,7 @@ typedef struct qg_misfit_inputs {
     const float *f_out; /* [n] what outputs were, or NULL: 1 */
 } qg_misfit_inputs;
 
-/* What `out` points to is on the arena, all else on scratch, given back. QG_ENOMEM. */
+/* What `out` points to is on the arena, all else on scratch, another one, given back. QG_ENOMEM. */
 qg_status qg_misfit_measure(qg_misfit *out, qg_arena *arena, qg_arena *scratch,
                             const qg_fold_pair *pair, const qg_misfit_inputs *inputs, int n_threads,
                             qg_err *err);

@@ -1,41 +1,38 @@
-/* Which parts of a contrast (engine/contrast.h) are over a limit: the rule by which a part is
- * named.
+/* Which parts of a contrast (engine/contrast.h) are over a limit: the rule by which one is named.
  *
- * Between two kernel tiers every step reads the same numbers, so what differs is the order of sums:
+ * Numbers are what was measured over both embedded models in 17 forms each by our quantizers, over
+ * prompts of some 20 to 40 tokens, where nothing is wrong.
  *
- *   QG_SUSPECT_TIERS    error of a part. Measured over both embedded models in 36 forms (fp16,
- * int8, gptq and awq of 4 and 8 bits): at most 3.3e-7.
+ * Between two kernel tiers every step reads the same numbers, so that only the order of sums stays:
+ *
+ *   QG_SUSPECT_TIERS    error of a part: at most 7.4e-7
  *
  * Between a checkpoint and what it was made of, of parts that nobody quantizes:
  *
  *   QG_SUSPECT_PLAIN    error of embedding, positions, last norm and head, which are copied: 0
- *                       (bfloat16 instead of float16: 2e-3); and of attention, activation and
- *                       addition, which have no weights: 4e-7 unless the two config.json differ
- *   QG_SUSPECT_NORM     error of one output of a norm relative to itself, scales that were folded
- *                       into it taken out: at most 0.13 (AWQ's clipping shrinks what its readers
- *                       show), else 0.042. The scales are those that its readers
- *                       show, so it counts only where none of them is over a limit
+ *                       (bfloat16 for float16: 2e-3); of attention, activation and addition, which
+ *                       have no weights: 4e-7, unless the two config.json differ
+ *   QG_SUSPECT_NORM     error of one output of a norm, relative to itself, with scales that were
+ *                       folded into it taken out: at most 0.13 (AWQ's clipping shrinks the columns
+ *                       that show them), else 0.042. Counts where no reader is over a limit itself
  *
  * and of linears, by what rounding to nearest would leave (engine/misfit.h):
  *
- *   QG_SUSPECT_OUTPUTS  error of outputs, relative to that, mean over outputs: 0.2 to 1.4
- *   QG_SUSPECT_OUTPUT   greatest of one output: at most 4.7; a tail of normal numbers, of which a
- *                       million would have 5
- *   QG_SUSPECT_SHIFT    mean of a cell in steps: at most 0.21; a zero point off by one gives 0.8 to
- * 1 QG_SUSPECT_CELL     root mean square of a cell in steps: at most 0.66 (clipped by AWQ), else
- * 0.38 QG_SUSPECT_INPUT    root mean square of an input in steps: at most 0.43; one in the wrong
- * group 1.5 QG_SUSPECT_REPORT   relative change of the error of weights against the report that
- * `quantize` left beside them, where it was made of this very model: 1e-7. Not in layers where
- * scales were moved (AWQ, SmoothQuant), which are estimated here.
+ *   QG_SUSPECT_OUTPUTS  error of outputs relative to that, mean over outputs: 0.2 to 1.4
+ *   QG_SUSPECT_OUTPUT   greatest of one output: at most 4.7 (a million normal numbers have 5)
+ *   QG_SUSPECT_SHIFT    mean of a cell in steps: at most 0.21; a zero point off by one gives 0.8
+ *   QG_SUSPECT_CELL     root mean square of a cell in steps: at most 0.66 in AWQ, else 0.38
+ *   QG_SUSPECT_INPUT    root mean square of an input in steps: 0.43; of one in a wrong group 1.5
+ *   QG_SUSPECT_REPORT   relative change of the error of weights since the report that `quantize`
+ *                       leaves beside them, where it was made of this very model: 1e-7. Not in
+ *                       layers where scales were moved (AWQ, SmoothQuant): here they are estimates
  *
- * GPTQ of too short a text is over the limits on outputs as well (512 tokens for 768 inputs: 6.7),
- * since what it made of inputs that it has hardly seen is damage to this prompt.
+ * GPTQ of too short a text is over the limits on outputs as well (512 tokens for 768 inputs: 6.7):
+ * what it made of inputs that it has hardly seen is damage to this prompt.
  *
  * Shift, cell and input say something only where weights are those nearest: the middle of all cells
- * is then 0.26 to 0.29 (QG_SUSPECT_NEAREST is the limit). GPTQ moves weights along directions that
- * inputs do not have, in OPT by up to 12 steps; there outputs and the report have to do. The
- * numbers are those of both embedded models in 17 forms each by our quantizers, over a prompt of
- * some 30 tokens.
+ * is 0.26 to 0.29 then (QG_SUSPECT_NEAREST is the limit). GPTQ moves weights along directions that
+ * inputs do not have, in OPT by up to 12 steps; there outputs and the report have to do.
  */
 #ifndef QG_MEASURE_SUSPECT_H
 #define QG_MEASURE_SUSPECT_H
