@@ -17,6 +17,8 @@ expect() {
     n=$((n + 1))
     if [ "$code" = "$want" ] && { [ -z "$text" ] || grep -qF -- "$text" "$work/log"; }; then
         echo "ok    $what: exit code $code${text:+, \"$text\"}"
+    elif [ "$want$code" = 10 ] && grep -qF 'the machine was busy' "$work/log"; then
+        echo "ok    $what: not judged, the machine was busy"
     else
         n_bad=$((n_bad + 1))
         echo "FAIL  $what: exit code $code, wanted $want and '$text':"
@@ -145,7 +147,7 @@ variant few -e '/batch: 1,/s/tpot_p50: [^,}]*/tpot_p50: 1 us/'
 expect 0 'alone it would fail' "the same from too few samples is inconclusive" run --only '*/b1'
 expect 2 "'--against' judges 'allow'" "another program where nothing is allowed" run --against "$program"
 suite=suites/trust/aa.yaml
-expect 0 'the other program' "the program against itself" run --against "$program" --only 'int8/*'
+expect 0 'on against' "the program against itself" run --against "$program" --only 'int8/*'
 expect 2 'no such program' "another program that is not there" run --against "$work/none"
 
 cp -r golden/text/tiny-llama "$work/golden"
@@ -235,6 +237,9 @@ stop_run() {
     done
     wait $parent
     local code=$?
+    for _ in 1 2 3 4 5 6 7 8 9 10; do # the kernel ends it with its parent, a moment later where it is busy
+        [ ! -d "/proc/$worker" ] || sleep 0.2
+    done
     if [ -d "/proc/$worker" ]; then
         echo "worker $worker is an orphan"
         return 99
@@ -266,7 +271,7 @@ for part in 1 2 3; do
 done
 parts() { for part in "$@"; do echo "$work/part$part/run.json"; done; }
 # shellcheck disable=SC2046 # one word a part
-expect 0 '22 pass' "three parts merged" "$program" merge $(parts 3 1 2) --out "$work/merged"
+expect 0 '25 pass' "three parts merged" "$program" merge $(parts 3 1 2) --out "$work/merged"
 # shellcheck disable=SC2046
 expect 1 'MISSING' "three parts merged for a release that lacks items" "$program" merge $(parts 3 1 2) --gate release
 expect 0 PASS "judged again from the merged record" "$program" judge "$work/merged/run.json" "$suite"
@@ -283,7 +288,7 @@ expect 2 "do not belong together" "a part of another suite" "$program" merge $(p
 sed -e 's/kld_mean: 0.001/kld_mean: 0.0001/' "$suite" >"$work/tight.yaml"
 # shellcheck disable=SC2046
 expect 1 "tight.yaml:$(grep -nF 'kld_mean: 0.0001' "$work/tight.yaml" | cut -d: -f1)" "a failure outweighs a missing part" \
-    "$program" merge $(parts 1 3) --suite "$work/tight.yaml"
+    "$program" merge $(parts 1 2) --suite "$work/tight.yaml"
 
 # What is known to fail is forgiven for a time.
 # known ENTRY: the tight suite, judged with this entry among its known failures.
