@@ -5,6 +5,7 @@ VERSION  := 0.1.0
 CC       ?= cc
 OPT      ?= -O2 -g
 SAN      ?= 0          # 1: AddressSanitizer and UndefinedBehaviorSanitizer
+TSAN     ?= 0          # 1: ThreadSanitizer, with ci/tsan/gomp.c in the place of OpenMP's runtime
 COV      ?= 0          # 1: coverage counters for gcovr
 WERROR   ?= 0          # 1: warnings are errors (CI)
 BUILD    ?= build
@@ -23,7 +24,7 @@ SHELL := /bin/bash
 # things OpenMP's default of milliseconds makes a decode step a hundred times slower.
 export GOMP_SPINCOUNT ?= 2000
 
-MODE := $(if $(filter 1,$(SAN)),san,$(if $(filter 1,$(COV)),cov,release))
+MODE := $(if $(filter 1,$(SAN)),san,$(if $(filter 1,$(TSAN)),tsan,$(if $(filter 1,$(COV)),cov,release)))
 OUT  := $(BUILD)/$(MODE)
 GEN  := $(OUT)/gen
 # The release program lies where people look for it; the others keep out of its way.
@@ -42,6 +43,11 @@ endif
 ifeq ($(SAN),1)
 BASE_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -DQG_SANITIZED=1
 LDFLAGS     += -fsanitize=address,undefined
+endif
+ifeq ($(TSAN),1)
+OPT         := -O1 -g
+BASE_CFLAGS += -fsanitize=thread -DQG_SANITIZED=1
+LDFLAGS     += -fsanitize=thread
 endif
 ifeq ($(COV),1)
 OPT         := -O1 -g
@@ -63,7 +69,10 @@ KERNELS  := $(filter-out $(CHECKS) $(KCHECKS) $(MAINS) kernels/kcheck.c,$(filter
 SOURCES  := $(filter-out $(CHECKS) $(KCHECKS) $(MAINS) kernels/%,$(C_ALL))
 
 obj = $(patsubst %.c,$(OUT)/%.o,$(1))
-LIBS = $(PKG_LIBS) -fopenmp -lm -ldl -lpthread
+# The runtime of OpenMP: an object of ours, or the compiler's library.
+RUNTIME := $(if $(filter tsan,$(MODE)),$(call obj,ci/tsan/gomp.c))
+OPENMP  := $(if $(RUNTIME),,-fopenmp)
+LIBS = $(PKG_LIBS) $(OPENMP) -lm -ldl -lpthread
 
 PROGRAMS := $(if $(wildcard src/main.c),$(BIN)/quantgate) $(BIN)/unit \
             $(if $(wildcard kernels/kcheck_main.c),$(BIN)/kcheck)
@@ -108,15 +117,18 @@ $(OUT)/%.o: %.c $(OUT)/flags Makefile | $(GEN)/check_suites.h $(GEN)/kcheck_case
 	@mkdir -p $(@D)
 	$(CC) $(BASE_CFLAGS) $(OPT) $(TIER) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BIN)/quantgate: $(call obj,$(SOURCES) $(KERNELS) src/main.c)
+$(BIN)/quantgate: $(call obj,$(SOURCES) $(KERNELS) src/main.c) $(RUNTIME)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
-$(BIN)/unit: $(call obj,$(SOURCES) $(KERNELS) $(CHECKS) src/check_main.c)
+$(BIN)/unit: $(call obj,$(SOURCES) $(KERNELS) $(CHECKS) src/check_main.c) $(RUNTIME)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) $(CHECK_LIBS)
-$(BIN)/kcheck: $(call obj,$(KERNELS) $(KCHECKS) kernels/kcheck.c kernels/kcheck_main.c)
+$(BIN)/kcheck: $(call obj,$(KERNELS) $(KCHECKS) kernels/kcheck.c kernels/kcheck_main.c) $(RUNTIME)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -fopenmp -lm
+	$(CC) $(LDFLAGS) -o $@ $^ $(OPENMP) -lm -lpthread
+$(BIN)/race: $(call obj,ci/tsan/race.c) $(RUNTIME)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(OPENMP) -lpthread
 
 # The program once more, with ci/mutation/fault.c between its own objects.
 FAULTY := qgk_table_init qg_ledger_add qg_backend_cpu_open qg_forward
@@ -158,6 +170,9 @@ transcripts: all ## compare what the program prints (ci/cli.sh --set-exact-outpu
 sanitize: ## every test under AddressSanitizer and UBSan
 	ci/sanitize.sh
 
+threads: ## the parallel regions under ThreadSanitizer
+	ci/tsan.sh
+
 coverage: ## line coverage into build/coverage
 	ci/coverage.sh
 
@@ -182,6 +197,6 @@ clean: ## remove what was built
 	rm -rf $(BUILD)
 
 FORCE:
-.PHONY: all help faulty check kcheck manual install bench style layers suites transcripts sanitize coverage \
+.PHONY: all help faulty check kcheck manual install bench style layers suites transcripts sanitize threads coverage \
         convert workflows headers format ci clean FORCE
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -341,7 +341,8 @@ static size_t reversed_bytes(qgk_shape s)
 
 static void reversed_pack(void *packed, qgk_shape s, const qgk_canon *rows, int row0)
 {
-    memcpy(packed, &s, sizeof s);
+    if (row0 == 0) /* strips of a segment are packed side by side */
+        memcpy(packed, &s, sizeof s);
     qgk_half *to = (qgk_half *)((char *)packed + sizeof s);
     for (int i = 0; i < rows->n_rows; i++)
         memcpy(to + (size_t)(s.n - 1 - row0 - i) * (size_t)s.k,
