@@ -33,8 +33,8 @@ enum { N_SUITES = sizeof suites / sizeof *suites };
 
 /* A name that is no suite's any more only costs time. */
 static const char *const long_ones[] = {
-    "cli_check",      "vectors_check", "measure_check",  "calibrated_check",
-    "quantize_check", "prepare_check", "cmd_eval_check", "awq_search_check",
+    "vectors_check",    "culprit_check", "quantize_check",      "measure_check",  "cli_check",
+    "calibrated_check", "prepare_check", "gptq_rounding_check", "cmd_eval_check", "tokenizer_check",
 };
 enum { N_LONG = sizeof long_ones / sizeof *long_ones };
 
