@@ -6,10 +6,12 @@
     faults.py rate N_DETECTED N          the share, and its bounds of 95 % (Clopper and Pearson 1934)
 """
 import json
-import math
 import pathlib
 import struct
 import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts/trust"))
+from trust import clopper_pearson  # noqa: E402
 
 LAYER = "model.layers.1."
 DOWN = LAYER + "mlp.down_proj."
@@ -231,23 +233,9 @@ def judged(path, case, metric):
     return f"{value} {limit} {worst['verdict']}"
 
 
-def at_least(k, n, p):
-    """Probability of k or more of n."""
-    return sum(math.comb(n, i) * p**i * (1 - p)**(n - i) for i in range(k, n + 1))
-
-
-def bound(is_low):
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if is_low(middle) else (low, middle)
-    return low
-
-
 def rate(k, n):
     """Two-sided, 95 %."""
-    lower = 0.0 if k == 0 else bound(lambda p: at_least(k, n, p) < 0.025)
-    upper = 1.0 if k == n else bound(lambda p: 1 - at_least(k + 1, n, p) > 0.025)
+    lower, upper = clopper_pearson(k, n, 0.025)
     return f"{k} of {n}, {100 * k / n:.1f} % (95 % bounds {100 * lower:.1f} to {100 * upper:.1f} %)"
 
 

@@ -8,6 +8,7 @@
 #include "judge/rounds.h"
 #include "record/baseline.h"
 #include "record/noise.h"
+#include "stats/numbers.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -119,6 +120,14 @@ static const qg_measurement *reference_of(const qg_run *run, const qg_measuremen
     return NULL;
 }
 
+static bool is_budgeted(const qg_expects *expects, qg_metric metric)
+{
+    for (size_t i = 0; i < expects->n; i++)
+        if (expects->at[i].metric == metric)
+            return true;
+    return false;
+}
+
 static qg_status gather_run(gathering *g, const qg_run *run, const qg_plan *plan, qg_err *err)
 {
     const qg_suite_regression *r = &plan->suite->regression;
@@ -131,11 +140,7 @@ static qg_status gather_run(gathering *g, const qg_run *run, const qg_plan *plan
         for (size_t k = 0; k < plan->cases[i].expect.n; k++)
             QG_PASS(gather(g, run, m, reference, plan->cases[i].expect.at[k].metric, err));
         for (size_t k = 0; k < r->n_allow; k++) {
-            const gathered *a = NULL;
-            for (size_t j = 0; j < plan->cases[i].expect.n; j++)
-                if (plan->cases[i].expect.at[j].metric == r->allow[k].metric)
-                    a = g->at; /* gathered above */
-            if (!a)
+            if (!is_budgeted(&plan->cases[i].expect, r->allow[k].metric))
                 QG_PASS(gather(g, run, m, reference, r->allow[k].metric, err));
         }
     }
@@ -161,17 +166,11 @@ static double deviation_of(const double *x, size_t n, double middle)
     return n > 1 ? sqrt(squares / (double)(n - 1)) : 0;
 }
 
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static qg_noise_row row_of(gathered *a)
 {
     double mean = mean_of(a->values, a->n);
 
-    qsort(a->halves, a->n, sizeof *a->halves, by_size);
+    qg_numbers_sort(a->halves, a->n);
     return (qg_noise_row){.case_id = a->case_id,
                           .metric = a->metric,
                           .runs = (int64_t)a->n,

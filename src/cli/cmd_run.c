@@ -6,6 +6,7 @@
 #include "cli/interrupt.h"
 #include "cli/planned.h"
 #include "cli/release.h"
+#include "judge/verdict.h"
 
 #include <unistd.h>
 
@@ -17,7 +18,7 @@ typedef struct run_options {
     bool dry_run;
 } run_options;
 
-static const run_options defaults = {.gate = {.seed = -1, .timeout_s = 600, .judges = true}};
+static const run_options defaults = {.gate = QG_GATE_DEFAULTS, .gate.judges = true};
 
 static const qg_option options[] = {
     QG_TEXT("against", run_options, gate.against, "BINARY",
@@ -84,10 +85,10 @@ static qg_status run(qg_cli *cli, qg_err *err)
             outcome.out = out_of(cli, o->outcome.out, cli->args[i]);
         cli->exit_code = 0;
         QG_PASS(run_suite(cli, cli->args[i], &outcome, err));
-        exit_code = qg_outcome_worse(exit_code, cli->exit_code);
+        exit_code = qg_exit_worst(exit_code, cli->exit_code);
         if (qg_interrupt_name() && i + 1 < cli->n_args) {
             qg_cli_notice("quantgate: stopped before '%s'", cli->args[i + 1]);
-            exit_code = qg_outcome_worse(exit_code, 3);
+            exit_code = qg_exit_worst(exit_code, 3);
             break;
         }
     }

@@ -9,7 +9,6 @@
 #include "cli/interrupt.h"
 #include "cli/prepare.h"
 #include "cli/provenance.h"
-#include "judge/estimate.h"
 #include "judge/judge.h"
 #include "measure/measure.h"
 #include "record/record_json.h"
@@ -111,13 +110,9 @@ static size_t family_of(const qg_plan *plan, const qg_gate_options *o)
     const qg_suite_regression *r = &plan->suite->regression;
     size_t others = (o->against != NULL) + 2 * (o->compared.baseline || r->baseline), n = 0;
 
-    for (size_t i = 0; i < plan->n_cases; i++) {
-        const qg_case *c = &plan->cases[i];
-        for (size_t k = 0; k < c->expect.n; k++)
-            n += qg_estimate_varies(c->expect.at[k].metric);
-        for (size_t k = 0; c->kind == QG_CASE_PERFORMANCE && k < r->n_allow; k++)
-            n += others * qg_estimate_varies(r->allow[k].metric);
-    }
+    for (size_t i = 0; i < plan->n_cases; i++)
+        n += qg_judge_family(plan->suite, &plan->cases[i].expect,
+                             plan->cases[i].kind == QG_CASE_PERFORMANCE, others);
     return n;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "judge/judge.h"
+#include "judge/verdict.h"
 #include "record/record_json.h"
 #include "report/report.h"
 
@@ -172,15 +173,6 @@ static qg_status speak_to_github(const qg_run *run, qg_cli *cli, const qg_report
     return append_summary(summary, qg_buf_view(&b), err);
 }
 
-int qg_outcome_worse(int a, int b)
-{
-    static const int order[] = {2, 1, 3, 4};
-    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
-        if (a == order[i] || b == order[i])
-            return order[i];
-    return 0;
-}
-
 /* A wrong --report is the user's to mend and ends the command; a disk that is full must not hide
  * the verdict. */
 static qg_status write_files(const qg_run *run, qg_cli *cli, const qg_outcome_options *o,
@@ -197,7 +189,7 @@ static qg_status write_files(const qg_run *run, qg_cli *cli, const qg_outcome_op
     }
     if (s != QG_OK) {
         qg_cli_notice("quantgate: %s", qg_err_format(&failed, text, sizeof text));
-        cli->exit_code = qg_outcome_worse(cli->exit_code, 3);
+        cli->exit_code = qg_exit_worst(cli->exit_code, 3);
         options->dir = NULL;
     }
     return QG_OK;

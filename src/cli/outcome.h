@@ -39,9 +39,6 @@ qg_status qg_outcome_judge(qg_run *run, qg_cli *cli, const qg_suite *suite, cons
  * (exit class 3) for the reason given, which is not copied. */
 qg_measurement qg_outcome_missing(const qg_case *c, const char *why);
 
-/* The worse of two exit codes: 2, then 1, 3, 4, 0. */
-int qg_outcome_worse(int a, int b);
-
 /* Prints the console table (or JSON), writes the reports, speaks to GitHub where GITHUB_ACTIONS is
  * set (annotations on stdout, summary appended to GITHUB_STEP_SUMMARY), and sets the exit code. */
 qg_status qg_outcome_report(const qg_run *run, qg_cli *cli, const qg_outcome_options *options,

@@ -139,9 +139,9 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(double *x, int n)
+double qg_fold_median(double *x, size_t n)
 {
-    qsort(x, (size_t)n, sizeof *x, compare);
+    qsort(x, n, sizeof *x, compare);
     return x[n / 2];
 }
 
@@ -182,9 +182,9 @@ qg_status qg_fold_choose(float *f, const double *maker, const double *readers, i
         of_readers[j] = moved(readers[j]);
         of_both[j] = moved(maker[j] * readers[j]);
     }
-    double middle = median(of_maker, n);
-    bool folded =
-        middle > MOVED && median(of_readers, n) > MOVED && median(of_both, n) < middle / 2;
+    double middle = qg_fold_median(of_maker, (size_t)n);
+    bool folded = middle > MOVED && qg_fold_median(of_readers, (size_t)n) > MOVED &&
+                  qg_fold_median(of_both, (size_t)n) < middle / 2;
     for (int j = 0; j < n; j++) {
         if (exact && choose_exact(&f[j], maker[j], readers[j]))
             continue;

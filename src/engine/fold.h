@@ -38,4 +38,7 @@ qg_status qg_fold_rows(double *ratio, const qg_fold_pair *maker, const float *f_
 qg_status qg_fold_choose(float *f, const double *maker, const double *readers, int n, bool exact,
                          qg_arena *scratch, qg_err *err);
 
+/* Number n / 2 of x [n] in rising order; sorts x. n > 0. */
+double qg_fold_median(double *x, size_t n);
+
 #endif

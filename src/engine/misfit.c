@@ -49,18 +49,6 @@ static void add(sums *to, double error, double square)
     to->square += square;
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *x, size_t n)
-{
-    qsort(x, n, sizeof *x, compare);
-    return x[n / 2];
-}
-
 int qg_misfit_group_size(const qg_fold_pair *pair)
 {
     int size = pair->other.group < pair->k ? pair->other.group : QG_MISFIT_BLOCK;
@@ -116,7 +104,7 @@ static qg_status count_inputs(meter *m, qg_arena *scratch, qg_err *err)
     double *sorted = qg_arena_copy(scratch, size, (size_t)m->k * sizeof *size);
 
     QG_NEED(sorted, err);
-    double middle = median(sorted, (size_t)m->k);
+    double middle = qg_fold_median(sorted, (size_t)m->k);
     for (int i = 0; i < m->k; i++)
         m->group_of[d->order ? d->order[i] : i] = i / group;
     for (int i = 0; i < m->k; i++) {
@@ -227,7 +215,7 @@ static void sum_up(meter *m)
     out->error = quotient(&m->all);
     for (int g = 0; g < m->n_groups; g++)
         out->group_error[g] = quotient(&m->groups[g]);
-    out->cell_median = median(m->every, (size_t)m->pair->n * (size_t)m->n_groups);
+    out->cell_median = qg_fold_median(m->every, (size_t)m->pair->n * (size_t)m->n_groups);
     out->input = (qg_misfit_at){-1, -1, -1, -1, NULL};
     for (int i = 0; i < m->k; i++) {
         double steps = sqrt(m->of_input[i] / m->pair->n);

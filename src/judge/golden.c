@@ -265,6 +265,12 @@ qg_status qg_golden_compare(qg_golden_diff *out, qg_arena *scratch, const qg_gol
     return QG_OK;
 }
 
+bool qg_golden_is_drift(qg_metric metric)
+{
+    return metric == QG_METRIC_DRIFT_LOGPROB_MAX || metric == QG_METRIC_DRIFT_SAME_TOP ||
+           metric == QG_METRIC_DRIFT_KLD_TOPK;
+}
+
 bool qg_golden_has(qg_metric metric)
 {
     return metric == QG_METRIC_GOLDEN_LOGPROB_MAX || metric == QG_METRIC_GOLDEN_LOGPROB_P99 ||

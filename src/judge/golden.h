@@ -53,6 +53,8 @@ qg_status qg_golden_compare(qg_golden_diff *out, qg_arena *scratch, const qg_gol
 
 /* Whether a metric is judged from a golden alone; then its value in `diff`. */
 bool qg_golden_has(qg_metric metric);
+/* Whether that golden is the case's own; else the reference's. */
+bool qg_golden_is_drift(qg_metric metric);
 qg_value qg_golden_value(const qg_golden_diff *diff, qg_metric metric);
 
 #endif

@@ -109,19 +109,13 @@ static qg_status fill_slot(judging *j, golden_slot *slot, const qg_suite_model *
                              err);
 }
 
-static bool is_drift(qg_metric metric)
-{
-    return metric == QG_METRIC_DRIFT_LOGPROB_MAX || metric == QG_METRIC_DRIFT_SAME_TOP ||
-           metric == QG_METRIC_DRIFT_KLD_TOPK;
-}
-
 static qg_status golden_value(judging *j, qg_metric metric, qg_value *value, golden_slot **used,
                               qg_err *err)
 {
-    golden_slot *slot = is_drift(metric) ? &j->drift : &j->fp16;
+    golden_slot *slot = qg_golden_is_drift(metric) ? &j->drift : &j->fp16;
 
     if (!slot->tried) {
-        const qg_suite_model *owner = is_drift(metric)
+        const qg_suite_model *owner = qg_golden_is_drift(metric)
                                           ? qg_suite_model_of(j->suite, qg_str_from(j->m->id.model))
                                           : j->suite->reference;
         slot->status = fill_slot(j, slot, owner, &slot->err);
@@ -428,6 +422,19 @@ static qg_status decide(judging *j, qg_err *err)
     return notice_improvements(j, err);
 }
 
+size_t qg_judge_family(const qg_suite *suite, const qg_expects *expects, bool is_performance,
+                       size_t n_others)
+{
+    const qg_suite_regression *r = &suite->regression;
+    size_t n = 0;
+
+    for (size_t k = 0; k < expects->n; k++)
+        n += qg_estimate_varies(expects->at[k].metric);
+    for (size_t k = 0; is_performance && k < r->n_allow; k++)
+        n += n_others * qg_estimate_varies(r->allow[k].metric);
+    return n;
+}
+
 /* Judgements that there can be, and those of them that chance can turn. */
 static void count_judgements(const judging *j, const qg_expects *expects, size_t *most,
                              size_t *family)
@@ -440,11 +447,8 @@ static void count_judgements(const judging *j, const qg_expects *expects, size_t
     *most = *family = 0;
     for (size_t i = 0; i < j->run->n_measurements; i++) {
         *most += expects[i].n + others * r->n_allow + 2;
-        for (size_t k = 0; k < expects[i].n; k++)
-            *family += qg_estimate_varies(expects[i].at[k].metric);
-        bool performance = j->run->measurements[i].id.batch > 0;
-        for (size_t k = 0; performance && k < r->n_allow; k++)
-            *family += others * qg_estimate_varies(r->allow[k].metric);
+        *family +=
+            qg_judge_family(j->suite, &expects[i], j->run->measurements[i].id.batch > 0, others);
     }
 }
 

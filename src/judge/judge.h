@@ -28,6 +28,11 @@ typedef struct qg_judge_options {
     size_t family; /* judgements of the whole run, where this is a part of it; 0: it is no part */
 } qg_judge_options;
 
+/* Judgements of a case that chance can turn: what `family` counts. n_others: runs that a case of
+ * performance is compared with (the baseline, its anchor, another program). */
+size_t qg_judge_family(const qg_suite *suite, const qg_expects *expects, bool is_performance,
+                       size_t n_others);
+
 /* Replaces the judgements, notices of judging, verdict and exit code of the run; all of it lives on
  * the arena. expects has one entry a measurement. Fails only when out of memory. */
 qg_status qg_judge_run(qg_run *run, qg_arena *arena, const qg_suite *suite,

@@ -6,12 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-static bool is_drift(qg_metric metric)
-{
-    return metric == QG_METRIC_DRIFT_LOGPROB_MAX || metric == QG_METRIC_DRIFT_SAME_TOP ||
-           metric == QG_METRIC_DRIFT_KLD_TOPK;
-}
-
 /* Whether a judgement of the case was made over prompts. */
 static bool by_golden(const qg_judgement *j, const qg_measurement *m)
 {
@@ -48,7 +42,7 @@ static size_t prompt_named(const qg_gold *g, const char *name)
 static qg_status find_prompt(qg_worst *out, qg_arena *arena, const qg_suite *suite,
                              const qg_measurement *m, qg_err *err)
 {
-    const qg_suite_model *owner = is_drift(out->judgement->metric)
+    const qg_suite_model *owner = qg_golden_is_drift(out->judgement->metric)
                                       ? qg_suite_model_of(suite, qg_str_from(m->id.model))
                                       : suite->reference;
     qg_golden_diff d;

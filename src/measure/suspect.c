@@ -1,19 +1,15 @@
 /* Limits and who is over them: see suspect.h. Pure functions of the entries. */
 #include "measure/suspect.h"
 
+#include "stats/numbers.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double median(double *x, size_t n)
 {
-    qsort(x, n, sizeof *x, compare);
+    qg_numbers_sort(x, n);
     return n ? x[n / 2] : 0;
 }
 

@@ -1,6 +1,7 @@
 /* Arms in turns: see turns.h. An arm that fails drops out, the others go on. */
 #include "measure/turns.h"
 
+#include "stats/numbers.h"
 #include "stats/quantile.h"
 
 #include <math.h>
@@ -64,12 +65,6 @@ qg_looks qg_looks_plan(const qg_case *const cases[], size_t n, const qg_suite *s
 
 /* ---- warm-up ---- */
 
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 enum { WARM_MOST = 64 };
 
 static double median_of(const double *x, size_t n)
@@ -77,7 +72,7 @@ static double median_of(const double *x, size_t n)
     double sorted[WARM_MOST];
 
     memcpy(sorted, x, n * sizeof *x);
-    qsort(sorted, n, sizeof *sorted, by_size);
+    qg_numbers_sort(sorted, n);
     return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
 }
 
