@@ -100,10 +100,12 @@ typedef struct qg_caseid {
 
 /* What the machine did while the samples of a case were taken; 0 where it does not say. */
 typedef struct qg_pressure {
-    int64_t sampled_ns; /* wall time of the samples                                            */
-    int64_t delay_ns;   /* of it: ready to run, but waiting for a CPU (mean of the threads)    */
-    int64_t steal_ns;   /* of it: taken by the hypervisor (mean of the CPUs)                   */
-    int64_t throttles;  /* times that the processor or the device slowed down to stay cool     */
+    int64_t sampled_ns;    /* wall time of the samples                                            */
+    int64_t delay_ns;      /* of it: ready to run, but waiting for a CPU (mean of the threads)    */
+    int64_t steal_ns;      /* of it: taken by the hypervisor (mean of the CPUs)                   */
+    int64_t others_ns;     /* CPU time that other processes took meanwhile, on all CPUs           */
+    int64_t neighbours_ns; /* of it: on the cores in use, their other threads included         */
+    int64_t throttles;     /* times that the processor or the device slowed down to stay cool     */
     int64_t khz_least, khz_greatest; /* clock of the processor or the device                   */
     int64_t timer_ns; /* of reading the clock once, taken out of every sample                */
     int64_t n_warmup; /* runs before the samples, until they were stable                     */
