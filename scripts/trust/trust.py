@@ -163,14 +163,14 @@ def busy(a):
     rows = []
     for case in json.loads((folder / "run.json").read_text())["cases"]:
         p50 = {s["name"]: sorted(s["samples"])[(len(s["samples"]) - 1) // 2] for s in case["series"]}
-        rows.append(f"    {case['model']}: [{{batch: 1, ttft_p50: {1.2 * p50['ttft']:.0f} ns, "
-                    f"tpot_p50: {1.2 * p50['tpot']:.0f} ns, throughput: {p50['throughput'] / 1.2:.0f} tok/s}}]")
+        rows.append(f"    {case['model']}: [{{batch: 1, ttft_p50: {a.budget * p50['ttft']:.0f} ns, "
+                    f"tpot_p50: {a.budget * p50['tpot']:.0f} ns, throughput: {p50['throughput'] / a.budget:.0f} tok/s}}]")
     tight = pathlib.Path(a.out) / "tight.yaml"
     text = (ROOT / a.suite).read_text().split("regression:")[0]
     tight.write_text(text + "  budgets:\n" + "\n".join(rows) + "\n")
     a.suite = tight
     burners = [subprocess.Popen([sys.executable, "-c", "while True: pass"])
-               for _ in range(a.burners or os.cpu_count())]
+               for _ in range(os.cpu_count() if a.burners is None else a.burners)]
     tally = Tally()
     try:
         for i in range(a.n):
@@ -192,7 +192,8 @@ def main():
     p.add_argument("out", help="folder of the records")
     p.add_argument("-n", type=int, default=20)
     p.add_argument("--by", type=float, default=6, help="slowdown in percent")
-    p.add_argument("--burners", type=int, default=0, help="processes that burn a core each (all cores)")
+    p.add_argument("--burners", type=int, help="processes that burn a core each (as many as cores)")
+    p.add_argument("--budget", type=float, default=1.2, help="times what a quiet run took (busy)")
     p.add_argument("--program", default=str(ROOT / "build/quantgate"))
     p.add_argument("--against", help="another program (the same)")
     p.add_argument("--suite", default="suites/trust/aa.yaml")

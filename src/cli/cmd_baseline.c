@@ -2,7 +2,7 @@
  * are held to, with the evidence that it is one: how many runs, how far they spread, on what. */
 #include "base/file.h"
 #include "cli/gate.h"
-#include "judge/decide.h"
+#include "judge/busy.h"
 #include "judge/regression.h"
 #include "record/baseline.h"
 #include "record/value.h"
@@ -85,18 +85,21 @@ static void print_accepted(qg_buf *b, qg_cli *cli, const char *title, const qg_a
 /* ---- update ---- */
 
 /* A run that may stand in a baseline: all measured, the machine quiet. */
-static qg_status check_run(const qg_run *run, const baseline_options *o, qg_err *err)
+static qg_status check_run(const qg_run *run, const baseline_options *o, qg_arena *arena,
+                           qg_err *err)
 {
     for (size_t i = 0; i < run->n_measurements; i++) {
         const qg_measurement *m = &run->measurements[i];
         if (m->state == QG_CASE_FAILED)
             return qg_fail(err, m->exit_class == 2 ? QG_EARG : QG_EWORKER, "case '%s': %s",
                            m->id.id, m->message);
-        if (!o->busy && (qg_busy_share(m) > QG_BUSY || m->pressure.throttles > 0))
+        const char *busy = qg_busy_text(arena, m, &run->machine);
+        QG_NEED(busy, err);
+        if (!o->busy && busy[0])
             return qg_fail(err, QG_EREFUSED,
-                           "the machine was busy: it kept case '%s' waiting %.1f %% of the time; "
-                           "record on a quiet machine (or with --allow-busy)",
-                           m->id.id, 100 * qg_busy_share(m));
+                           "the machine was busy while case '%s' was measured: %s; record on a "
+                           "quiet machine (or with --allow-busy)",
+                           m->id.id, busy);
     }
     return QG_OK;
 }
@@ -115,7 +118,7 @@ static qg_status measure_runs(qg_run **runs, qg_cli *cli, const qg_suite *suite,
     for (int64_t i = 0; i < o->runs; i++) {
         QG_PASS(qg_gate_plan(&plan, cli, suite, &gate, err));
         QG_PASS(qg_gate_measure(&runs[i], cli, &plan, &gate, false, err));
-        QG_PASS(check_run(runs[i], o, err));
+        QG_PASS(check_run(runs[i], o, cli->run, err));
         qg_cli_notice("quantgate: run %lld of %lld measured", (long long)i + 1, (long long)o->runs);
     }
     return QG_OK;

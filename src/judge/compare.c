@@ -4,6 +4,7 @@
 #include "judge/compare.h"
 
 #include "base/random.h"
+#include "judge/busy.h"
 #include "judge/decide.h"
 #include "judge/rounds.h"
 #include "record/value.h"
@@ -370,7 +371,7 @@ static bool is_exact(qg_metric metric)
 static bool is_busy(const comparing *c)
 {
     return !c->options->in_turns &&
-           (qg_busy_share(c->m) > QG_BUSY || qg_busy_share(c->n) > QG_BUSY);
+           (qg_is_busy(c->m, &c->a->machine) || qg_is_busy(c->n, &c->b->machine));
 }
 
 static bool is_left_out(qg_metric metric)

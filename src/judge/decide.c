@@ -1,6 +1,7 @@
 /* From numbers to verdicts: see decide.h. */
 #include "judge/decide.h"
 
+#include "judge/busy.h"
 #include "stats/multiple.h"
 
 #include <math.h>
@@ -25,15 +26,6 @@ void qg_decide_by(qg_judgement *j, const qg_estimate *e, double alpha)
     j->verdict = passed ? QG_VERDICT_PASS : QG_VERDICT_INCONCLUSIVE;
 }
 
-double qg_busy_share(const qg_measurement *m)
-{
-    const qg_pressure *p = &m->pressure;
-
-    if (p->sampled_ns <= 0)
-        return 0;
-    return (double)(p->delay_ns + p->steal_ns) / (double)p->sampled_ns;
-}
-
 /* Whether the judgement is of a time that stands alone on a machine that was busy. */
 static bool is_disturbed(const qg_run *run, const qg_judgement *j)
 {
@@ -44,7 +36,7 @@ static bool is_disturbed(const qg_run *run, const qg_judgement *j)
         qg_metric_info_of(j->metric)->section != QG_PERFORMANCE ||
         qg_metric_compared(&compared, j->metric))
         return false;
-    return qg_busy_share(m) > QG_BUSY || m->pressure.throttles > 0;
+    return qg_is_busy(m, &run->machine);
 }
 
 static void decide_one(const qg_run *run, qg_judgement *j, const qg_policy *policy)

@@ -6,16 +6,13 @@
  * run in which nothing changed fails with a chance of at most QG_FAIL_ALPHA. Everything between is
  * inconclusive; a verdict that only the adjustment changed says so.
  *
- * A machine that was busy proves nothing about time: where run delay and steal took more than
- * QG_BUSY of the sampled time, or the processor throttled, a failed latency or throughput that was
- * not measured in turns with what it is held to is inconclusive.
+ * A machine that was busy (busy.h) proves nothing about time: a failed latency or throughput that
+ * was not measured in turns with what it is held to is inconclusive there.
  */
 #ifndef QG_JUDGE_DECIDE_H
 #define QG_JUDGE_DECIDE_H
 
 #include "judge/estimate.h"
-
-#define QG_BUSY 0.02
 
 typedef struct qg_policy {
     bool fail_inconclusive; /* exit code 4 for what stays inconclusive, else 0 */
@@ -28,8 +25,5 @@ void qg_decide_by(qg_judgement *j, const qg_estimate *e, double alpha);
 
 /* Decides the judgements of the run and sets their exit classes. */
 qg_status qg_decide(qg_run *run, qg_arena *scratch, const qg_policy *policy, qg_err *err);
-
-/* Share of its sampled time that a case had to wait for the machine; 0: not known. */
-double qg_busy_share(const qg_measurement *m);
 
 #endif

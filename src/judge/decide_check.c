@@ -137,6 +137,21 @@ START_TEST(a_busy_machine_proves_nothing_about_time)
     j[0].verdict = QG_VERDICT_INCONCLUSIVE;
     decide(false, 0);
     ck_assert_int_eq(j[0].verdict, QG_VERDICT_FAIL); /* 2 % are allowed */
+    cases[0].pressure = (qg_pressure){.sampled_ns = 1000, .others_ns = 1000, .neighbours_ns = 150};
+    run.machine.n_cpus = 16;
+    j[0].verdict = QG_VERDICT_INCONCLUSIVE;
+    decide(false, 0);
+    ck_assert_int_eq(j[0].verdict, QG_VERDICT_INCONCLUSIVE);
+    ck_assert_int_eq(qg_sentence_write(&j[0], arena, &run, &err), QG_OK);
+    ck_assert_ptr_nonnull(
+        strstr(j[0].message, "the machine was busy: other processes used 1.00 of 16 processors"));
+    run.machine.n_cpus = 128; /* one of so many, on another core */
+    decide(false, 0);
+    ck_assert_int_eq(j[0].verdict, QG_VERDICT_FAIL);
+    cases[0].pressure.neighbours_ns = 900;
+    j[0].verdict = QG_VERDICT_INCONCLUSIVE;
+    decide(false, 0);
+    ck_assert_int_eq(j[0].verdict, QG_VERDICT_INCONCLUSIVE);
     cases[0].pressure = (qg_pressure){.sampled_ns = 1000, .throttles = 1};
     j[0].verdict = QG_VERDICT_INCONCLUSIVE;
     decide(false, 0);

@@ -2,6 +2,7 @@
  * which is greater. */
 #include "judge/sentence.h"
 
+#include "judge/busy.h"
 #include "judge/decide.h"
 #include "record/value.h"
 
@@ -123,15 +124,11 @@ static void add_value(qg_buf *b, const qg_judgement *j)
 static void add_doubt(qg_buf *b, const qg_judgement *j, const qg_run *run)
 {
     const qg_measurement *m = qg_run_case(run, j->case_id);
-    char beyond[QG_UNIT_TEXT], share[QG_UNIT_TEXT];
+    char beyond[QG_UNIT_TEXT];
 
     if (j->p_holm <= QG_FAIL_ALPHA && m) {
-        qg_unit_print(share, QG_UNIT_SHARE, qg_busy_share(m));
-        qg_buf_format(b,
-                      "; not judged, the machine was busy: it kept the case waiting %s of the time",
-                      share);
-        if (m->pressure.throttles > 0)
-            qg_buf_format(b, " and throttled");
+        qg_buf_format(b, "; not judged, the machine was busy: %s",
+                      qg_busy_text(b->arena, m, &run->machine));
     } else if (j->softened) {
         qg_buf_format(
             b, "; alone it would fail (p %.2g), among all judgements it may be chance (%.2g)", j->p,

@@ -9,9 +9,10 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-/* The n processors of those that this process may use that were most idle over the next moment
- * (50 ms), as "3,7"; NULL where there are no more than n, or they cannot be told: then the
- * scheduler chooses. */
+/* The n processors of those that this process may use whose cores were most idle over the next
+ * moment (50 ms), on cores of their own as far as there are so many, as "3,7"; NULL where there are
+ * no more than n, or they cannot be told: then the scheduler chooses. The list lives on the arena.
+ */
 const char *qg_cpus_choose(qg_arena *arena, int64_t n);
 
 /* Binds this process, and the threads that it starts from now on, to them. QG_EARG: no such list.

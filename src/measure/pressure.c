@@ -5,9 +5,11 @@
 #include "base/file.h"
 
 #include <dirent.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Text of a small file; "" where there is none. Files of /proc have no size: read, not mapped. */
@@ -58,19 +60,6 @@ static size_t read_delays(int64_t delay_ns[QG_PRESSURE_THREADS], const char *roo
     return n;
 }
 
-/* The eighth number of the first line of /proc/stat: ticks that the hypervisor took, of all CPUs.
- */
-static int64_t read_steal(const char *root, qg_arena *scratch)
-{
-    const char *path = qg_arena_format(scratch, "%s/proc/stat", root);
-    char text[512];
-    long long steal = 0;
-
-    if (path)
-        sscanf(small_file(text, sizeof text, path), "cpu %*s %*s %*s %*s %*s %*s %*s %lld", &steal);
-    return steal;
-}
-
 static int64_t n_cpus(void)
 {
     long n = sysconf(_SC_NPROCESSORS_ONLN);
@@ -107,33 +96,83 @@ static void note_clock(qg_pressure *sum, const char *root, qg_arena *scratch)
     }
 }
 
+/* ---- other processes ---- */
+
+static int64_t own_time(void)
+{
+    struct timespec t;
+    return clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == 0
+               ? (int64_t)t.tv_sec * 1000000000 + t.tv_nsec
+               : 0;
+}
+
+static void find_cores(qg_pressure_meter *m, const char *root)
+{
+    cpu_set_t set;
+
+    m->is_set = true;
+    if (sched_getaffinity(0, sizeof set, &set) != 0)
+        return;
+    for (int cpu = 0; cpu < QG_CPUS; cpu++)
+        if (CPU_ISSET(cpu, &set))
+            qg_cpustat_core(m->cores, root, cpu);
+}
+
+static int64_t busy_on_cores(const qg_cpustat *s, const bool cores[QG_CPUS])
+{
+    int64_t sum = 0;
+
+    for (int cpu = 0; cpu < s->n; cpu++)
+        if (cores[cpu])
+            sum += s->busy[cpu];
+    return sum;
+}
+
+static int64_t not_negative(int64_t ns)
+{
+    return ns > 0 ? ns : 0;
+}
+
+static void add_others(qg_pressure *sum, qg_pressure_meter *m, const qg_cpustat *now, int64_t own)
+{
+    m->others_ns += now->busy_all - m->stat.busy_all - own;
+    m->neighbours_ns += busy_on_cores(now, m->cores) - busy_on_cores(&m->stat, m->cores) - own;
+    sum->others_ns = not_negative(m->others_ns);
+    sum->neighbours_ns = not_negative(m->neighbours_ns);
+}
+
 void qg_pressure_begin(qg_pressure_meter *m, qg_arena *scratch)
 {
     qg_arena_mark mark = qg_arena_here(scratch);
     const char *root = m->root ? m->root : "";
 
+    if (!m->is_set)
+        find_cores(m, root);
     m->throttles = read_throttles(root, scratch);
-    m->steal_ticks = read_steal(root, scratch);
     m->n_threads = read_delays(m->delay_ns, root, scratch);
+    qg_cpustat_read(&m->stat, root);
+    m->own_ns = own_time();
     m->begun_ns = qg_clock_ns();
     qg_arena_rewind(scratch, mark);
 }
 
 void qg_pressure_end(qg_pressure *sum, qg_pressure_meter *m, qg_arena *scratch)
 {
-    int64_t now_ns = qg_clock_ns(), delay_ns[QG_PRESSURE_THREADS], most = 0;
+    int64_t now_ns = qg_clock_ns(), own = own_time() - m->own_ns;
+    int64_t delay_ns[QG_PRESSURE_THREADS], most = 0;
     qg_arena_mark mark = qg_arena_here(scratch);
     const char *root = m->root ? m->root : "";
     size_t n = read_delays(delay_ns, root, scratch);
-    long ticks = sysconf(_SC_CLK_TCK);
+    qg_cpustat now;
 
     for (size_t i = 0; i < n && n == m->n_threads; i++)
         most = delay_ns[i] - m->delay_ns[i] > most ? delay_ns[i] - m->delay_ns[i] : most;
     sum->sampled_ns += now_ns - m->begun_ns;
     sum->delay_ns += most;
-    int64_t stolen = read_steal(root, scratch) - m->steal_ticks;
-    if (stolen > 0 && ticks > 0)
-        sum->steal_ns += stolen * (1000000000 / ticks) / n_cpus();
+    if (qg_cpustat_read(&now, root) && m->stat.n > 0) {
+        sum->steal_ns += not_negative(now.steal_all - m->stat.steal_all) / now.n;
+        add_others(sum, m, &now, own);
+    }
     int64_t throttled = read_throttles(root, scratch) - m->throttles;
     sum->throttles += throttled > 0 ? throttled : 0;
     note_clock(sum, root, scratch);

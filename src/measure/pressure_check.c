@@ -4,7 +4,10 @@
 #include "base/clock.h"
 #include "base/folder_check.h"
 
+#include <sched.h>
+#include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static int64_t now_ns;
 
@@ -30,6 +33,7 @@ START_TEST(what_happened_between_is_added)
 {
     qg_pressure_meter meter = {.root = folder};
     qg_pressure p = {.sampled_ns = 5, .delay_ns = 7};
+    int64_t tick = 1000000000 / sysconf(_SC_CLK_TCK);
 
     put("proc/self/task/10/schedstat", "100 1000 3\n");
     put("proc/self/task/11/schedstat", "100 5000 3\n");
@@ -40,7 +44,7 @@ START_TEST(what_happened_between_is_added)
     qg_pressure_begin(&meter, arena);
     put("proc/self/task/10/schedstat", "100 1900 3\n");
     put("proc/self/task/11/schedstat", "100 5200 3\n");
-    put("proc/stat", "cpu  1 2 3 4 5 6 7 1040 9 10\n");
+    put("proc/stat", "cpu  1 2 3 4 5 6 7 1040 9 10\ncpu0 0 0 0 0 0 0 0 0 0 0\n");
     put("sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count", "5\n");
     qg_pressure_end(&p, &meter, arena);
     qg_clock_replace(NULL);
@@ -49,7 +53,64 @@ START_TEST(what_happened_between_is_added)
     ck_assert_int_eq(p.throttles, 2);
     ck_assert_int_eq(p.khz_least, 2400000);
     ck_assert_int_eq(p.khz_greatest, 2400000);
-    ck_assert_int_gt(p.steal_ns, 0); /* 1000 ticks over the CPUs of this machine */
+    ck_assert_int_eq(p.steal_ns, 1000 * tick); /* of one processor */
+}
+END_TEST
+
+/* A process that works all the time on the other thread of our core, and one on another core. */
+START_TEST(the_work_of_others_is_counted)
+{
+    int64_t tick = 1000000000 / sysconf(_SC_CLK_TCK);
+    qg_pressure_meter *meter = QG_NEW(arena, qg_pressure_meter);
+    qg_pressure p = {0};
+    cpu_set_t all, first;
+    char text[300], path[100];
+    int cpu = 0;
+
+    ck_assert_int_eq(sched_getaffinity(0, sizeof all, &all), 0);
+    while (!CPU_ISSET(cpu, &all))
+        cpu++;
+    CPU_ZERO(&first);
+    CPU_SET(cpu, &first);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof first, &first), 0);
+    meter->root = folder;
+    snprintf(path, sizeof path, "sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
+    snprintf(text, sizeof text, "%d,%d\n", cpu, cpu + 2);
+    put(path, text);
+    for (int i = 0; i < 4; i++) {
+        snprintf(text, sizeof text,
+                 "cpu  0 0 0 0 0 0 0 0 0 0\ncpu%d 100 0 0 0 0 0 0 0 0 0\n"
+                 "cpu%d 1 2 %d 0 0 3 4 0 0 0\ncpu%d %d 0 0 0 0 0 0 0 0 0\n",
+                 cpu, cpu + 1, 10 * i, cpu + 2, 50 * i);
+        put("proc/stat", text);
+        if (i % 2 == 0)
+            qg_pressure_begin(meter, arena);
+        else
+            qg_pressure_end(&p, meter, arena);
+    }
+    sched_setaffinity(0, sizeof all, &all);
+    /* two samples; what happened between them is not counted; this process used next to nothing */
+    ck_assert_int_le(p.neighbours_ns, 100 * tick);
+    ck_assert_int_gt(p.neighbours_ns, 90 * tick);
+    ck_assert_int_le(p.others_ns, 120 * tick);
+    ck_assert_int_gt(p.others_ns, 110 * tick);
+}
+END_TEST
+
+START_TEST(own_work_is_not_that_of_others)
+{
+    qg_pressure_meter *meter = QG_NEW(arena, qg_pressure_meter);
+    qg_pressure p = {0};
+    volatile double x = 1;
+
+    meter->root = folder;
+    put("proc/stat", "cpu 0 0 0 0 0 0 0 0\ncpu0 0 0 0 0 0 0 0 0\n");
+    qg_pressure_begin(meter, arena);
+    for (int i = 0; i < 3000000; i++)
+        x += 1 / x;
+    qg_pressure_end(&p, meter, arena);
+    ck_assert_int_lt(meter->others_ns, 0); /* as measured: the kernel counted nothing of it yet */
+    ck_assert_int_eq(p.others_ns, 0);
 }
 END_TEST
 
@@ -85,6 +146,8 @@ Suite *pressure_check(void)
 
     tcase_add_checked_fixture(t, folder_begin, folder_end);
     tcase_add_test(t, what_happened_between_is_added);
+    tcase_add_test(t, the_work_of_others_is_counted);
+    tcase_add_test(t, own_work_is_not_that_of_others);
     tcase_add_test(t, a_machine_that_says_nothing_reads_as_none);
     tcase_add_test(t, this_machine_can_be_read);
     suite_add_tcase(s, t);
