@@ -22,13 +22,26 @@
 
 typedef struct qgk_act qgk_act; /* never defined: a pointer to the first element */
 
+/* Large products on a device, by a library that the backend opened. 0: started. */
+typedef struct qgk_blas {
+    void *handle;
+    /* out [m][ldo] = x [m][k] w [n][k]^T of halves, sums in float32; out halves, or float32 where
+     * f32_out. Rows of x and w start at multiples of 16 bytes. */
+    int (*f16)(void *handle, void *out, int ldo, int f32_out, const void *x, const void *w, int m,
+               int n, int k);
+    /* The same of 8-bit integers, exact; out is int32. n, k and ldo are multiples of 16. */
+    int (*i8)(void *handle, int32_t *out, int ldo, const int8_t *x, const int8_t *w, int m, int n,
+              int k);
+} qgk_blas;
+
 typedef struct qgk_ctx {
     const struct qgk_table *table;
     int n_threads; /* CPU threads of a kernel */
     void *scratch; /* at least table->scratch_bytes(limits) bytes, 64-byte aligned */
     size_t scratch_bytes;
-    void *stream;       /* CUDA */
-    const char *failed; /* the first kernel that could not be launched, or NULL; sticky */
+    void *stream;         /* CUDA */
+    const qgk_blas *blas; /* CUDA */
+    const char *failed;   /* the first kernel that could not be launched, or NULL; sticky */
 } qgk_ctx;
 
 /* The largest shapes that a context will see: what scratch is sized for. */
@@ -165,5 +178,8 @@ unsigned qgk_cpu_features(void);
 unsigned qgk_features_parse(const char *tier);
 /* Fills every slot; features that this CPU lacks are ignored, so that no table can crash it. */
 void qgk_table_init(qgk_table *table, unsigned features);
+/* Overrides every slot of a forward pass with its CUDA kernel; activations are halves then. What is
+ * said to be on the host, and what quantizers use, stays. Only in programs built with CUDA. */
+void qgk_table_init_cuda(qgk_table *table);
 
 #endif

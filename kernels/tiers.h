@@ -53,4 +53,16 @@ void qgk_gram_avx512(qgk_table *t);
 size_t qgk_attention_avx512_scratch(const qgk_limits *limits);
 size_t qgk_i8_avx512_scratch(const qgk_limits *limits);
 
+void qgk_embed_cuda(qgk_table *t);
+void qgk_norm_cuda(qgk_table *t);
+void qgk_rope_cuda(qgk_table *t);
+void qgk_attention_cuda(qgk_table *t);
+void qgk_activation_cuda(qgk_table *t);
+void qgk_argmax_cuda(qgk_table *t);
+void qgk_f16_cuda(qgk_table *t);
+void qgk_i8_cuda(qgk_table *t);
+void qgk_grouped_cuda(qgk_table *t);
+size_t qgk_i8_cuda_scratch(const qgk_limits *limits);
+size_t qgk_grouped_cuda_scratch(const qgk_limits *limits);
+
 #endif

@@ -1,0 +1,396 @@
+/* Attention over the paged cache, in two ways that share nothing but the softmax kept up to date
+ * while keys go by (Milakov and Gimelshein 2018; Dao et al. 2022).
+ *
+ * Few rows a sequence (decoding): a block a row and head; eight lanes read a key together, each
+ * group of eight lanes its own keys, and what the groups found is merged at the end. Many rows
+ * (prefill): a block takes 64 rows of one sequence and a head; tiles of 64 keys pass through shared
+ * memory and both products are matrix instructions, with float32 sums. Which way is taken depends
+ * on the number of rows alone, so the same pass gives the same bits.
+ */
+#include "kernels/cuda.cuh"
+
+typedef struct attention_args {
+    __half *out;
+    const __half *q, *k, *v;
+    int stride, n_heads, n_kv_heads, head_dim, block_tokens, window;
+    float scale; /* of the scores, times log2(e): powers of two are cheap */
+    qgk_batch batch;
+} attention_args;
+
+static __device__ inline size_t token_at(const attention_args &a, const int32_t *blocks, int head,
+                                         int pos)
+{
+    size_t block = (size_t)blocks[pos / a.block_tokens];
+    return ((block * (size_t)a.n_kv_heads + (size_t)head) * (size_t)a.block_tokens +
+            (size_t)(pos % a.block_tokens)) *
+           (size_t)a.head_dim;
+}
+
+static __device__ inline const int32_t *blocks_of(const qgk_batch &b, int seq)
+{
+    return b.block_table + (size_t)seq * (size_t)b.table_stride;
+}
+
+/* The first position that a row at `pos` sees. */
+static __device__ inline int first_seen(const attention_args &a, int pos)
+{
+    return a.window > 0 && pos >= a.window ? pos - a.window + 1 : 0;
+}
+
+/* ---- append ---- */
+
+enum { APPEND_THREADS = 128 };
+
+static __global__ void append_kernel(attention_args a, __half *k_cache, __half *v_cache)
+{
+    int row = (int)blockIdx.x, width = a.n_kv_heads * a.head_dim;
+    const int32_t *blocks = blocks_of(a.batch, a.batch.row_seq[row]);
+    size_t from = (size_t)row * (size_t)a.stride;
+
+    for (int i = (int)threadIdx.x; i < width; i += APPEND_THREADS) {
+        size_t to =
+            token_at(a, blocks, i / a.head_dim, a.batch.row_pos[row]) + (size_t)(i % a.head_dim);
+        k_cache[to] = a.k[from + (size_t)i];
+        v_cache[to] = a.v[from + (size_t)i];
+    }
+}
+
+static void kv_append(qgk_ctx *ctx, const qgk_kv *kv, const qgk_act *k, const qgk_act *v,
+                      int stride, const qgk_batch *batch)
+{
+    attention_args a = {};
+
+    if (batch->n_rows == 0)
+        return;
+    a.k = (const __half *)k;
+    a.v = (const __half *)v;
+    a.stride = stride;
+    a.n_kv_heads = kv->n_kv_heads;
+    a.head_dim = kv->head_dim;
+    a.block_tokens = kv->block_tokens;
+    a.batch = *batch;
+    append_kernel<<<batch->n_rows, APPEND_THREADS, 0, qgk_stream(ctx)>>>(a, (__half *)kv->k,
+                                                                         (__half *)kv->v);
+    qgk_launched(ctx, "kv_append");
+}
+
+/* ---- few rows ---- */
+
+enum {
+    FEW_THREADS = 128,
+    LANES_A_KEY = 8,
+    GROUPS = FEW_THREADS / LANES_A_KEY,
+    MAX_DIM = 256,
+};
+
+/* VEC neighbouring elements to float32. */
+template <int VEC> static __device__ inline void read_piece(float out[VEC], const __half *p)
+{
+    if constexpr (VEC == 8) {
+        uint4 bits = *(const uint4 *)p;
+        const __half2 *pairs = (const __half2 *)&bits;
+        for (int i = 0; i < 4; i++) {
+            float2 f = __half22float2(pairs[i]);
+            out[2 * i] = f.x;
+            out[2 * i + 1] = f.y;
+        }
+    } else {
+        out[0] = __half2float(*p);
+    }
+}
+
+/* A head's elements in pieces of VEC, of which a lane has every eighth: PIECES at most. */
+template <int PIECES, int VEC>
+static __global__ void __launch_bounds__(FEW_THREADS) few_rows(attention_args a)
+{
+    __shared__ float largest[GROUPS], total[GROUPS], sums[GROUPS][MAX_DIM];
+    int row = (int)blockIdx.x, head = (int)blockIdx.y, group = (int)threadIdx.x / LANES_A_KEY;
+    int lane = (int)threadIdx.x % LANES_A_KEY, kv_head = head / (a.n_heads / a.n_kv_heads);
+    int pos = a.batch.row_pos[row], n_pieces = a.head_dim / VEC;
+    const int32_t *blocks = blocks_of(a.batch, a.batch.row_seq[row]);
+    const __half *q = a.q + (size_t)row * (size_t)a.stride + (size_t)(head * a.head_dim);
+    float query[PIECES][VEC] = {}, acc[PIECES][VEC] = {}, m = -INFINITY, l = 0;
+
+    for (int i = 0; i < PIECES; i++)
+        if (lane + i * LANES_A_KEY < n_pieces)
+            read_piece<VEC>(query[i], q + (lane + i * LANES_A_KEY) * VEC);
+    /* all groups take as many turns, so that the lanes of a warp meet in the shuffles */
+    int first = first_seen(a, pos), turns = qgk_ceil_div(pos + 1 - first, (int)GROUPS);
+    for (int turn = 0; turn < turns; turn++) {
+        int p = first + turn * GROUPS + group;
+        bool seen = p <= pos;
+        size_t at = token_at(a, blocks, kv_head, seen ? p : pos);
+        float dot = 0, piece[VEC];
+        for (int i = 0; i < PIECES; i++)
+            if (lane + i * LANES_A_KEY < n_pieces) {
+                read_piece<VEC>(piece, a.k + at + (lane + i * LANES_A_KEY) * VEC);
+                for (int j = 0; j < VEC; j++)
+                    dot += query[i][j] * piece[j];
+            }
+        for (int step = LANES_A_KEY / 2; step > 0; step /= 2)
+            dot += __shfl_xor_sync(0xffffffffu, dot, step);
+        float score = seen ? dot * a.scale : -INFINITY, top = fmaxf(m, score);
+        float keep = m == -INFINITY ? 0 : exp2f(m - top), weight = seen ? exp2f(score - top) : 0;
+        for (int i = 0; i < PIECES; i++)
+            if (lane + i * LANES_A_KEY < n_pieces) {
+                read_piece<VEC>(piece, a.v + at + (lane + i * LANES_A_KEY) * VEC);
+                for (int j = 0; j < VEC; j++)
+                    acc[i][j] = acc[i][j] * keep + weight * piece[j];
+            }
+        l = l * keep + weight;
+        m = top;
+    }
+    if (lane == 0) {
+        largest[group] = m;
+        total[group] = l;
+    }
+    for (int i = 0; i < PIECES; i++)
+        for (int j = 0; j < VEC; j++)
+            if (lane + i * LANES_A_KEY < n_pieces)
+                sums[group][(lane + i * LANES_A_KEY) * VEC + j] = acc[i][j];
+    __syncthreads();
+    float top = largest[0], all = 0;
+    for (int g = 1; g < GROUPS; g++)
+        top = fmaxf(top, largest[g]);
+    for (int g = 0; g < GROUPS; g++)
+        all += largest[g] == -INFINITY ? 0 : total[g] * exp2f(largest[g] - top);
+    __half *out = a.out + ((size_t)row * (size_t)a.n_heads + (size_t)head) * (size_t)a.head_dim;
+    for (int i = (int)threadIdx.x; i < a.head_dim; i += FEW_THREADS) {
+        float sum = 0;
+        for (int g = 0; g < GROUPS; g++)
+            if (largest[g] != -INFINITY)
+                sum += sums[g][i] * exp2f(largest[g] - top);
+        out[i] = to_half(sum / all);
+    }
+}
+
+static void launch_few(qgk_ctx *ctx, const attention_args &a)
+{
+    dim3 grid((unsigned)a.batch.n_rows, (unsigned)a.n_heads);
+    cudaStream_t stream = qgk_stream(ctx);
+    bool aligned = a.head_dim % 8 == 0 && a.stride % 8 == 0;
+
+    assert(a.head_dim <= MAX_DIM);
+    if (aligned && a.head_dim <= 64)
+        few_rows<1, 8><<<grid, FEW_THREADS, 0, stream>>>(a);
+    else if (aligned && a.head_dim <= 128)
+        few_rows<2, 8><<<grid, FEW_THREADS, 0, stream>>>(a);
+    else if (aligned)
+        few_rows<4, 8><<<grid, FEW_THREADS, 0, stream>>>(a);
+    else
+        few_rows<32, 1><<<grid, FEW_THREADS, 0, stream>>>(a);
+    qgk_launched(ctx, "attention");
+}
+
+/* ---- many rows ---- */
+
+enum {
+    MANY_WARPS = 4,
+    MANY_THREADS = MANY_WARPS * QGK_WARP,
+    TILE_ROWS = 16 * MANY_WARPS,
+    TILE_KEYS = 64,
+    PAD = 8,         /* halves behind a row in shared memory: its neighbours fall on other banks */
+    MANY_LEAST = 16, /* rows a sequence, on average, from which on tiles are worth it */
+};
+
+static __device__ inline unsigned pack_halves(float low, float high)
+{
+    __half2 h = __floats2half2_rn(low, high);
+    return *(unsigned *)&h;
+}
+
+static __device__ inline void copy_async(void *shared, const void *global, bool there)
+{
+    unsigned to = (unsigned)__cvta_generic_to_shared(shared);
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(global),
+                 "r"(there ? 16 : 0));
+}
+
+/* Two B fragments for 16 keys and 16 columns of V: transposed on the way. */
+static __device__ inline void load_transposed(unsigned b[4], const __half *at)
+{
+    unsigned from = (unsigned)__cvta_generic_to_shared(at);
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(b[0]), "=r"(b[1]), "=r"(b[2]), "=r"(b[3])
+                 : "r"(from));
+}
+
+/* The sequence that tile `tile` belongs to, and its first row: tiles of a sequence hold TILE_ROWS
+ * rows. False: there is no such tile. */
+static __device__ inline bool find_tile(const qgk_batch &b, int tile, int *seq, int *row0)
+{
+    for (int s = 0; s < b.n_seqs; s++) {
+        int n = qgk_ceil_div(b.seq_row[s + 1] - b.seq_row[s], (int)TILE_ROWS);
+        if (tile < n) {
+            *seq = s;
+            *row0 = b.seq_row[s] + tile * TILE_ROWS;
+            return true;
+        }
+        tile -= n;
+    }
+    return false;
+}
+
+template <int DIM>
+static __device__ inline void load_tile(__half *k_tile, __half *v_tile, const attention_args &a,
+                                        const int32_t *blocks, int kv_head, int key0, int last)
+{
+    for (int i = (int)threadIdx.x; i < TILE_KEYS * (DIM / 8); i += MANY_THREADS) {
+        int key = i / (DIM / 8), piece = i % (DIM / 8), pos = key0 + key;
+        bool there = pos <= last;
+        size_t from = token_at(a, blocks, kv_head, there ? pos : last) + (size_t)piece * 8;
+        int to = key * (DIM + PAD) + piece * 8;
+        copy_async(k_tile + to, a.k + from, there);
+        copy_async(v_tile + to, a.v + from, there);
+    }
+    asm volatile("cp.async.wait_all;" ::: "memory");
+}
+
+template <int DIM>
+static __global__ void __launch_bounds__(MANY_THREADS) many_rows(attention_args a)
+{
+    extern __shared__ uint4 tiles[];
+    __half *k_tile = (__half *)tiles, *v_tile = k_tile + TILE_KEYS * (DIM + PAD);
+    int head = (int)blockIdx.y, kv_head = head / (a.n_heads / a.n_kv_heads), seq, row0;
+    int g = lane_id() / 4, t = lane_id() % 4;
+
+    if (!find_tile(a.batch, (int)(gridDim.x - 1 - blockIdx.x), &seq, &row0)) /* longest first */
+        return;
+    const int32_t *blocks = blocks_of(a.batch, seq);
+    int end = min(row0 + TILE_ROWS, a.batch.seq_row[seq + 1]);
+    int row[2], pos[2];
+    unsigned q[DIM / 16][4];
+    for (int i = 0; i < 2; i++) {
+        row[i] = row0 + warp_id() * 16 + g + 8 * i;
+        pos[i] = row[i] < end ? a.batch.row_pos[row[i]] : -1; /* sees nothing */
+        const __half *from =
+            a.q + (size_t)min(row[i], end - 1) * (size_t)a.stride + (size_t)(head * DIM) + 2 * t;
+        for (int s = 0; s < DIM / 16; s++) {
+            q[s][i] = *(const unsigned *)(from + s * 16);
+            q[s][i + 2] = *(const unsigned *)(from + s * 16 + 8);
+        }
+    }
+
+    float acc[DIM / 8][4] = {}, m[2] = {-INFINITY, -INFINITY}, l[2] = {0, 0};
+    int last = a.batch.row_pos[end - 1], first = first_seen(a, a.batch.row_pos[row0]);
+    for (int key0 = first / TILE_KEYS * TILE_KEYS; key0 <= last; key0 += TILE_KEYS) {
+        __syncthreads();
+        load_tile<DIM>(k_tile, v_tile, a, blocks, kv_head, key0, last);
+        __syncthreads();
+        float s[TILE_KEYS / 8][4] = {};
+        for (int j = 0; j < TILE_KEYS / 8; j++)
+#pragma unroll
+            for (int d = 0; d < DIM / 16; d++) {
+                const __half *key = k_tile + (j * 8 + g) * (DIM + PAD) + d * 16 + 2 * t;
+                mma_f16(s[j], q[d], *(const unsigned *)key, *(const unsigned *)(key + 8));
+            }
+        for (int i = 0; i < 2; i++) {
+            float top = m[i];
+            for (int j = 0; j < TILE_KEYS / 8; j++)
+                for (int c = 0; c < 2; c++) {
+                    int key = key0 + j * 8 + 2 * t + c;
+                    bool seen = key <= pos[i] && key >= first_seen(a, pos[i]);
+                    float *score = &s[j][2 * i + c];
+                    *score = seen ? *score * a.scale : -INFINITY;
+                    top = fmaxf(top, *score);
+                }
+            top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, 1));
+            top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, 2));
+            float base = top == -INFINITY ? 0 : top, keep = exp2f(m[i] - base), sum = 0;
+            for (int j = 0; j < TILE_KEYS / 8; j++)
+                for (int c = 0; c < 2; c++) {
+                    s[j][2 * i + c] = exp2f(s[j][2 * i + c] - base);
+                    sum += s[j][2 * i + c];
+                }
+            l[i] = l[i] * keep + sum;
+            m[i] = top;
+            for (int d = 0; d < DIM / 8; d++) {
+                acc[d][2 * i] *= keep;
+                acc[d][2 * i + 1] *= keep;
+            }
+        }
+        for (int j = 0; j < TILE_KEYS / 16; j++) {
+            unsigned p[4] = {pack_halves(s[2 * j][0], s[2 * j][1]),
+                             pack_halves(s[2 * j][2], s[2 * j][3]),
+                             pack_halves(s[2 * j + 1][0], s[2 * j + 1][1]),
+                             pack_halves(s[2 * j + 1][2], s[2 * j + 1][3])};
+#pragma unroll
+            for (int d = 0; d < DIM / 16; d++) {
+                unsigned b[4];
+                load_transposed(b, v_tile + (j * 16 + lane_id() % 16) * (DIM + PAD) + d * 16 +
+                                       lane_id() / 16 * 8);
+                mma_f16(acc[2 * d], p, b[0], b[1]);
+                mma_f16(acc[2 * d + 1], p, b[2], b[3]);
+            }
+        }
+    }
+    for (int i = 0; i < 2; i++) {
+        float all = l[i] + __shfl_xor_sync(0xffffffffu, l[i], 1);
+        all += __shfl_xor_sync(0xffffffffu, all, 2);
+        if (row[i] >= end)
+            continue;
+        __half *out = a.out + ((size_t)row[i] * (size_t)a.n_heads + (size_t)head) * DIM + 2 * t;
+        for (int d = 0; d < DIM / 8; d++)
+            *(__half2 *)(out + d * 8) =
+                __floats2half2_rn(acc[d][2 * i] / all, acc[d][2 * i + 1] / all);
+    }
+}
+
+template <int DIM> static void launch_many(qgk_ctx *ctx, const attention_args &a)
+{
+    const int bytes = 2 * TILE_KEYS * (DIM + PAD) * (int)sizeof(__half);
+    /* no more tiles than this, however the rows are dealt out among the sequences */
+    dim3 grid((unsigned)(a.batch.n_rows / TILE_ROWS + a.batch.n_seqs), (unsigned)a.n_heads);
+
+    if (bytes > 48 << 10)
+        cudaFuncSetAttribute(many_rows<DIM>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+    many_rows<DIM><<<grid, MANY_THREADS, bytes, qgk_stream(ctx)>>>(a);
+    qgk_launched(ctx, "attention");
+}
+
+static void attention(qgk_ctx *ctx, qgk_act *out, const qgk_act *q, int stride, const qgk_kv *kv,
+                      const qgk_batch *batch, int n_heads, float scale, int window)
+{
+    attention_args a = {};
+
+    if (batch->n_rows == 0)
+        return;
+    a.out = (__half *)out;
+    a.q = (const __half *)q;
+    a.k = (const __half *)kv->k;
+    a.v = (const __half *)kv->v;
+    a.stride = stride;
+    a.n_heads = n_heads;
+    a.n_kv_heads = kv->n_kv_heads;
+    a.head_dim = kv->head_dim;
+    a.block_tokens = kv->block_tokens;
+    a.window = window;
+    a.scale = scale * 1.44269504088896341f;
+    a.batch = *batch;
+    bool many = batch->n_rows >= MANY_LEAST * batch->n_seqs && stride % 8 == 0;
+    switch (many ? kv->head_dim : 0) {
+    case 64:
+        launch_many<64>(ctx, a);
+        break;
+    case 80:
+        launch_many<80>(ctx, a);
+        break;
+    case 96:
+        launch_many<96>(ctx, a);
+        break;
+    case 128:
+        launch_many<128>(ctx, a);
+        break;
+    case 256:
+        launch_many<256>(ctx, a);
+        break;
+    default:
+        launch_few(ctx, a);
+    }
+}
+
+extern "C" void qgk_attention_cuda(qgk_table *t)
+{
+    t->kv_append = kv_append;
+    t->attention = attention;
+}

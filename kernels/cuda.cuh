@@ -1,0 +1,126 @@
+/* What CUDA kernels share: the launch check, sums over a warp and a block, halves sixteen bytes at
+ * a time, and the matrix instructions by name.
+ *
+ * Kernels are static in their files and launched on ctx->stream; activations are halves.
+ */
+#ifndef QGK_CUDA_CUH
+#define QGK_CUDA_CUH
+
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+
+extern "C" {
+#include "kernels/tiers.h"
+}
+
+#include <cassert>
+#include <cmath>
+
+enum { QGK_WARP = 32, QGK_ALL_LANES = -1 };
+
+static inline cudaStream_t qgk_stream(const qgk_ctx *ctx)
+{
+    return (cudaStream_t)ctx->stream;
+}
+
+/* After a launch: the first kernel that could not be started stays in ctx->failed. */
+static inline void qgk_launched(qgk_ctx *ctx, const char *kernel)
+{
+    if (cudaPeekAtLastError() != cudaSuccess && !ctx->failed)
+        ctx->failed = kernel;
+}
+
+template <typename T> static __host__ __device__ inline T qgk_ceil_div(T a, T b)
+{
+    return (a + b - 1) / b;
+}
+
+static __device__ inline int lane_id()
+{
+    return (int)threadIdx.x % QGK_WARP;
+}
+
+static __device__ inline int warp_id()
+{
+    return (int)threadIdx.x / QGK_WARP;
+}
+
+static __device__ inline float warp_sum(float v)
+{
+    for (int step = QGK_WARP / 2; step > 0; step /= 2)
+        v += __shfl_xor_sync(0xffffffffu, v, step);
+    return v;
+}
+
+static __device__ inline float warp_max(float v)
+{
+    for (int step = QGK_WARP / 2; step > 0; step /= 2)
+        v = fmaxf(v, __shfl_xor_sync(0xffffffffu, v, step));
+    return v;
+}
+
+/* The sum over a block of whole warps, the same in every thread and in every run. `room` is shared
+ * memory of a float a warp; a block may call this again after a __syncthreads(). */
+static __device__ inline float block_sum(float v, float *room)
+{
+    v = warp_sum(v);
+    if (lane_id() == 0)
+        room[warp_id()] = v;
+    __syncthreads();
+    float sum = 0;
+    for (int w = 0; w < (int)blockDim.x / QGK_WARP; w++)
+        sum += room[w];
+    return sum;
+}
+
+static __device__ inline float block_max(float v, float *room)
+{
+    v = warp_max(v);
+    if (lane_id() == 0)
+        room[warp_id()] = v;
+    __syncthreads();
+    float most = room[0];
+    for (int w = 1; w < (int)blockDim.x / QGK_WARP; w++)
+        most = fmaxf(most, room[w]);
+    return most;
+}
+
+/* Rounded to a half; what is too large becomes infinite, as everywhere. */
+static __device__ inline __half to_half(float v)
+{
+    return __float2half_rn(v);
+}
+
+/* D = A B + D of a warp: A [16][16] and B [16][8] halves, D [16][8] float32. With g = lane / 4 and
+ * t = lane % 4: a0 = A[g][2t..], a1 = A[g + 8][2t..], a2 = A[g][2t + 8..], a3 = A[g + 8][2t + 8..];
+ * b0 = B[2t..][g], b1 = B[2t + 8..][g]; d0, d1 = D[g][2t..], d2, d3 = D[g + 8][2t..]   (PTX ISA,
+ * mma.m16n8k16). */
+static __device__ inline void mma_f16(float d[4], const unsigned a[4], unsigned b0, unsigned b1)
+{
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+                 "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+/* The same of 8-bit integers: A [16][32], B [32][8], D [16][8] int32; four neighbours of k where a
+ * half has two, 16 where it has 8   (mma.m16n8k32). */
+static __device__ inline void mma_i8(int d[4], const unsigned a[4], unsigned b0, unsigned b1)
+{
+    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 "
+                 "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+                 : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+/* Sixteen bytes that are read once: past the first cache. */
+static __device__ inline uint4 load_stream(const void *p)
+{
+    uint4 v;
+    asm volatile("ld.global.nc.L1::no_allocate.L2::128B.v4.u32 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+                 : "l"(p));
+    return v;
+}
+
+#endif

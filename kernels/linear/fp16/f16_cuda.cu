@@ -1,0 +1,158 @@
+/* Products with half weights, canonical rows as they are. Few rows: the frame of skinny.cuh. Many:
+ * the library's product, and the bias after it. Inputs that do not come in sixteen bytes: a warp an
+ * output, element by element. Sums are float32. */
+#include "kernels/linear/skinny.cuh"
+
+enum {
+    STEP_K = 32,     /* inputs of a step: 8 of each lane's output, two matrix instructions */
+    AHEAD = 4,       /* steps that are under way */
+    FEW = 8,         /* rows up to which the frame is faster than the library */
+    PLAIN_WARPS = 4, /* of the product element by element */
+};
+
+static __device__ inline uint4 zero4()
+{
+    return make_uint4(0, 0, 0, 0);
+}
+
+template <int TILES>
+static __global__ void __launch_bounds__(SKINNY_THREADS) f16_skinny(skinny_args a)
+{
+    int row0, g = lane_id() / 4, t = lane_id() % 4, k = a.w.k, first, end;
+    int token0 = (int)blockIdx.y * TILES * SKINNY_TOKENS;
+    const qgk_segment *s = skinny_segment(a, (int)blockIdx.x, &row0);
+    const __half *w = (const __half *)s->data;
+    float acc[TILES][4] = {};
+    /* rows behind the end are read as the last one, and not written */
+    const __half *low = w + (size_t)min(row0 + g, s->n - 1) * (size_t)k + 8 * t;
+    const __half *high = w + (size_t)min(row0 + g + 8, s->n - 1) * (size_t)k + 8 * t;
+    const __half *x[TILES];
+
+    for (int i = 0; i < TILES; i++)
+        x[i] = a.x + (size_t)min(token0 + i * SKINNY_TOKENS + g, a.rows - 1) * (size_t)k + 8 * t;
+    skinny_share(qgk_ceil_div(k, (int)STEP_K), &first, &end);
+    for (int step = first; step < end; step += AHEAD) {
+        uint4 ahead[AHEAD][2];
+#pragma unroll
+        for (int i = 0; i < AHEAD; i++) {
+            int at = (step + i) * STEP_K;
+            bool there = step + i < end && at + 8 * t < k;
+            ahead[i][0] = there ? load_stream(low + at) : zero4();
+            ahead[i][1] = there ? load_stream(high + at) : zero4();
+        }
+#pragma unroll
+        for (int i = 0; i < AHEAD; i++) {
+            int at = (step + i) * STEP_K;
+            bool there = step + i < end && at + 8 * t < k;
+            unsigned a0[4] = {ahead[i][0].x, ahead[i][1].x, ahead[i][0].y, ahead[i][1].y};
+            unsigned a1[4] = {ahead[i][0].z, ahead[i][1].z, ahead[i][0].w, ahead[i][1].w};
+            for (int j = 0; j < TILES; j++) {
+                uint4 b = there ? *(const uint4 *)(x[j] + at) : zero4();
+                mma_f16(acc[j], a0, b.x, b.y);
+                mma_f16(acc[j], a1, b.z, b.w);
+            }
+        }
+    }
+    skinny_finish<TILES>(acc, [&](int output, int token, float sum) {
+        if (row0 + output < s->n && token0 + token < a.rows)
+            skinny_put(a, token0 + token, s->at + row0 + output, sum);
+    });
+}
+
+/* ---- element by element ---- */
+
+static __global__ void f16_plain(skinny_args a, const qgk_segment s)
+{
+    int output = (int)blockIdx.x * PLAIN_WARPS + warp_id(), token = (int)blockIdx.y;
+    const __half *w = (const __half *)s.data + (size_t)output * (size_t)a.w.k;
+    const __half *x = a.x + (size_t)token * (size_t)a.w.k;
+    float sum = 0;
+
+    if (output >= s.n)
+        return;
+    for (int i = lane_id(); i < a.w.k; i += QGK_WARP)
+        sum += __half2float(w[i]) * __half2float(x[i]);
+    sum = warp_sum(sum);
+    if (lane_id() == 0)
+        skinny_put(a, token, s.at + output, sum);
+}
+
+static void product_plain(qgk_ctx *ctx, const skinny_args &a)
+{
+    for (int i = 0; i < a.w.n_segments; i++) {
+        const qgk_segment &s = a.w.segment[i];
+        dim3 grid((unsigned)qgk_ceil_div(s.n, (int)PLAIN_WARPS), (unsigned)a.rows);
+        f16_plain<<<grid, PLAIN_WARPS * QGK_WARP, 0, qgk_stream(ctx)>>>(a, s);
+    }
+    qgk_launched(ctx, "f16");
+}
+
+/* ---- the library ---- */
+
+static void product_many(qgk_ctx *ctx, const skinny_args &a)
+{
+    size_t out_bytes = a.f32_out ? sizeof(float) : sizeof(__half);
+
+    for (int i = 0; i < a.w.n_segments; i++) {
+        const qgk_segment &s = a.w.segment[i];
+        void *out = (char *)a.out + (size_t)s.at * out_bytes;
+        if (ctx->blas->f16(ctx->blas->handle, out, a.w.n, a.f32_out, a.x, s.data, a.rows, s.n,
+                           a.w.k) != 0 &&
+            !ctx->failed)
+            ctx->failed = "cublasGemmEx (float16)";
+        if (a.w.bias) {
+            dim3 grid((unsigned)qgk_ceil_div(s.n, 256), (unsigned)a.rows);
+            skinny_add_bias<<<grid, 256, 0, qgk_stream(ctx)>>>(a, s.at, s.n);
+        }
+    }
+    qgk_launched(ctx, "f16");
+}
+
+static bool is_aligned(const qgk_weight *w)
+{
+    bool aligned = w->k % 8 == 0;
+
+    for (int i = 0; i < w->n_segments; i++)
+        aligned = aligned && (size_t)w->segment[i].data % 16 == 0;
+    return aligned;
+}
+
+static void product(qgk_ctx *ctx, void *out, const qgk_act *x, const qgk_weight *w, int rows,
+                    int f32_out)
+{
+    skinny_args a = skinny_of(out, x, w, rows, f32_out);
+
+    assert(w->format == QGK_FORMAT_F16 && w->k > 0);
+    if (rows == 0)
+        return;
+    if (!is_aligned(w)) {
+        product_plain(ctx, a);
+        return;
+    }
+    if (rows > FEW) {
+        product_many(ctx, a);
+        return;
+    }
+    f16_skinny<1><<<dim3((unsigned)skinny_blocks(&a)), SKINNY_THREADS, 0, qgk_stream(ctx)>>>(a);
+    qgk_launched(ctx, "f16");
+}
+
+/* Rows as they are: what is used in place is only copied to the device. */
+static size_t packed_bytes(qgk_shape s)
+{
+    return (size_t)s.n * (size_t)s.k * sizeof(qgk_half);
+}
+
+static void pack(void *packed, qgk_shape s, const qgk_canon *rows, int row0)
+{
+    memcpy((qgk_half *)packed + (size_t)row0 * (size_t)s.k, rows->codes,
+           (size_t)rows->n_rows * (size_t)s.k * sizeof(qgk_half));
+}
+
+extern "C" void qgk_f16_cuda(qgk_table *t)
+{
+    t->linear[QGK_FORMAT_F16].in_place = 1;
+    t->linear[QGK_FORMAT_F16].packed_bytes = packed_bytes;
+    t->linear[QGK_FORMAT_F16].pack = pack;
+    t->linear[QGK_FORMAT_F16].product = product;
+}
