@@ -8,6 +8,9 @@ SAN      ?= 0          # 1: AddressSanitizer and UndefinedBehaviorSanitizer
 TSAN     ?= 0          # 1: ThreadSanitizer, with ci/tsan/gomp.c in the place of OpenMP's runtime
 COV      ?= 0          # 1: coverage counters for gcovr
 WERROR   ?= 0          # 1: warnings are errors (CI)
+CUDA     ?= auto       # 1: with the CUDA backend, which nvcc builds; 0: without; auto: where nvcc is found
+NVCC     ?= $(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard build/cuda/bin/nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
+GPUS     ?= 80 90a     # compute capabilities that machine code is made for; others start from PTX of the first
 BUILD    ?= build
 ARGS     ?=            # arguments of `make kcheck` and `make bench`
 # Where `make install` puts things, below $(DESTDIR).
@@ -61,18 +64,30 @@ TIER = -fopenmp
 %_avx2.o:   TIER = -O3 -mavx2 -mfma -mf16c -fopenmp
 %_avx512.o: TIER = -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c -fopenmp
 
-C_ALL    := $(shell find src kernels -name '*.c' 2>/dev/null | LC_ALL=C sort)
+# CUDA is built into the release program alone: sanitizers and coverage see the CPU.
+USE_CUDA := $(if $(filter auto,$(CUDA)),$(if $(filter release,$(MODE)),$(if $(NVCC),1)),$(filter 1,$(CUDA)))
+ifeq ($(USE_CUDA),1)
+CUDA_HOME  := $(patsubst %/bin/,%,$(dir $(realpath $(lastword $(NVCC)))))
+NVCC_FLAGS := -O3 -std=c++17 -Isrc -I. -Xcompiler -Wall,-Wextra $(foreach gpu,$(GPUS),-gencode arch=compute_$(gpu),code=sm_$(gpu)) \
+              -gencode arch=compute_$(firstword $(GPUS)),code=compute_$(firstword $(GPUS)) $(if $(filter 1,$(WERROR)),-Werror all-warnings)
+CUDA_LIBS  := -L$(CUDA_HOME)/lib64 -L$(CUDA_HOME)/lib -lcudart_static -lstdc++ -lrt -ldl -lpthread
+CU_ALL     := $(shell find kernels -name '*.cu' 2>/dev/null | LC_ALL=C sort)
+%/backend_cuda.o: CUDA_INCLUDE = -isystem $(CUDA_HOME)/include
+endif
+WITHOUT  := $(if $(USE_CUDA),src/backend/backend_cuda_none.c,kernels/table_cuda.c src/backend/backend_cuda.c src/backend/cublas.c)
+C_ALL    := $(filter-out $(WITHOUT),$(shell find src kernels -name '*.c' 2>/dev/null | LC_ALL=C sort))
 MAINS    := src/main.c src/check_main.c kernels/kcheck_main.c
 CHECKS   := $(filter %_check.c,$(C_ALL))
 KCHECKS  := $(filter %_kcheck.c,$(C_ALL))
 KERNELS  := $(filter-out $(CHECKS) $(KCHECKS) $(MAINS) kernels/kcheck.c,$(filter kernels/%,$(C_ALL)))
 SOURCES  := $(filter-out $(CHECKS) $(KCHECKS) $(MAINS) kernels/%,$(C_ALL))
 
-obj = $(patsubst %.c,$(OUT)/%.o,$(1))
+obj = $(patsubst %.cu,$(OUT)/%.o,$(patsubst %.c,$(OUT)/%.o,$(1)))
 # The runtime of OpenMP: an object of ours, or the compiler's library.
 RUNTIME := $(if $(filter tsan,$(MODE)),$(call obj,ci/tsan/gomp.c))
 OPENMP  := $(if $(RUNTIME),,-fopenmp)
-LIBS = $(PKG_LIBS) $(OPENMP) -lm -ldl -lpthread
+LIBS = $(PKG_LIBS) $(OPENMP) $(CUDA_LIBS) -lm -ldl -lpthread
+KERNELS  += $(CU_ALL)
 
 PROGRAMS := $(if $(wildcard src/main.c),$(BIN)/quantgate) $(BIN)/unit \
             $(if $(wildcard kernels/kcheck_main.c),$(BIN)/kcheck)
@@ -85,8 +100,8 @@ help: ## this list
 # Changed flags, compiler or Makefile rebuild everything.
 $(OUT)/flags: FORCE
 	@mkdir -p $(GEN)
-	@echo '$(CC) $(shell $(CC) -dumpfullversion) $(OPT) $(BASE_CFLAGS) $(CFLAGS)' | cmp -s - $@ || \
-	  echo '$(CC) $(shell $(CC) -dumpfullversion) $(OPT) $(BASE_CFLAGS) $(CFLAGS)' >$@
+	@echo '$(CC) $(shell $(CC) -dumpfullversion) $(OPT) $(BASE_CFLAGS) $(CFLAGS) $(NVCC_FLAGS)' | cmp -s - $@ || \
+	  echo '$(CC) $(shell $(CC) -dumpfullversion) $(OPT) $(BASE_CFLAGS) $(CFLAGS) $(NVCC_FLAGS)' >$@
 
 # What the program says of its own build.
 define BUILD_INFO
@@ -115,7 +130,10 @@ $(GEN)/kcheck_cases.h: Makefile $(KCHECKS) $(OUT)/flags
 
 $(OUT)/%.o: %.c $(OUT)/flags Makefile | $(GEN)/check_suites.h $(GEN)/kcheck_cases.h $(GEN)/build_info.h
 	@mkdir -p $(@D)
-	$(CC) $(BASE_CFLAGS) $(OPT) $(TIER) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(BASE_CFLAGS) $(OPT) $(TIER) $(CUDA_INCLUDE) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(OUT)/%.o: %.cu $(OUT)/flags Makefile
+	@mkdir -p $(@D)
+	$(NVCC) $(NVCC_FLAGS) -MMD -MP -c -o $@ $<
 
 $(BIN)/quantgate: $(call obj,$(SOURCES) $(KERNELS) src/main.c) $(RUNTIME)
 	@mkdir -p $(@D)
@@ -125,7 +143,7 @@ $(BIN)/unit: $(call obj,$(SOURCES) $(KERNELS) $(CHECKS) src/check_main.c) $(RUNT
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) $(CHECK_LIBS)
 $(BIN)/kcheck: $(call obj,$(KERNELS) $(KCHECKS) kernels/kcheck.c kernels/kcheck_main.c) $(RUNTIME)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(OPENMP) -lm -lpthread
+	$(CC) $(LDFLAGS) -o $@ $^ $(OPENMP) $(CUDA_LIBS) -lm -lpthread
 $(BIN)/race: $(call obj,ci/tsan/race.c) $(RUNTIME)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(OPENMP) -lpthread

@@ -28,15 +28,22 @@ static qg_status open_best(qg_backend **out, qg_arena *arena, const qg_backend_o
     return backends[N_BACKENDS - 1].open(out, arena, options, err);
 }
 
+/* "cpu"; "cuda", or one of several: "cuda:1". */
+static bool is_named(const char *device, const char *name)
+{
+    return strcmp(device, name) == 0 ||
+           (strcmp(name, "cuda") == 0 && strncmp(device, "cuda:", 5) == 0);
+}
+
 qg_status qg_backend_open(qg_backend **out, qg_arena *arena, const qg_backend_options *options,
                           qg_err *err)
 {
     if (!options->device || strcmp(options->device, "auto") == 0)
         return open_best(out, arena, options, err);
     for (int i = 0; i < N_BACKENDS; i++)
-        if (strcmp(options->device, backends[i].name) == 0)
+        if (is_named(options->device, backends[i].name))
             return backends[i].open(out, arena, options, err);
-    return qg_fail(err, QG_EARG, "unknown device '%s', expected cpu, cuda or auto",
+    return qg_fail(err, QG_EARG, "unknown device '%s', expected cpu, cuda, cuda:N or auto",
                    options->device);
 }
 

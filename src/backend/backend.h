@@ -14,20 +14,22 @@
 #include "kernels/qgk.h"
 
 typedef struct qg_backend_options {
-    const char *device; /* "cpu", "cuda" or "auto" (the best that works) */
+    const char *device; /* "cpu", "cuda", "cuda:1" or "auto" (the best that works) */
     const char *tier;   /* "auto", or the highest tier that may run: "ref", "avx2", "avx512" */
     int n_threads;      /* 0: all that this process may use */
 } qg_backend_options;
 
 typedef struct qg_backend qg_backend;
 struct qg_backend {
-    const char *name; /* "cpu" */
+    const char *name;  /* "cpu", "cuda" */
+    const char *about; /* the device and its driver; NULL on the CPU */
     qgk_table table;
     qgk_ctx ctx;
     qg_ledger ledger;
     void *state;
     /* A buffer for `purpose`, zeroed. QG_ENOMEM tells how much was asked for and for what. */
     qg_status (*alloc)(void **out, qg_backend *b, size_t bytes, qg_purpose purpose, qg_err *err);
+    /* `from` may be overwritten at once; `to` holds it before what is started next reads it. */
     void (*upload)(qg_backend *b, void *to, const void *from, size_t bytes);
     void (*download)(qg_backend *b, void *to, const void *from, size_t bytes); /* waits */
     /* Waits for all that was started; a kernel that failed surfaces here with its name. */

@@ -37,13 +37,16 @@ START_TEST(names_are_known_or_refused)
     ck_assert_str_eq(open_with((qg_backend_options){"cpu", "auto", 0})->name, "cpu");
     ck_assert_str_eq(open_with((qg_backend_options){0})->name, "cpu");
     ck_assert_str_eq(open_with((qg_backend_options){"cpu", "ref", 0})->table.tier, "ref");
-    ck_assert_int_eq(qg_backend_open(&b, arena, &(qg_backend_options){"cuda", NULL, 0}, &err),
+    /* no machine has so many; without a GPU, driver or backend that is said instead */
+    ck_assert_int_eq(qg_backend_open(&b, arena, &(qg_backend_options){"cuda:999", NULL, 0}, &err),
                      QG_EDEVICE);
-    ck_assert_str_eq(err.message, "cuda backend not built in; use --device cpu");
+    ck_assert(strstr(err.message, "'cuda:999' is out of range") ||
+              strstr(err.message, "not built in") || strstr(err.message, "driver") ||
+              strstr(err.message, "no CUDA device"));
     qg_err_clear(&err);
     ck_assert_int_eq(qg_backend_open(&b, arena, &(qg_backend_options){"gpu", NULL, 0}, &err),
                      QG_EARG);
-    ck_assert_str_eq(err.message, "unknown device 'gpu', expected cpu, cuda or auto");
+    ck_assert_str_eq(err.message, "unknown device 'gpu', expected cpu, cuda, cuda:N or auto");
     qg_err_clear(&err);
     /* a mistake is not taken for an absent device */
     ck_assert_int_eq(qg_backend_open(&b, arena, &(qg_backend_options){"auto", "fast", 0}, &err),

@@ -24,7 +24,8 @@ static const qg_command *const commands[] = {
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 const qg_option qg_cli_model_options[] = {
-    QG_TEXT("device", qg_cli_model, device, "cpu|cuda|auto", "where to run (auto)"),
+    QG_TEXT("device", qg_cli_model, device, "DEVICE",
+            "where to run: cpu, cuda, cuda:N or auto (auto)"),
     QG_INT("threads", qg_cli_model, threads, "N", 0, 4096, "CPU threads, 0: all (0)"),
     QG_TEXT("tier", qg_cli_model, tier, "NAME",
             "highest kernel tier: ref, avx2, avx512, auto (auto)"),

@@ -15,8 +15,9 @@ START_TEST(words_that_are_wrong_get_a_hint)
     refused("Q score", 2, "usage: quantgate score MODEL");
     refused("Q score " MODEL " --text a --threads two", 2,
             "'--threads two': expected a whole number");
-    refused("Q score " MODEL " --text a --device gpu", 2, "expected one of cpu|cuda|auto");
-    refused("Q score " MODEL " --text a --device cuda", 3, "cuda backend not built in");
+    refused("Q score " MODEL " --text a --device gpu", 2,
+            "unknown device 'gpu', expected cpu, cuda, cuda:N or auto");
+    refused("Q score " MODEL " --text a --device cuda:999", 3, "opening model");
     refused("Q score " MODEL " --text a --tier sse9", 2, "sse9");
     refused("Q score " MODEL " --text", 2, "'--text' needs a value");
     refused("Q run suites/smoke.yaml --json=1", 2, "takes no value");

@@ -28,14 +28,17 @@ static qg_status look_at_machine(qg_machine *machine, qg_arena *arena, qg_findin
 {
     qg_backend *cpu, *cuda;
     qg_err why = {0};
+    bool has_gpu =
+        qg_backend_open(&cuda, arena, &(qg_backend_options){.device = "cuda"}, &why) == QG_OK;
 
     QG_PASS(qg_backend_open(&cpu, arena, &(qg_backend_options){.device = "cpu"}, err));
     QG_PASS(qg_machine_describe(machine, arena,
                                 &(qg_engine_info){.device = cpu->name,
+                                                  .gpu = has_gpu ? cuda->about : NULL,
                                                   .tier = cpu->table.tier,
                                                   .n_threads = cpu->ctx.n_threads},
                                 err));
-    if (qg_backend_open(&cuda, arena, &(qg_backend_options){.device = "cuda"}, &why) != QG_OK)
+    if (!has_gpu)
         qg_finding_add_about(findings, QG_SEVERITY_NOTE, (qg_place){"this machine", 0, 0},
                              (qg_finding){.id = "no-gpu"}, "no GPU: %s", why.message);
     return QG_OK;
@@ -51,7 +54,7 @@ static void put_machine(qg_json_writer *w, const qg_machine *machine)
     qg_json_put_text(w, "tier", machine->tier);
     qg_json_put_int(w, "memory_bytes", machine->memory_bytes);
     qg_json_put_text(w, "os", machine->os);
-    qg_json_put_text(w, "gpu", NULL);
+    qg_json_put_text(w, "gpu", machine->gpu);
     qg_json_put_text(w, "version", QG_BUILD_VERSION);
     qg_json_put_text(w, "compiler", machine->compiler);
     qg_json_write_close(w);

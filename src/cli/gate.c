@@ -48,12 +48,25 @@ static qg_status parse_shard(qg_plan_options *p, const char *shard, qg_err *err)
     return QG_OK;
 }
 
+/* Whether CUDA works here, and why not; the device is given back before workers want it. */
+static qg_status look_for_cuda(qg_plan_options *p, qg_arena *arena, qg_err *err)
+{
+    qg_arena *scratch = qg_arena_create();
+    qg_err why = {0};
+    qg_backend *cuda;
+
+    QG_NEED(scratch, err);
+    p->has_cuda =
+        qg_backend_open(&cuda, scratch, &(qg_backend_options){.device = "cuda"}, &why) == QG_OK;
+    qg_arena_free(scratch);
+    p->no_cuda = p->has_cuda ? NULL : qg_str_dup(arena, qg_str_from(why.message));
+    QG_NEED(p->has_cuda || p->no_cuda, err);
+    return QG_OK;
+}
+
 static qg_status make_plan(qg_plan *out, qg_cli *cli, const qg_suite *suite,
                            const qg_gate_options *o, qg_plan_options *p, qg_err *err)
 {
-    qg_err why = {0};
-    qg_backend *cuda;
-    qg_backend_options cuda_options = {.device = "cuda"};
     qg_run *times = NULL;
 
     p->only = o->only;
@@ -62,8 +75,7 @@ static qg_status make_plan(qg_plan *out, qg_cli *cli, const qg_suite *suite,
     if (o->times)
         QG_TRY(qg_run_read(&times, cli->run, o->times, err), err, "reading the times of cases");
     p->times = times;
-    p->has_cuda = qg_backend_open(&cuda, cli->run, &cuda_options, &why) == QG_OK;
-    p->no_cuda = p->has_cuda ? NULL : qg_str_dup(cli->run, qg_str_from(why.message));
+    QG_PASS(look_for_cuda(p, cli->run, err));
     return qg_plan_make(out, cli->run, suite, p, err);
 }
 

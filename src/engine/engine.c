@@ -168,7 +168,8 @@ static qg_status plan(qg_ledger *out, qg_engine *e, qg_slab slabs[QG_N_PURPOSES]
     QG_PASS(check_storage(e, err));
     qgk_limits limits = limits_of(e);
     qg_slab_take(&scratch, e->backend->table.scratch_bytes(&limits), 1);
-    *out = (qg_ledger){.mapped = (int64_t)e->sums.mapped_bytes};
+    *out = e->backend->ledger; /* what the backend itself holds */
+    out->mapped = (int64_t)e->sums.mapped_bytes;
     for (int p = 0; p < QG_N_PURPOSES; p++)
         qg_ledger_add(out, (qg_purpose)p, (int64_t)slabs[p].used);
     qg_ledger_add(out, QG_PURPOSE_WORKSPACE, (int64_t)scratch.used);
@@ -340,6 +341,7 @@ qg_engine_info qg_engine_describe(const qg_engine *e)
         .method = storage->method->runs_as,
         .dtype = "float16",
         .device = e->backend->name,
+        .gpu = e->backend->about,
         .tier = e->backend->table.tier,
         .n_threads = e->backend->ctx.n_threads,
         .n_layers = e->config.n_layers,

@@ -37,6 +37,7 @@ typedef struct qg_engine qg_engine;
 /* What was opened. Texts live as long as the engine. */
 typedef struct qg_engine_info {
     const char *folder, *family, *method, *dtype, *device, *tier;
+    const char *gpu; /* model and driver; NULL on the CPU */
     int n_threads, n_layers, hidden_size, vocab_size, max_model_len, max_seqs;
     int bits, group_size; /* of quantized weights; 0: plain, and no groups */
     int64_t n_params;     /* numbers in the checkpoint's tensors, a tied head counted once */

@@ -58,7 +58,7 @@ START_TEST(options_that_make_no_sense_are_named)
     typedef qg_engine_options o;
 
     assert_refused((o){.device = "tpu"}, QG_EARG,
-                   "unknown device 'tpu', expected cpu, cuda or auto");
+                   "unknown device 'tpu', expected cpu, cuda, cuda:N or auto");
     assert_refused((o){.tier = "sse"}, QG_EARG, "unknown kernel tier 'sse'");
     assert_refused((o){.n_threads = -1}, QG_EARG, "-1 threads");
     assert_refused((o){.dtype = "bfloat16"}, QG_ENOSUP, "dtype 'bfloat16' is not supported");

@@ -17,6 +17,24 @@ static bool is_planning(const qg_placer *p)
     return !p->slab->base;
 }
 
+/* Where the host writes what `to`, a piece of the slab, will hold: there, or in scratch where the
+ * backend's memory is its own. NULL while planning. */
+static qg_status open_piece(qg_placer *p, void **out, void *to, size_t bytes, qg_err *err)
+{
+    *out = to;
+    if (is_planning(p) || p->backend->reads_host_memory)
+        return QG_OK;
+    *out = qg_arena_array(p->arena, bytes, 1);
+    QG_NEED(*out, err);
+    return QG_OK;
+}
+
+static void close_piece(qg_placer *p, void *to, const void *written, size_t bytes)
+{
+    if (written != to)
+        p->backend->upload(p->backend, to, written, bytes);
+}
+
 static qg_status find_order(qg_placer *p, qg_parts *s, qg_err *err)
 {
     int32_t *order;
@@ -150,26 +168,43 @@ static qg_status unpack_halves(qg_placer *p, void *to, const qg_parts *s, qg_err
 
 /* ---- matrices ---- */
 
-static bool usable_in_place(const qg_placer *p, const qg_parts *s)
+/* Whether the file holds what the tier multiplies. */
+static bool is_canonical(const qg_parts *s)
 {
-    return p->backend->reads_host_memory && s->method->in_place && s->method->in_place(&s->bits) &&
-           s->tensor[0]->aligned;
+    return s->method->in_place && s->method->in_place(&s->bits) && s->tensor[0]->aligned;
+}
+
+static qg_status check_halves(const qg_placer *p, const qg_parts *s, qg_err *err)
+{
+    return check_numbers(s->tensor[0], 0, count_not_finite_rows(p, s->bits.part[0], s->bits.shape),
+                         err);
 }
 
 static qg_status place_halves(qg_placer *p, const void **out, const qg_parts *s, qg_err *err)
 {
     qgk_shape shape = s->bits.shape;
 
-    if (usable_in_place(p, s)) {
+    if (is_canonical(s) && p->backend->reads_host_memory) {
         *out = s->bits.part[0];
         p->sums.mapped_bytes += s->tensor[0]->n_bytes;
-        if (is_planning(p))
-            return QG_OK;
-        return check_numbers(s->tensor[0], 0, count_not_finite_rows(p, *out, shape), err);
+        return is_planning(p) ? QG_OK : check_halves(p, s, err);
     }
-    void *to = qg_slab_take(p->slab, (size_t)shape.n * (size_t)shape.k, sizeof(qgk_half));
+    size_t bytes = (size_t)shape.n * (size_t)shape.k * sizeof(qgk_half);
+    void *written, *to = qg_slab_take(p->slab, bytes, 1);
     *out = to;
-    return is_planning(p) ? QG_OK : unpack_halves(p, to, s, err);
+    if (is_planning(p))
+        return QG_OK;
+    if (is_canonical(s)) { /* straight from the file */
+        QG_PASS(check_halves(p, s, err));
+        p->backend->upload(p->backend, to, s->bits.part[0], bytes);
+        return QG_OK;
+    }
+    qg_arena_mark mark = qg_arena_here(p->arena);
+    QG_PASS(open_piece(p, &written, to, bytes, err));
+    QG_PASS(unpack_halves(p, written, s, err));
+    close_piece(p, to, written, bytes);
+    qg_arena_rewind(p->arena, mark);
+    return QG_OK;
 }
 
 static qg_status place_packed(qg_placer *p, const void **out, const qg_parts *s, qg_err *err)
@@ -180,9 +215,17 @@ static qg_status place_packed(qg_placer *p, const void **out, const qg_parts *s,
     p->sums.formats |= 1u << format;
     if (format == QGK_FORMAT_F16 && linear->in_place)
         return place_halves(p, out, s, err);
-    void *to = qg_slab_take(p->slab, linear->packed_bytes(s->bits.shape), 1);
+    size_t bytes = linear->packed_bytes(s->bits.shape);
+    void *written, *to = qg_slab_take(p->slab, bytes, 1);
     *out = to;
-    return is_planning(p) ? QG_OK : unpack_and_pack(p, to, s, err);
+    if (is_planning(p))
+        return QG_OK;
+    qg_arena_mark mark = qg_arena_here(p->arena);
+    QG_PASS(open_piece(p, &written, to, bytes, err));
+    QG_PASS(unpack_and_pack(p, written, s, err));
+    close_piece(p, to, written, bytes);
+    qg_arena_rewind(p->arena, mark);
+    return QG_OK;
 }
 
 /* The order in backend memory, shared with the segment before where it is the same; one that is
@@ -199,7 +242,7 @@ static const int32_t *place_order(qg_placer *p, const qg_parts *s, const qg_part
         return segment_before->order;
     int32_t *to = qg_slab_take(p->slab, k, sizeof *to);
     if (to)
-        memcpy(to, s->order, k * sizeof *to);
+        p->backend->upload(p->backend, to, s->order, k * sizeof *to);
     return to;
 }
 
@@ -234,10 +277,33 @@ static qg_status read_vector(qg_placer *p, float *to, const char *name, const ch
 qg_status qg_place_vector(qg_placer *p, const float **out, const char *name, const char *suffix,
                           int n, qg_err *err)
 {
-    float *to = qg_slab_take(p->slab, (size_t)n, sizeof *to);
+    size_t bytes = (size_t)n * sizeof(float);
+    float *to = qg_slab_take(p->slab, bytes, 1);
+    qg_arena_mark mark = qg_arena_here(p->arena);
+    void *written;
 
     *out = to;
-    return read_vector(p, to, name, suffix, n, err);
+    QG_PASS(open_piece(p, &written, to, bytes, err));
+    QG_PASS(read_vector(p, written, name, suffix, n, err));
+    close_piece(p, to, written, bytes);
+    qg_arena_rewind(p->arena, mark);
+    return QG_OK;
+}
+
+qg_status qg_place_constant(qg_placer *p, const float **out, float value, int n, qg_err *err)
+{
+    size_t bytes = (size_t)n * sizeof(float);
+    float *to = qg_slab_take(p->slab, bytes, 1);
+    qg_arena_mark mark = qg_arena_here(p->arena);
+    void *piece;
+
+    *out = to;
+    QG_PASS(open_piece(p, &piece, to, bytes, err));
+    for (int i = 0; piece && i < n; i++)
+        ((float *)piece)[i] = value;
+    close_piece(p, to, piece, bytes);
+    qg_arena_rewind(p->arena, mark);
+    return QG_OK;
 }
 
 static bool has_bias(const qg_placer *p, const qg_linear_name *linear, bool quantized)
@@ -250,16 +316,21 @@ static bool has_bias(const qg_placer *p, const qg_linear_name *linear, bool quan
 static qg_status place_bias(qg_placer *p, const float **out, const qg_linear_name *linears,
                             int n_linears, int n, bool quantized, qg_err *err)
 {
-    float *to = qg_slab_take(p->slab, (size_t)n, sizeof *to);
+    size_t bytes = (size_t)n * sizeof(float);
+    float *to = qg_slab_take(p->slab, bytes, 1);
+    void *piece;
 
     *out = to;
+    QG_PASS(open_piece(p, &piece, to, bytes, err));
+    float *written = piece;
     for (int i = 0, at = 0; i < n_linears; at += linears[i++].n) {
         if (has_bias(p, &linears[i], quantized))
-            QG_PASS(
-                read_vector(p, to ? to + at : NULL, linears[i].name, "bias", linears[i].n, err));
-        else if (to)
-            memset(to + at, 0, (size_t)linears[i].n * sizeof *to);
+            QG_PASS(read_vector(p, written ? written + at : NULL, linears[i].name, "bias",
+                                linears[i].n, err));
+        else if (written)
+            memset(written + at, 0, (size_t)linears[i].n * sizeof *written);
     }
+    close_piece(p, to, written, bytes);
     return QG_OK;
 }
 

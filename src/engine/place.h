@@ -42,7 +42,7 @@ typedef struct qg_weight_sums {
 typedef struct qg_placer {
     const qg_checkpoint *checkpoint;
     const qg_storage *storage;
-    const qg_backend *backend;
+    qg_backend *backend;
     qg_slab *slab;
     qg_weight_sums sums;
     qg_arena *arena;        /* scratch, given back after each call */
@@ -66,6 +66,8 @@ qg_status qg_place_tied(qg_placer *p, qg_linear *out, const qgk_half *halves, co
 /* NAME.SUFFIX [n] as float32. */
 qg_status qg_place_vector(qg_placer *p, const float **out, const char *name, const char *suffix,
                           int n, qg_err *err);
+/* [n] times the same number, which no tensor holds. */
+qg_status qg_place_constant(qg_placer *p, const float **out, float value, int n, qg_err *err);
 
 /* Whether every tensor was asked for, but those whose name ends in `ignored_suffix` (or NULL). */
 qg_status qg_place_check_rest(const qg_placer *p, const char *ignored_suffix, qg_err *err);

@@ -29,17 +29,12 @@ static qg_status place_norm(loader *ld, qg_norm *out, int layer, qg_item_kind ki
     return QG_OK;
 }
 
-static void place_plain_norm(loader *ld)
+static qg_status place_plain_norm(loader *ld, qg_err *err)
 {
-    size_t n = (size_t)ld->src->config->hidden_size;
-    float *ones = qg_slab_take(ld->place.slab, n, sizeof *ones);
-    float *zeros = qg_slab_take(ld->place.slab, n, sizeof *zeros);
+    int n = ld->src->config->hidden_size;
 
-    for (size_t i = 0; ones && i < n; i++) {
-        ones[i] = 1;
-        zeros[i] = 0;
-    }
-    ld->plain = (qg_norm){ones, zeros};
+    QG_PASS(qg_place_constant(&ld->place, &ld->plain.weight, 1, n, err));
+    return qg_place_constant(&ld->place, &ld->plain.bias, 0, n, err);
 }
 
 /* Those of the kinds that the model has, side by side: they share their input. */
@@ -166,7 +161,7 @@ static qg_status place(loader *ld, const wanted *w, qg_err *err)
     const qg_tensor *embed;
 
     if (ld->src->config->norms_are_plain)
-        place_plain_norm(ld);
+        QG_PASS(place_plain_norm(ld, err));
     if (w->front)
         return place_front(ld, w->front, &embed, err);
     if (w->ends)
@@ -175,7 +170,7 @@ static qg_status place(loader *ld, const wanted *w, qg_err *err)
 }
 
 static qg_status lay_out(const wanted *w, qg_weight_sums *sums, qg_slab *slab,
-                         const qg_weight_source *source, const qg_backend *backend, qg_arena *arena,
+                         const qg_weight_source *source, qg_backend *backend, qg_arena *arena,
                          qg_err *err)
 {
     qg_arena_mark mark = qg_arena_here(arena);
@@ -200,28 +195,28 @@ static qg_status lay_out(const wanted *w, qg_weight_sums *sums, qg_slab *slab,
 }
 
 qg_status qg_weights_layout(qg_weights *out, qg_weight_sums *sums, qg_slab *slab,
-                            const qg_weight_source *source, const qg_backend *backend,
-                            qg_arena *arena, qg_err *err)
+                            const qg_weight_source *source, qg_backend *backend, qg_arena *arena,
+                            qg_err *err)
 {
     return lay_out(&(wanted){.all = out}, sums, slab, source, backend, arena, err);
 }
 
 qg_status qg_weights_layout_front(qg_weights *out, qg_weight_sums *sums, qg_slab *slab,
-                                  const qg_weight_source *source, const qg_backend *backend,
+                                  const qg_weight_source *source, qg_backend *backend,
                                   qg_arena *arena, qg_err *err)
 {
     return lay_out(&(wanted){.front = out}, sums, slab, source, backend, arena, err);
 }
 
 qg_status qg_weights_layout_ends(qg_weights *out, qg_weight_sums *sums, qg_slab *slab,
-                                 const qg_weight_source *source, const qg_backend *backend,
+                                 const qg_weight_source *source, qg_backend *backend,
                                  qg_arena *arena, qg_err *err)
 {
     return lay_out(&(wanted){.ends = out}, sums, slab, source, backend, arena, err);
 }
 
 qg_status qg_weights_layout_layer(qg_layer *out, int index, qg_weight_sums *sums, qg_slab *slab,
-                                  const qg_weight_source *source, const qg_backend *backend,
+                                  const qg_weight_source *source, qg_backend *backend,
                                   qg_arena *arena, qg_err *err)
 {
     return lay_out(&(wanted){.layer = out, .index = index}, sums, slab, source, backend, arena,

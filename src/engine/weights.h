@@ -44,20 +44,20 @@ typedef struct qg_weight_source {
  * fills it and `out`. `out->layers` has room for every layer. `arena` is for scratch, given back.
  */
 qg_status qg_weights_layout(qg_weights *out, qg_weight_sums *sums, qg_slab *slab,
-                            const qg_weight_source *source, const qg_backend *backend,
-                            qg_arena *arena, qg_err *err);
+                            const qg_weight_source *source, qg_backend *backend, qg_arena *arena,
+                            qg_err *err);
 
 /* The parts of it alone, for a model that is run layer by layer: what stands before the layers,
  * what stands before and behind them, and layer `index`. What else is in the checkpoint does not
  * matter. */
 qg_status qg_weights_layout_front(qg_weights *out, qg_weight_sums *sums, qg_slab *slab,
-                                  const qg_weight_source *source, const qg_backend *backend,
+                                  const qg_weight_source *source, qg_backend *backend,
                                   qg_arena *arena, qg_err *err);
 qg_status qg_weights_layout_ends(qg_weights *out, qg_weight_sums *sums, qg_slab *slab,
-                                 const qg_weight_source *source, const qg_backend *backend,
+                                 const qg_weight_source *source, qg_backend *backend,
                                  qg_arena *arena, qg_err *err);
 qg_status qg_weights_layout_layer(qg_layer *out, int index, qg_weight_sums *sums, qg_slab *slab,
-                                  const qg_weight_source *source, const qg_backend *backend,
+                                  const qg_weight_source *source, qg_backend *backend,
                                   qg_arena *arena, qg_err *err);
 
 #endif

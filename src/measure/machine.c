@@ -90,7 +90,11 @@ qg_status qg_machine_describe(qg_machine *out, qg_arena *arena, const qg_engine_
     char *facts =
         qg_arena_format(arena, "%s|%s|%s|%d|%s|%s", out->cpu ? out->cpu : "", info->device,
                         info->tier, info->n_threads, QG_BUILD_COMPILER, out->flags);
-    if (!out->host || !out->os || !out->cpu || !facts)
+    if (info->gpu) {
+        out->gpu = qg_str_dup(arena, qg_str_from(info->gpu));
+        facts = facts ? qg_arena_format(arena, "%s|%s", facts, info->gpu) : NULL;
+    }
+    if (!out->host || !out->os || !out->cpu || !facts || (info->gpu && !out->gpu))
         return qg_fail(err, QG_ENOMEM, "out of memory");
     QG_PASS(qg_hash_text(hex, qg_str_from(facts), err));
     out->fingerprint = qg_str_dup(arena, (qg_str){hex, 16});
