@@ -79,7 +79,8 @@ C_ALL    := $(filter-out $(WITHOUT),$(shell find src kernels -name '*.c' 2>/dev/
 MAINS    := src/main.c src/check_main.c kernels/kcheck_main.c
 CHECKS   := $(filter %_check.c,$(C_ALL))
 KCHECKS  := $(filter %_kcheck.c,$(C_ALL))
-KERNELS  := $(filter-out $(CHECKS) $(KCHECKS) $(MAINS) kernels/kcheck.c,$(filter kernels/%,$(C_ALL)))
+HARNESS  := kernels/kcheck.c $(if $(USE_CUDA),kernels/kcheck_cuda.cu,kernels/kcheck_cuda_none.c)
+KERNELS  := $(filter-out $(CHECKS) $(KCHECKS) $(MAINS) kernels/kcheck.c kernels/kcheck_cuda_none.c,$(filter kernels/%,$(C_ALL)))
 SOURCES  := $(filter-out $(CHECKS) $(KCHECKS) $(MAINS) kernels/%,$(C_ALL))
 
 obj = $(patsubst %.cu,$(OUT)/%.o,$(patsubst %.c,$(OUT)/%.o,$(1)))
@@ -87,7 +88,7 @@ obj = $(patsubst %.cu,$(OUT)/%.o,$(patsubst %.c,$(OUT)/%.o,$(1)))
 RUNTIME := $(if $(filter tsan,$(MODE)),$(call obj,ci/tsan/gomp.c))
 OPENMP  := $(if $(RUNTIME),,-fopenmp)
 LIBS = $(PKG_LIBS) $(OPENMP) $(CUDA_LIBS) -lm -ldl -lpthread
-KERNELS  += $(CU_ALL)
+KERNELS  += $(filter-out kernels/kcheck_cuda.cu,$(CU_ALL))
 
 PROGRAMS := $(if $(wildcard src/main.c),$(BIN)/quantgate) $(BIN)/unit \
             $(if $(wildcard kernels/kcheck_main.c),$(BIN)/kcheck)
@@ -141,7 +142,7 @@ $(BIN)/quantgate: $(call obj,$(SOURCES) $(KERNELS) src/main.c) $(RUNTIME)
 $(BIN)/unit: $(call obj,$(SOURCES) $(KERNELS) $(CHECKS) src/check_main.c) $(RUNTIME)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) $(CHECK_LIBS)
-$(BIN)/kcheck: $(call obj,$(KERNELS) $(KCHECKS) kernels/kcheck.c kernels/kcheck_main.c) $(RUNTIME)
+$(BIN)/kcheck: $(call obj,$(KERNELS) $(KCHECKS) $(HARNESS) kernels/kcheck_main.c) $(RUNTIME)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(OPENMP) $(CUDA_LIBS) -lm -lpthread
 $(BIN)/race: $(call obj,ci/tsan/race.c) $(RUNTIME)

@@ -91,6 +91,27 @@ static __device__ inline __half to_half(float v)
     return __float2half_rn(v);
 }
 
+/* VEC neighbours, at once where they are eight and stand at a multiple of 16 bytes. */
+template <int VEC> static __device__ inline void load_halves(__half out[VEC], const __half *p)
+{
+    if constexpr (VEC == 8) {
+        *(uint4 *)out = *(const uint4 *)p;
+    } else {
+        for (int i = 0; i < VEC; i++)
+            out[i] = p[i];
+    }
+}
+
+template <int VEC> static __device__ inline void store_halves(__half *p, const __half in[VEC])
+{
+    if constexpr (VEC == 8) {
+        *(uint4 *)p = *(const uint4 *)in;
+    } else {
+        for (int i = 0; i < VEC; i++)
+            p[i] = in[i];
+    }
+}
+
 /* D = A B + D of a warp: A [16][16] and B [16][8] halves, D [16][8] float32. With g = lane / 4 and
  * t = lane % 4: a0 = A[g][2t..], a1 = A[g + 8][2t..], a2 = A[g][2t + 8..], a3 = A[g + 8][2t + 8..];
  * b0 = B[2t..][g], b1 = B[2t + 8..][g]; d0, d1 = D[g][2t..], d2, d3 = D[g + 8][2t..]   (PTX ISA,

@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <fnmatch.h>
+#include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -25,7 +26,7 @@ enum { CANARY = 64 };
 #endif
 enum {
     MAX_BUFFERS = 256,
-    MAX_TIERS = 4,
+    MAX_TIERS = 5,
     CANARY_BYTE = 0xa5,
     FLUSH_BYTES = 64 << 20, /* beyond every cache */
     MAX_SAMPLES = 31
@@ -42,6 +43,7 @@ static const struct {
     {"ref", 0, 0},
     {"avx2", QGK_CPU_AVX2, QGK_CPU_AVX2},
     {"avx512", QGK_CPU_AVX2 | QGK_CPU_AVX512 | QGK_CPU_AVX512_VNNI, QGK_CPU_AVX512},
+    {"cuda", UINT_MAX, 0},
 };
 
 const char *const kc_faults[] = {"value",   "nan",    "repeat", "rows",
@@ -100,6 +102,27 @@ static float random_normal(void)
     return (float)((sum / 65535 - 2) * sqrt(3));
 }
 
+static int is_cuda(void)
+{
+    return strcmp(tiers[kc.tier].name, "cuda") == 0;
+}
+
+double kc_stored(double value)
+{
+    return is_cuda() ? kc_half_value(qgk_half_from_float((float)value)) : (double)(float)value;
+}
+
+void kc_store(float *x, size_t count)
+{
+    for (size_t i = 0; is_cuda() && i < count; i++)
+        x[i] = (float)kc_stored((double)x[i]);
+}
+
+double kc_half_units(double n)
+{
+    return is_cuda() ? n * 0x1p-11 : 0;
+}
+
 void kc_fill(float *x, size_t count, kc_content content)
 {
     for (size_t i = 0; i < count; i++) {
@@ -109,7 +132,8 @@ void kc_fill(float *x, size_t count, kc_content content)
             x[i] = sign * 65504;
             break;
         case KC_DENORMAL:
-            x[i] = sign * (float)(1 + kc_random(1 << 20)) * 0x1p-149f;
+            x[i] = sign * (is_cuda() ? (float)(1 + kc_random(1023)) * 0x1p-24f
+                                     : (float)(1 + kc_random(1 << 20)) * 0x1p-149f);
             break;
         case KC_ZEROS:
         case KC_ONE_HOT:
@@ -121,6 +145,7 @@ void kc_fill(float *x, size_t count, kc_content content)
     }
     if (content == KC_ONE_HOT && count > 0)
         x[random64() % count] = 1;
+    kc_store(x, count);
 }
 
 void kc_fill_half(qgk_half *x, size_t count, kc_content content)
@@ -348,8 +373,15 @@ static void put_value(const kc_proof *p, size_t i, double value)
 static void check_values(const kc_proof *p, const char *what)
 {
     for (size_t i = 0; i < (size_t)p->rows * (size_t)p->cols; i++) {
-        double got = value_at(p, i), bound = p->bound ? p->bound[i] : 0;
-        if (!(fabs(got - p->truth[i]) <= bound)) {
+        double got = value_at(p, i), truth = p->truth[i], bound = p->bound ? p->bound[i] : 0;
+        if (is_cuda() && p->type == KC_FLOAT) {
+            bound += (fabs(truth) + bound) * 0x1p-11 + 0x1p-25;
+            if (isinf(got) && fabs(truth) + bound >= 65504 && signbit(got) == signbit(truth))
+                continue;
+        }
+        if ((isinf(truth) && got == truth) || (isnan(truth) && isnan(got)))
+            continue;
+        if (!(fabs(got - truth) <= bound)) {
             fail("%s, seed %llu: row %zu column %zu of %dx%d is %.9g, not %.9g; off by %.3g, "
                  "bound %.3g",
                  what, (unsigned long long)kc.options.seed, i / (size_t)p->cols,
@@ -371,7 +403,7 @@ static void plant(const kc_proof *p, const char *kind)
     if (strcmp(kind, "value") == 0)
         put_value(p, i,
                   p->truth[i] + 2 * (p->bound ? p->bound[i] : 0) + fabs(p->truth[i]) * 0x1p-20 +
-                      (is_int ? 1 : 0x1p-148));
+                      kc_half_units(fabs(p->truth[i]) * 4 + 1) + (is_int ? 1 : 0x1p-148));
     else if (strcmp(kind, "nan") == 0)
         put_value(p, i, is_int ? 0x7fc00000 : (double)NAN);
     else if (strcmp(kind, "canary") == 0)
@@ -380,7 +412,9 @@ static void plant(const kc_proof *p, const char *kind)
         for (int b = 0; b < kc.n_buffers; b++)
             if (!kc.buffers[b].is_output && kc.buffers[b].bytes > 0)
                 kc.buffers[b].base[CANARY + random64() % kc.buffers[b].bytes] ^= 1;
-    } else
+    } else if (strcmp(kind, "rows") == 0 && is_cuda() && !is_int)
+        put_value(p, i, (double)NAN); /* bits may differ there */
+    else
         ((unsigned char *)p->out)[i * element_bytes(p)] ^= 1; /* the last bit */
 }
 
@@ -479,7 +513,10 @@ void kc_prove(const kc_proof *p, const char *what)
         poison(p);
         call_in_portions(p, ctx);
         plant(p, "rows");
-        check_same(p, first, what, "when rows are computed apart");
+        if (is_cuda())
+            check_values(p, what);
+        else
+            check_same(p, first, what, "when rows are computed apart");
     }
     plant(p, "canary");
     plant(p, "input");
@@ -530,6 +567,15 @@ static timing time_call(const kc_proof *p, const qgk_table *table, double budget
     int n = 0;
 
     ctx.table = table;
+    if (is_cuda()) {
+        timing r = {0};
+        kc_device_ns = &r.median_ns;
+        p->call(&ctx, p->args, 0, p->rows);
+        kc_device_ns = NULL;
+        r.min_ns = r.median_ns;
+        free(kc.buffers[--kc.n_buffers].base);
+        return r;
+    }
     p->call(&ctx, p->args, 0, p->rows);
     for (double start = now_ns(); n < MAX_SAMPLES && (n < 3 || now_ns() - start < budget_ns); n++) {
         flush_caches();
@@ -571,7 +617,7 @@ void kc_bench(const kc_proof *p, double bytes, double flops)
         return;
     timing t = time_call(p, kc_table(), 3e8), ref = t;
     int tier = kc.tier;
-    if (tier > 0) {
+    if (tier > 0 && !is_cuda()) {
         kc.tier = 0; /* its scratch */
         ref = time_call(p, &kc.table[0], 1e8);
         kc.tier = tier;
@@ -609,11 +655,14 @@ kc_counts kc_run(const kc_options *options)
     for (int t = 0; t < (int)(sizeof tiers / sizeof *tiers); t++) {
         kc.tier = t;
         qgk_table_init(&kc.table[t], tiers[t].features);
+        int absent = (tiers[t].needs & ~qgk_cpu_features()) != 0;
+        if (is_cuda())
+            absent = !kc_cuda_open(&kc.table[t]);
         if (options->tier && strcmp(options->tier, tiers[t].name) != 0)
             continue;
-        if (tiers[t].needs & ~qgk_cpu_features()) {
+        if (absent) {
             if (!options->fault)
-                printf("skipped: tier %s, this CPU lacks it\n", tiers[t].name);
+                printf("skipped: tier %s, this machine lacks it\n", tiers[t].name);
             continue;
         }
         begin_tier();

@@ -27,7 +27,13 @@ typedef enum kc_content {
 } kc_content;
 
 /* What the elements of an output are. */
-typedef enum kc_type { KC_FLOAT, KC_INT, KC_DOUBLE } kc_type;
+typedef enum kc_type {
+    KC_FLOAT,
+    KC_INT,
+    KC_DOUBLE,
+    KC_EXACT
+} kc_type; /* exact: float32 in
+                every tier */
 
 typedef struct kc_proof {
     /* Computes rows row0 .. row0 + n_rows - 1 of the output with ctx->table. An operation in place
@@ -52,6 +58,16 @@ __attribute__((format(printf, 2, 3))) int kc_enter(size_t slot, const char *name
  * before they enter: they are what is timed, while every tail and edge stands in small ones. */
 int kc_affords(double multiplications);
 
+/* The CUDA tier holds activations as halves. kc_fill() makes numbers that they hold; what a case
+ * writes itself goes through kc_store() before the truth is taken from it, and kc_stored() is a
+ * number as an activation holds it. Outputs may then be off by a rounding to a half as well, and
+ * what halves cannot hold is infinite; rows computed apart need not give the same bits there. On
+ * the CPU all of that changes nothing.
+ */
+void kc_store(float *x, size_t count);
+double kc_stored(double value);
+double kc_half_units(double n); /* n roundings to a half, relative; 0 on the CPU */
+
 /* Buffers of this case, 64-byte aligned, between canaries. Inputs must not change. */
 void *kc_input(size_t bytes);
 void *kc_output(size_t bytes);
@@ -71,6 +87,10 @@ void kc_prove(const kc_proof *p, const char *what);
 void kc_bench(const kc_proof *p, double bytes, double flops);
 
 const qgk_table *kc_table(void); /* of the tier at hand: to prepare weights */
+
+/* kcheck_cuda.cu: slots that run the CUDA kernels for the host's float32. 0: no device. */
+int kc_cuda_open(qgk_table *table);
+extern double *kc_device_ns; /* where the time of a launch goes; NULL: nobody asks */
 
 /* For kcheck_main.c. */
 typedef struct kc_options {

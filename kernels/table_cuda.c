@@ -10,8 +10,9 @@ static size_t scratch_cuda(const qgk_limits *limits)
 {
     unsigned grouped = 1u << QGK_FORMAT_W8A16 | 1u << QGK_FORMAT_W4A16;
 
-    return larger(limits->formats >> QGK_FORMAT_W8A8 & 1 ? qgk_i8_cuda_scratch(limits) : 0,
-                  limits->formats & grouped ? qgk_grouped_cuda_scratch(limits) : 0);
+    return larger(qgk_attention_cuda_scratch(limits),
+                  larger(limits->formats >> QGK_FORMAT_W8A8 & 1 ? qgk_i8_cuda_scratch(limits) : 0,
+                         limits->formats & grouped ? qgk_grouped_cuda_scratch(limits) : 0));
 }
 
 void qgk_table_init_cuda(qgk_table *t)

@@ -62,6 +62,7 @@ void qgk_argmax_cuda(qgk_table *t);
 void qgk_f16_cuda(qgk_table *t);
 void qgk_i8_cuda(qgk_table *t);
 void qgk_grouped_cuda(qgk_table *t);
+size_t qgk_attention_cuda_scratch(const qgk_limits *limits);
 size_t qgk_i8_cuda_scratch(const qgk_limits *limits);
 size_t qgk_grouped_cuda_scratch(const qgk_limits *limits);
 

@@ -35,6 +35,7 @@ static void prove(int rows, int cols, kc_content content, float spread, const ch
     kc_fill(gate_up, 2 * count, content);
     for (size_t i = 0; i < 2 * count; i++)
         gate_up[i] *= spread;
+    kc_store(gate_up, 2 * count);
     for (size_t i = 0; i < count; i++) {
         size_t at = i / (size_t)cols * 2 * (size_t)cols + i % (size_t)cols;
         double g = (double)gate_up[at], up = (double)gate_up[at + (size_t)cols];
@@ -72,8 +73,11 @@ static void prove_map(int rows, int cols, kc_content content, float spread, int 
     args a = {x, kc_output(count * 4), cols};
 
     kc_fill(x, count, content);
+    for (size_t i = 0; i < count; i++)
+        x[i] *= spread;
+    kc_store(x, count);
     for (size_t i = 0; i < count; i++) {
-        double v = (double)(x[i] *= spread);
+        double v = (double)x[i];
         truth[i] = is_gelu ? 0.5 * v * erfc(-v * sqrt(0.5)) : v < 0 ? 0 : v;
         bound[i] = is_gelu ? fabs(v) * kc_units(8) + 0x1p-148 : 0;
     }

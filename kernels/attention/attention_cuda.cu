@@ -1,11 +1,13 @@
 /* Attention over the paged cache, in two ways that share nothing but the softmax kept up to date
  * while keys go by (Milakov and Gimelshein 2018; Dao et al. 2022).
  *
- * Few rows a sequence (decoding): a block a row and head; eight lanes read a key together, each
- * group of eight lanes its own keys, and what the groups found is merged at the end. Many rows
- * (prefill): a block takes 64 rows of one sequence and a head; tiles of 64 keys pass through shared
- * memory and both products are matrix instructions, with float32 sums. Which way is taken depends
- * on the number of rows alone, so the same pass gives the same bits.
+ * Few rows a sequence (decoding): eight lanes read a key together, each group of eight lanes its
+ * own keys, and what the groups found is merged at the end. The keys of a row and head are shared
+ * by as many blocks as the longest sequence may want; the block that ends last merges what they
+ * left in scratch, in the order of the keys, so that it does not matter which one that is. Many
+ * rows (prefill): a block takes 64 rows of one sequence and a head; tiles of 64 keys pass through
+ * shared memory and both products are matrix instructions, with float32 sums. Which way is taken
+ * depends on the number of rows alone, so the same pass gives the same bits.
  */
 #include "kernels/cuda.cuh"
 
@@ -13,7 +15,8 @@ typedef struct attention_args {
     __half *out;
     const __half *q, *k, *v;
     int stride, n_heads, n_kv_heads, head_dim, block_tokens, window;
-    float scale; /* of the scores, times log2(e): powers of two are cheap */
+    float scale;  /* of the scores, times log2(e): powers of two are cheap */
+    float *parts; /* scratch [rows][n_heads][splits][2 + head_dim] */
     qgk_batch batch;
 } attention_args;
 
@@ -41,18 +44,19 @@ static __device__ inline int first_seen(const attention_args &a, int pos)
 
 enum { APPEND_THREADS = 128 };
 
+/* Blocks over the elements of a row. */
 static __global__ void append_kernel(attention_args a, __half *k_cache, __half *v_cache)
 {
-    int row = (int)blockIdx.x, width = a.n_kv_heads * a.head_dim;
+    int row = (int)blockIdx.y, i = (int)(blockIdx.x * APPEND_THREADS + threadIdx.x);
     const int32_t *blocks = blocks_of(a.batch, a.batch.row_seq[row]);
-    size_t from = (size_t)row * (size_t)a.stride;
+    size_t from = (size_t)row * (size_t)a.stride + (size_t)i;
 
-    for (int i = (int)threadIdx.x; i < width; i += APPEND_THREADS) {
-        size_t to =
-            token_at(a, blocks, i / a.head_dim, a.batch.row_pos[row]) + (size_t)(i % a.head_dim);
-        k_cache[to] = a.k[from + (size_t)i];
-        v_cache[to] = a.v[from + (size_t)i];
-    }
+    if (i >= a.n_kv_heads * a.head_dim)
+        return;
+    int head = i / a.head_dim;
+    size_t to = token_at(a, blocks, head, a.batch.row_pos[row]) + (size_t)(i - head * a.head_dim);
+    k_cache[to] = a.k[from];
+    v_cache[to] = a.v[from];
 }
 
 static void kv_append(qgk_ctx *ctx, const qgk_kv *kv, const qgk_act *k, const qgk_act *v,
@@ -69,8 +73,10 @@ static void kv_append(qgk_ctx *ctx, const qgk_kv *kv, const qgk_act *k, const qg
     a.head_dim = kv->head_dim;
     a.block_tokens = kv->block_tokens;
     a.batch = *batch;
-    append_kernel<<<batch->n_rows, APPEND_THREADS, 0, qgk_stream(ctx)>>>(a, (__half *)kv->k,
-                                                                         (__half *)kv->v);
+    dim3 grid((unsigned)qgk_ceil_div(kv->n_kv_heads * kv->head_dim, (int)APPEND_THREADS),
+              (unsigned)batch->n_rows);
+    append_kernel<<<grid, APPEND_THREADS, 0, qgk_stream(ctx)>>>(a, (__half *)kv->k,
+                                                                (__half *)kv->v);
     qgk_launched(ctx, "kv_append");
 }
 
@@ -80,7 +86,11 @@ enum {
     FEW_THREADS = 128,
     LANES_A_KEY = 8,
     GROUPS = FEW_THREADS / LANES_A_KEY,
+    KEYS = 4, /* of a group in a turn: loads that do not wait for each other */
     MAX_DIM = 256,
+    MAX_SPLITS = 32,
+    FILLED = 1024,          /* blocks beyond which more of them hurt */
+    MAX_COUNTERS = 1 << 16, /* rows times heads that may be split */
 };
 
 /* VEC neighbouring elements to float32. */
@@ -96,6 +106,74 @@ template <int VEC> static __device__ inline void read_piece(float out[VEC], cons
         }
     } else {
         out[0] = __half2float(*p);
+    }
+}
+
+/* What a block knows of its keys: the largest score and the sum of weights. */
+typedef struct part_of_block {
+    float top, total;
+} part_of_block;
+
+static __device__ inline part_of_block merge_groups(const float largest[GROUPS],
+                                                    const float total[GROUPS])
+{
+    part_of_block p = {largest[0], 0};
+
+    for (int g = 1; g < GROUPS; g++)
+        p.top = fmaxf(p.top, largest[g]);
+    for (int g = 0; g < GROUPS; g++)
+        p.total += largest[g] == -INFINITY ? 0 : total[g] * exp2f(largest[g] - p.top);
+    return p;
+}
+
+static __device__ inline float sum_groups(const float largest[GROUPS], const float sums[][MAX_DIM],
+                                          float top, int i)
+{
+    float sum = 0;
+
+    for (int g = 0; g < GROUPS; g++)
+        if (largest[g] != -INFINITY)
+            sum += sums[g][i] * exp2f(largest[g] - top);
+    return sum;
+}
+
+/* Blocks of a row and head that have ended; 0 again when all have. */
+static __device__ unsigned ended[MAX_COUNTERS];
+
+/* Whether all n blocks have left their parts: true in one of them, in all of its threads. */
+static __device__ inline bool is_last_block(int counter, int n)
+{
+    __shared__ unsigned before;
+
+    __threadfence();
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        before = atomicAdd(&ended[counter], 1u);
+        if ((int)before == n - 1)
+            ended[counter] = 0;
+    }
+    __syncthreads();
+    if ((int)before != n - 1)
+        return false;
+    __threadfence();
+    return true;
+}
+
+/* parts [n][2 + head_dim] */
+static __device__ inline void merge_blocks(__half *out, const float *parts, int n, int head_dim)
+{
+    size_t step = (size_t)(head_dim + 2);
+    float top = -INFINITY, total = 0;
+
+    for (int s = 0; s < n; s++)
+        top = fmaxf(top, __ldcg(parts + s * step));
+    for (int s = 0; s < n; s++)
+        total += __ldcg(parts + s * step + 1) * exp2f(__ldcg(parts + s * step) - top);
+    for (int i = (int)threadIdx.x; i < head_dim; i += FEW_THREADS) {
+        float sum = 0;
+        for (int s = 0; s < n; s++)
+            sum += __ldcg(parts + s * step + 2 + i) * exp2f(__ldcg(parts + s * step) - top);
+        out[i] = to_half(sum / total);
     }
 }
 
@@ -115,29 +193,49 @@ static __global__ void __launch_bounds__(FEW_THREADS) few_rows(attention_args a)
         if (lane + i * LANES_A_KEY < n_pieces)
             read_piece<VEC>(query[i], q + (lane + i * LANES_A_KEY) * VEC);
     /* all groups take as many turns, so that the lanes of a warp meet in the shuffles */
-    int first = first_seen(a, pos), turns = qgk_ceil_div(pos + 1 - first, (int)GROUPS);
-    for (int turn = 0; turn < turns; turn++) {
-        int p = first + turn * GROUPS + group;
-        bool seen = p <= pos;
-        size_t at = token_at(a, blocks, kv_head, seen ? p : pos);
-        float dot = 0, piece[VEC];
+    int first = first_seen(a, pos), turns = qgk_ceil_div(pos + 1 - first, (int)(GROUPS * KEYS));
+    int n_splits = min(turns, (int)gridDim.z), split = (int)blockIdx.z;
+    if (split >= n_splits) /* nothing is left for this block */
+        return;
+    for (int turn = turns * split / n_splits; turn < turns * (split + 1) / n_splits; turn++) {
+        int p0 = first + (turn * GROUPS + group) * KEYS;
+        size_t at[KEYS];
+        float score[KEYS], piece[VEC], top = m;
+#pragma unroll
+        for (int n = 0; n < KEYS; n++) {
+            at[n] = token_at(a, blocks, kv_head, min(p0 + n, pos));
+            float dot = 0;
+            for (int i = 0; i < PIECES; i++)
+                if (lane + i * LANES_A_KEY < n_pieces) {
+                    read_piece<VEC>(piece, a.k + at[n] + (lane + i * LANES_A_KEY) * VEC);
+                    for (int j = 0; j < VEC; j++)
+                        dot += query[i][j] * piece[j];
+                }
+            score[n] = dot;
+        }
+#pragma unroll
+        for (int n = 0; n < KEYS; n++) {
+            for (int step = LANES_A_KEY / 2; step > 0; step /= 2)
+                score[n] += __shfl_xor_sync(0xffffffffu, score[n], step);
+            score[n] = p0 + n <= pos ? score[n] * a.scale : -INFINITY;
+            top = fmaxf(top, score[n]);
+        }
+        float base = top == -INFINITY ? 0 : top, keep = exp2f(m - base);
+        l *= keep;
         for (int i = 0; i < PIECES; i++)
-            if (lane + i * LANES_A_KEY < n_pieces) {
-                read_piece<VEC>(piece, a.k + at + (lane + i * LANES_A_KEY) * VEC);
-                for (int j = 0; j < VEC; j++)
-                    dot += query[i][j] * piece[j];
-            }
-        for (int step = LANES_A_KEY / 2; step > 0; step /= 2)
-            dot += __shfl_xor_sync(0xffffffffu, dot, step);
-        float score = seen ? dot * a.scale : -INFINITY, top = fmaxf(m, score);
-        float keep = m == -INFINITY ? 0 : exp2f(m - top), weight = seen ? exp2f(score - top) : 0;
-        for (int i = 0; i < PIECES; i++)
-            if (lane + i * LANES_A_KEY < n_pieces) {
-                read_piece<VEC>(piece, a.v + at + (lane + i * LANES_A_KEY) * VEC);
-                for (int j = 0; j < VEC; j++)
-                    acc[i][j] = acc[i][j] * keep + weight * piece[j];
-            }
-        l = l * keep + weight;
+            for (int j = 0; j < VEC; j++)
+                acc[i][j] *= keep;
+#pragma unroll
+        for (int n = 0; n < KEYS; n++) {
+            float weight = exp2f(score[n] - base);
+            l += weight;
+            for (int i = 0; i < PIECES; i++)
+                if (lane + i * LANES_A_KEY < n_pieces) {
+                    read_piece<VEC>(piece, a.v + at[n] + (lane + i * LANES_A_KEY) * VEC);
+                    for (int j = 0; j < VEC; j++)
+                        acc[i][j] += weight * piece[j];
+                }
+        }
         m = top;
     }
     if (lane == 0) {
@@ -149,24 +247,48 @@ static __global__ void __launch_bounds__(FEW_THREADS) few_rows(attention_args a)
             if (lane + i * LANES_A_KEY < n_pieces)
                 sums[group][(lane + i * LANES_A_KEY) * VEC + j] = acc[i][j];
     __syncthreads();
-    float top = largest[0], all = 0;
-    for (int g = 1; g < GROUPS; g++)
-        top = fmaxf(top, largest[g]);
-    for (int g = 0; g < GROUPS; g++)
-        all += largest[g] == -INFINITY ? 0 : total[g] * exp2f(largest[g] - top);
-    __half *out = a.out + ((size_t)row * (size_t)a.n_heads + (size_t)head) * (size_t)a.head_dim;
-    for (int i = (int)threadIdx.x; i < a.head_dim; i += FEW_THREADS) {
-        float sum = 0;
-        for (int g = 0; g < GROUPS; g++)
-            if (largest[g] != -INFINITY)
-                sum += sums[g][i] * exp2f(largest[g] - top);
-        out[i] = to_half(sum / all);
+    part_of_block own = merge_groups(largest, total);
+    size_t row_head = (size_t)row * (size_t)a.n_heads + (size_t)head;
+    __half *out = a.out + row_head * (size_t)a.head_dim;
+    if (n_splits == 1) {
+        for (int i = (int)threadIdx.x; i < a.head_dim; i += FEW_THREADS)
+            out[i] = to_half(sum_groups(largest, sums, own.top, i) / own.total);
+        return;
     }
+    float *parts = a.parts + row_head * gridDim.z * (size_t)(a.head_dim + 2);
+    float *mine = parts + blockIdx.z * (size_t)(a.head_dim + 2);
+    for (int i = (int)threadIdx.x; i < a.head_dim; i += FEW_THREADS)
+        mine[2 + i] = sum_groups(largest, sums, own.top, i);
+    if (threadIdx.x == 0) {
+        mine[0] = own.top;
+        mine[1] = own.total;
+    }
+    if (is_last_block((int)row_head, n_splits))
+        merge_blocks(out, parts, n_splits, a.head_dim);
+}
+
+/* Blocks that share the keys of a row and head, of which there are `most`. What the device's
+ * sequences are like is not asked: a graph must serve them all. */
+static int splits_of(int blocks, int most)
+{
+    int splits = qgk_ceil_div(most, (int)(GROUPS * KEYS));
+    int room = blocks > MAX_COUNTERS ? 1 : FILLED / blocks;
+
+    splits = splits < room ? splits : room;
+    return splits < 1 ? 1 : splits < MAX_SPLITS ? splits : MAX_SPLITS;
+}
+
+extern "C" size_t qgk_attention_cuda_scratch(const qgk_limits *limits)
+{
+    /* blocks times splits is at most FILLED, or there is one split and no scratch */
+    return (size_t)FILLED * (size_t)(limits->head_dim + 2) * sizeof(float);
 }
 
 static void launch_few(qgk_ctx *ctx, const attention_args &a)
 {
-    dim3 grid((unsigned)a.batch.n_rows, (unsigned)a.n_heads);
+    int blocks = a.batch.n_rows * a.n_heads, most = a.batch.table_stride * a.block_tokens;
+    int splits = splits_of(blocks, a.window > 0 && a.window < most ? a.window : most);
+    dim3 grid((unsigned)a.batch.n_rows, (unsigned)a.n_heads, (unsigned)splits);
     cudaStream_t stream = qgk_stream(ctx);
     bool aligned = a.head_dim % 8 == 0 && a.stride % 8 == 0;
 
@@ -366,6 +488,7 @@ static void attention(qgk_ctx *ctx, qgk_act *out, const qgk_act *q, int stride, 
     a.block_tokens = kv->block_tokens;
     a.window = window;
     a.scale = scale * 1.44269504088896341f;
+    a.parts = (float *)ctx->scratch;
     a.batch = *batch;
     bool many = batch->n_rows >= MANY_LEAST * batch->n_seqs && stride % 8 == 0;
     switch (many ? kv->head_dim : 0) {

@@ -135,7 +135,8 @@ static void expect(double *truth, double *bound, const args *a, int row, int hea
         }
     }
     double n = last - first + 1;
-    double relative = expm1(fmin(40, 2 * (e * kc_units(d + 4.0) + kc_units(8)))) + kc_units(n + 16);
+    double relative = expm1(fmin(40, 2 * (e * kc_units(d + 4.0) + kc_units(8)))) +
+                      kc_units(n + 16) + kc_half_units(1); /* weights are halves there */
     for (int i = 0; i < d; i++) {
         truth[i] /= sum;
         /* a weight under 2^-125 may be dropped; when scores drown, any mix of values may come */
@@ -252,6 +253,12 @@ void attention_kcheck(void)
         {1, {64}, {128}, 32, 4, 64, 16, 0},
         {1, {1}, {512}, 32, 32, 128, 16, 0},
         {4, {1, 1, 1, 1}, {512, 300, 20, 511}, 9, 3, 64, 16, 0},
+        {1, {70}, {70}, 4, 4, 80, 16, 0},
+        {2, {100, 65}, {130, 65}, 4, 2, 96, 16, 40},
+        {3, {33, 128, 1}, {33, 300, 200}, 8, 2, 128, 16, 0},
+        {1, {64}, {200}, 2, 1, 256, 16, 0},
+        {2, {1, 1}, {300, 7}, 4, 1, 256, 16, 100},
+        {1, {1}, {2048}, 32, 8, 128, 16, 0},
     };
 
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {

@@ -93,7 +93,7 @@ static void prove_embed_add(int rows, int cols, int vocabulary)
 
     kc_fill(x, count, KC_NORMAL);
     for (size_t i = 0; i < count; i++)
-        truth[i] = (double)(float)((double)x[i] + value_at(&a, i));
+        truth[i] = kc_stored((double)x[i] + value_at(&a, i));
     kc_proof p = {call_embed_add, &a, rows, cols, a.out, truth, NULL, 0};
     kc_prove(&p, "every half");
     kc_bench(&p, 10.0 * (double)count, (double)count);

@@ -8,6 +8,9 @@
  * load several steps ahead straight into registers, and add up at the end in a fixed order: no
  * atomics, the same bits each time. The order of inputs within a step is free as long as both sides
  * agree, so each lane takes neighbours in memory, 16 bytes at a time.
+ *
+ * How many warps a block has depends on the number of blocks: as few as fill the device at once.
+ * More blocks than fit would leave it half empty at the end.
  */
 #ifndef QGK_SKINNY_CUH
 #define QGK_SKINNY_CUH
@@ -15,11 +18,8 @@
 #include "kernels/cuda.cuh"
 
 enum {
-    SKINNY_WARPS = 8,
-    SKINNY_THREADS = SKINNY_WARPS * QGK_WARP,
     SKINNY_ROWS = 16,  /* outputs of a block               */
     SKINNY_TOKENS = 8, /* columns of a matrix instruction  */
-    SKINNY_MAX_TILES = 4,
 };
 
 /* Which segment of a weight a block works on. */
@@ -91,20 +91,20 @@ static __global__ void skinny_add_bias(skinny_args a, int at, int n)
 
 /* Adds up what the warps have of [16 outputs][TILES * 8 tokens] and hands each sum to
  * put(output, token, sum). acc as mma_f16 leaves it. */
-template <int TILES, typename T, typename Put>
+template <int WARPS, int TILES, typename T, typename Put>
 static __device__ inline void skinny_finish(const T acc[TILES][4], Put put)
 {
-    __shared__ T sums[SKINNY_WARPS][TILES][SKINNY_ROWS * SKINNY_TOKENS];
+    __shared__ T sums[WARPS][TILES][SKINNY_ROWS * SKINNY_TOKENS];
     int g = lane_id() / 4, t = lane_id() % 4;
 
     for (int i = 0; i < TILES; i++)
         for (int c = 0; c < 4; c++)
             sums[warp_id()][i][(g + c / 2 * 8) * SKINNY_TOKENS + 2 * t + c % 2] = acc[i][c];
     __syncthreads();
-    for (int i = (int)threadIdx.x; i < TILES * SKINNY_ROWS * SKINNY_TOKENS; i += SKINNY_THREADS) {
+    for (int i = (int)threadIdx.x; i < TILES * SKINNY_ROWS * SKINNY_TOKENS; i += WARPS * QGK_WARP) {
         int tile = i / (SKINNY_ROWS * SKINNY_TOKENS), at = i % (SKINNY_ROWS * SKINNY_TOKENS);
         T sum = 0;
-        for (int w = 0; w < SKINNY_WARPS; w++)
+        for (int w = 0; w < WARPS; w++)
             sum += sums[w][tile][at];
         /* neighbouring threads take neighbouring tokens' outputs of one row */
         put(at / SKINNY_TOKENS, tile * SKINNY_TOKENS + at % SKINNY_TOKENS, sum);
@@ -112,22 +112,38 @@ static __device__ inline void skinny_finish(const T acc[TILES][4], Put put)
 }
 
 /* The steps of this warp: a contiguous piece of 0 .. n_steps - 1. */
-static __device__ inline void skinny_share(int n_steps, int *first, int *end)
+template <int WARPS> static __device__ inline void skinny_share(int n_steps, int *first, int *end)
 {
-    *first = (int)((long long)n_steps * warp_id() / SKINNY_WARPS);
-    *end = (int)((long long)n_steps * (warp_id() + 1) / SKINNY_WARPS);
+    *first = (int)((long long)n_steps * warp_id() / WARPS);
+    *end = (int)((long long)n_steps * (warp_id() + 1) / WARPS);
 }
 
-/* Calls LAUNCH(tiles) with the tiles that `rows` tokens need, in as many launches as it takes: a
- * macro, since the number is a template's. */
-#define SKINNY_TILES(rows, LAUNCH)                                                                 \
+/* Warps of a block where there are so many blocks. */
+static inline int skinny_warps(int blocks)
+{
+    return blocks <= 320 ? 8 : blocks <= 1024 ? 4 : 2;
+}
+
+/* Calls LAUNCH(warps, tiles) with what `rows` tokens in `blocks` blocks want: a macro, since both
+ * numbers are a template's. */
+#define SKINNY_LAUNCH(blocks, rows, LAUNCH)                                                        \
     do {                                                                                           \
+        int warps_ = skinny_warps(blocks);                                                         \
         if ((rows) <= SKINNY_TOKENS)                                                               \
-            LAUNCH(1);                                                                             \
+            SKINNY_WARPS(warps_, LAUNCH, 1);                                                       \
         else if ((rows) <= 2 * SKINNY_TOKENS)                                                      \
-            LAUNCH(2);                                                                             \
+            SKINNY_WARPS(warps_, LAUNCH, 2);                                                       \
         else                                                                                       \
-            LAUNCH(4);                                                                             \
+            SKINNY_WARPS(warps_, LAUNCH, 4);                                                       \
+    } while (0)
+#define SKINNY_WARPS(warps, LAUNCH, tiles)                                                         \
+    do {                                                                                           \
+        if ((warps) == 8)                                                                          \
+            LAUNCH(8, tiles);                                                                      \
+        else if ((warps) == 4)                                                                     \
+            LAUNCH(4, tiles);                                                                      \
+        else                                                                                       \
+            LAUNCH(2, tiles);                                                                      \
     } while (0)
 
 #endif

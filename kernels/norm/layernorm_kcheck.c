@@ -54,10 +54,10 @@ static void call_add_in_place(qgk_ctx *ctx, const void *p, int row0, int n_rows)
                               (const qgk_act *)(a->y + at), a->w, a->b, n_rows, a->cols, a->eps);
 }
 
-/* What is normed: a sum of two floats is rounded to float in every tier. y [cols] or NULL */
+/* What is normed: a sum is rounded to what activations hold, in every tier. y [cols] or NULL */
 static double residual(const float *x, const float *y, int i)
 {
-    return y ? (double)(float)((double)x[i] + (double)y[i]) : (double)x[i];
+    return y ? kc_stored((double)x[i] + (double)y[i]) : (double)x[i];
 }
 
 /* truth and bound of one row */

@@ -1,8 +1,9 @@
 /* Norms, and the addition to the residual stream before them. A block a row: the row is read once,
- * kept in shared memory as float32, summed, and written. Sums are float32 in a fixed order. */
+ * eight halves at a time where it allows, kept in shared memory as float32, summed, and written.
+ * Sums are float32 in a fixed order. */
 #include "kernels/cuda.cuh"
 
-enum { THREADS = 256, WARPS = THREADS / QGK_WARP };
+enum { THREADS = 512, WARPS = THREADS / QGK_WARP };
 
 typedef struct norm_args {
     __half *out, *x;
@@ -13,44 +14,64 @@ typedef struct norm_args {
     bool centred; /* layernorm */
 } norm_args;
 
-static __global__ void norm_kernel(norm_args a)
+/* VEC neighbours of the row to shared memory, with y added to the stream; their sum. */
+template <int VEC>
+static __device__ inline float read_piece(float *row, const norm_args &a, size_t at, int i)
+{
+    alignas(16) __half own[VEC], more[VEC];
+    float sum = 0;
+
+    load_halves<VEC>(own, a.x + at + i);
+    if (a.y) {
+        load_halves<VEC>(more, a.y + at + i);
+        for (int j = 0; j < VEC; j++)
+            own[j] = to_half(__half2float(own[j]) + __half2float(more[j]));
+        store_halves<VEC>(a.x + at + i, own);
+    }
+    for (int j = 0; j < VEC; j++) {
+        row[i + j] = __half2float(own[j]);
+        sum += row[i + j];
+    }
+    return sum;
+}
+
+template <int VEC> static __global__ void __launch_bounds__(THREADS) norm_kernel(norm_args a)
 {
     extern __shared__ float row[];
     __shared__ float room[2][WARPS];
     size_t at = (size_t)blockIdx.x * (size_t)a.cols;
     float sum = 0, squares = 0, mean = 0;
 
-    for (int i = (int)threadIdx.x; i < a.cols; i += THREADS) {
-        __half v = a.x[at + i];
-        if (a.y) {
-            v = to_half(__half2float(v) + __half2float(a.y[at + i]));
-            a.x[at + i] = v;
-        }
-        row[i] = __half2float(v);
-        sum += row[i];
-    }
+    for (int i = (int)threadIdx.x * VEC; i < a.cols; i += THREADS * VEC)
+        sum += read_piece<VEC>(row, a, at, i);
     if (a.centred)
         mean = block_sum(sum, room[0]) / (float)a.cols;
-    for (int i = (int)threadIdx.x; i < a.cols; i += THREADS) {
-        float centred = row[i] - mean; /* own elements: no barrier is needed */
-        squares += centred * centred;
-    }
+    for (int i = (int)threadIdx.x * VEC; i < a.cols; i += THREADS * VEC)
+        for (int j = 0; j < VEC; j++) {
+            float centred = row[i + j] - mean; /* own elements: no barrier is needed */
+            squares += centred * centred;
+        }
     float scale = rsqrtf(block_sum(squares, room[1]) / (float)a.cols + a.eps);
-    for (int i = (int)threadIdx.x; i < a.cols; i += THREADS) {
-        float v = (row[i] - mean) * scale * a.w[i];
-        a.out[at + i] = to_half(a.b ? v + a.b[i] : v);
+    for (int i = (int)threadIdx.x * VEC; i < a.cols; i += THREADS * VEC) {
+        alignas(16) __half made[VEC];
+        for (int j = 0; j < VEC; j++) {
+            float v = (row[i + j] - mean) * scale * a.w[i + j];
+            made[j] = to_half(a.b ? v + a.b[i + j] : v);
+        }
+        store_halves<VEC>(a.out + at + i, made);
     }
 }
 
 static void launch(qgk_ctx *ctx, norm_args a, int rows, const char *kernel)
 {
     size_t bytes = (size_t)a.cols * sizeof(float);
+    auto run = a.cols % 8 == 0 ? norm_kernel<8> : norm_kernel<1>;
 
     if (rows == 0)
         return;
-    if (bytes > 48 << 10) /* a row beyond what a block gets unasked */
-        cudaFuncSetAttribute(norm_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes);
-    norm_kernel<<<rows, THREADS, bytes, qgk_stream(ctx)>>>(a);
+    if (bytes > 40 << 10) /* a row beyond what a block gets unasked */
+        cudaFuncSetAttribute(run, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes);
+    run<<<rows, THREADS, bytes, qgk_stream(ctx)>>>(a);
     qgk_launched(ctx, kernel);
 }
 

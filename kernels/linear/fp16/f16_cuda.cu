@@ -15,8 +15,8 @@ static __device__ inline uint4 zero4()
     return make_uint4(0, 0, 0, 0);
 }
 
-template <int TILES>
-static __global__ void __launch_bounds__(SKINNY_THREADS) f16_skinny(skinny_args a)
+template <int WARPS, int TILES>
+static __global__ void __launch_bounds__(WARPS *QGK_WARP) f16_skinny(skinny_args a)
 {
     int row0, g = lane_id() / 4, t = lane_id() % 4, k = a.w.k, first, end;
     int token0 = (int)blockIdx.y * TILES * SKINNY_TOKENS;
@@ -30,22 +30,25 @@ static __global__ void __launch_bounds__(SKINNY_THREADS) f16_skinny(skinny_args 
 
     for (int i = 0; i < TILES; i++)
         x[i] = a.x + (size_t)min(token0 + i * SKINNY_TOKENS + g, a.rows - 1) * (size_t)k + 8 * t;
-    skinny_share(qgk_ceil_div(k, (int)STEP_K), &first, &end);
-    for (int step = first; step < end; step += AHEAD) {
-        uint4 ahead[AHEAD][2];
+    skinny_share<WARPS>(qgk_ceil_div(k, (int)STEP_K), &first, &end);
+    uint4 ahead[AHEAD][2];
+    auto load = [&](uint4 out[2], int step) {
+        int at = step * STEP_K;
+        bool there = step < end && at + 8 * t < k;
+        out[0] = there ? load_stream(low + at) : zero4();
+        out[1] = there ? load_stream(high + at) : zero4();
+    };
 #pragma unroll
-        for (int i = 0; i < AHEAD; i++) {
-            int at = (step + i) * STEP_K;
-            bool there = step + i < end && at + 8 * t < k;
-            ahead[i][0] = there ? load_stream(low + at) : zero4();
-            ahead[i][1] = there ? load_stream(high + at) : zero4();
-        }
+    for (int i = 0; i < AHEAD; i++)
+        load(ahead[i], first + i);
+    for (int step = first; step < end; step += AHEAD) {
 #pragma unroll
         for (int i = 0; i < AHEAD; i++) {
             int at = (step + i) * STEP_K;
             bool there = step + i < end && at + 8 * t < k;
             unsigned a0[4] = {ahead[i][0].x, ahead[i][1].x, ahead[i][0].y, ahead[i][1].y};
             unsigned a1[4] = {ahead[i][0].z, ahead[i][1].z, ahead[i][0].w, ahead[i][1].w};
+            load(ahead[i], step + i + AHEAD);
             for (int j = 0; j < TILES; j++) {
                 uint4 b = there ? *(const uint4 *)(x[j] + at) : zero4();
                 mma_f16(acc[j], a0, b.x, b.y);
@@ -53,7 +56,7 @@ static __global__ void __launch_bounds__(SKINNY_THREADS) f16_skinny(skinny_args 
             }
         }
     }
-    skinny_finish<TILES>(acc, [&](int output, int token, float sum) {
+    skinny_finish<WARPS, TILES>(acc, [&](int output, int token, float sum) {
         if (row0 + output < s->n && token0 + token < a.rows)
             skinny_put(a, token0 + token, s->at + row0 + output, sum);
     });
@@ -133,7 +136,11 @@ static void product(qgk_ctx *ctx, void *out, const qgk_act *x, const qgk_weight 
         product_many(ctx, a);
         return;
     }
-    f16_skinny<1><<<dim3((unsigned)skinny_blocks(&a)), SKINNY_THREADS, 0, qgk_stream(ctx)>>>(a);
+    int blocks = skinny_blocks(&a);
+#define LAUNCH(warps, tiles)                                                                       \
+    f16_skinny<warps, tiles><<<blocks, warps * QGK_WARP, 0, qgk_stream(ctx)>>>(a)
+    SKINNY_WARPS(skinny_warps(blocks), LAUNCH, 1);
+#undef LAUNCH
     qgk_launched(ctx, "f16");
 }
 

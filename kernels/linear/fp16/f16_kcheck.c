@@ -10,7 +10,7 @@
 
 #include <math.h>
 
-enum { MAX_K = 11008 };
+enum { MAX_K = 14336 };
 
 typedef struct shape {
     int n[QGK_MAX_SEGMENTS], k, rows, bias;
@@ -105,7 +105,8 @@ static void prove(const shape *s, kc_content content, const char *what, int last
                   .cols = n,
                   .out = a.out,
                   .truth = truth,
-                  .bound = bound};
+                  .bound = bound,
+                  .type = KC_EXACT};
     kc_prove(&p, what);
     if (last)
         kc_bench(&p, (double)n * s->k * 2 + (double)s->rows * (s->k + n) * 4,
@@ -164,6 +165,11 @@ void f16_kcheck(void)
         {{4096, 4096, 4096}, 4096, 1, 0},
         {{11008, 11008}, 4096, 1, 0},
         {{4096}, 11008, 1, 0},
+        {{2048}, 8192, 8, 1},
+        {{4096, 1024, 1024}, 4096, 5, 0},
+        {{14336}, 4096, 1, 0},
+        {{4096}, 14336, 32, 0},
+        {{4096}, 4096, 200, 0},
     };
 
     for (int n = 1; n <= 9; n += 1 + (n > 4))

@@ -219,8 +219,8 @@ static __device__ inline void open_group(group_state *s, int group, const float 
     }
 }
 
-template <int BITS, int TILES>
-static __global__ void __launch_bounds__(SKINNY_THREADS) grouped_skinny(skinny_args a)
+template <int BITS, int WARPS, int TILES>
+static __global__ void __launch_bounds__(WARPS *QGK_WARP) grouped_skinny(skinny_args a)
 {
     constexpr int STEP_K = BITS == 4 ? 64 : 32;
     int row0, g = lane_id() / 4, t = lane_id() % 4, k = a.w.k, first, end;
@@ -238,37 +238,44 @@ static __global__ void __launch_bounds__(SKINNY_THREADS) grouped_skinny(skinny_a
 
     for (int i = 0; i < TILES; i++)
         x[i] = a.x + (size_t)min(token0 + i * SKINNY_TOKENS + g, a.rows - 1) * (size_t)k + 8 * t;
-    skinny_share(l.n_steps, &first, &end);
-    for (int step = first; step < end; step += AHEAD) {
-        uint4 ahead[AHEAD];
+    skinny_share<WARPS>(l.n_steps, &first, &end);
+    uint4 ahead[AHEAD];
+    auto load = [&](int step) {
+        return step < end ? load_stream(codes + (size_t)step * QGK_WARP) : make_uint4(0, 0, 0, 0);
+    };
 #pragma unroll
-        for (int i = 0; i < AHEAD; i++)
-            ahead[i] = step + i < end ? load_stream(codes + (size_t)(step + i) * QGK_WARP)
-                                      : make_uint4(0, 0, 0, 0);
+    for (int i = 0; i < AHEAD; i++)
+        ahead[i] = load(first + i);
+    if (first < end)
+        open_group(&state, first * STEP_K / s->group, scales, zeros);
+    int group_end = (state.group + 1) * s->group;
+    for (int step = first; step < end; step += AHEAD)
 #pragma unroll
-        for (int i = 0; i < AHEAD; i++)
+        for (int i = 0; i < AHEAD; i++) {
+            uint4 own = ahead[i];
+            ahead[i] = load(step + i + AHEAD);
 #pragma unroll
             for (int half = 0; half < STEP_K / 32; half++) {
                 int at = (step + i) * STEP_K + half * 32;
                 if (step + i >= end || at >= k)
                     continue;
-                if (at / s->group != state.group) {
-                    if (state.group >= 0)
-                        close_group<TILES>(acc, part, state);
-                    open_group(&state, at / s->group, scales, zeros);
+                if (at >= group_end) {
+                    close_group<TILES>(acc, part, state);
+                    open_group(&state, state.group + 1, scales, zeros);
+                    group_end += s->group;
                 }
                 unsigned w[2][4];
-                operands<BITS>(w, ahead[i], half, state.zero[0], state.zero[1]);
+                operands<BITS>(w, own, half, state.zero[0], state.zero[1]);
                 for (int j = 0; j < TILES; j++) {
                     uint4 b = *(const uint4 *)(x[j] + at);
                     mma_f16(part[j], w[0], b.x, b.y);
                     mma_f16(part[j], w[1], b.z, b.w);
                 }
             }
-    }
+        }
     if (state.group >= 0)
         close_group<TILES>(acc, part, state);
-    skinny_finish<TILES>(acc, [&](int output, int token, float sum) {
+    skinny_finish<WARPS, TILES>(acc, [&](int output, int token, float sum) {
         if (row0 + output < s->n && token0 + token < a.rows)
             skinny_put(a, token0 + token, s->at + row0 + output, sum);
     });
@@ -279,20 +286,20 @@ static void launch_few(qgk_ctx *ctx, const skinny_args &a)
     cudaStream_t stream = qgk_stream(ctx);
     dim3 grid((unsigned)skinny_blocks(&a));
 
-#define LAUNCH4(tiles)                                                                             \
+#define LAUNCH4(warps, tiles)                                                                      \
     do {                                                                                           \
         grid.y = (unsigned)qgk_ceil_div(a.rows, tiles * SKINNY_TOKENS);                            \
-        grouped_skinny<4, tiles><<<grid, SKINNY_THREADS, 0, stream>>>(a);                          \
+        grouped_skinny<4, warps, tiles><<<grid, warps * QGK_WARP, 0, stream>>>(a);                 \
     } while (0)
-#define LAUNCH8(tiles)                                                                             \
+#define LAUNCH8(warps, tiles)                                                                      \
     do {                                                                                           \
         grid.y = (unsigned)qgk_ceil_div(a.rows, tiles * SKINNY_TOKENS);                            \
-        grouped_skinny<8, tiles><<<grid, SKINNY_THREADS, 0, stream>>>(a);                          \
+        grouped_skinny<8, warps, tiles><<<grid, warps * QGK_WARP, 0, stream>>>(a);                 \
     } while (0)
     if (a.w.format == QGK_FORMAT_W4A16)
-        SKINNY_TILES(a.rows, LAUNCH4);
+        SKINNY_LAUNCH((int)grid.x, a.rows, LAUNCH4);
     else
-        SKINNY_TILES(a.rows, LAUNCH8);
+        SKINNY_LAUNCH((int)grid.x, a.rows, LAUNCH8);
 #undef LAUNCH4
 #undef LAUNCH8
 }

@@ -5,7 +5,7 @@
  * Bound: code - zero is exact in float32, its product with the scale rounds once (never below a
  * denormal scale's own unit), and an output is a chain of at most a float32 operation for each 8
  * inputs of a group, 8 more for the lanes' tree and the bias: each is off by one unit of the sum of
- * |x w|; below that, denormal products.
+ * |x w|; below that, denormal products. On CUDA products of many rows round weights to halves.
  */
 #include "kernels/kcheck.h"
 
@@ -13,7 +13,7 @@
 
 #include <math.h>
 
-enum { MAX_K = 11008 };
+enum { MAX_K = 14336 };
 
 typedef enum orders { NO_ORDER, ONE_ORDER, ORDERS_APART } orders;
 static const char *const order_names[] = {"", "_order", "_orders"};
@@ -54,8 +54,8 @@ static float random_scale(kc_content content)
     switch (content) {
     case KC_ZEROS:
         return sign * 0.0f;
-    case KC_LARGEST:
-        return sign * 65504;
+    case KC_LARGEST: /* where weights become halves, they fit */
+        return sign * (kc_half_units(1) > 0 ? 256.0f : 65504.0f);
     case KC_DENORMAL: /* of a half, and of a float */
         return sign * (float)(1 + kc_random(1023)) * (kc_random(2) ? 0x1p-24f : 0x1p-149f);
     default:
@@ -134,7 +134,7 @@ static void column(double *truth, double *bound, const args *a, const qgk_segmen
         }
         truth[(size_t)r * (size_t)a->w.n + (size_t)at] = sum;
         bound[(size_t)r * (size_t)a->w.n + (size_t)at] =
-            size * kc_units(steps + 10) + (k + 1) * 0x1p-149;
+            size * (kc_units(steps + 10) + kc_half_units(1)) + (k + 1) * 0x1p-149;
     }
 }
 
@@ -173,7 +173,8 @@ static void prove(qgk_format format, const shape *s, kc_content content, const c
                   .cols = n,
                   .out = a.out,
                   .truth = truth,
-                  .bound = bound};
+                  .bound = bound,
+                  .type = KC_EXACT};
     kc_prove(&p, what);
     if (last)
         kc_bench(&p,
@@ -232,6 +233,11 @@ static const shape model_shapes[] = {
     {{4096, 4096, 4096}, 4096, 128, 1, 0, NO_ORDER},
     {{11008, 11008}, 4096, 128, 1, 0, NO_ORDER},
     {{4096}, 11008, 128, 1, 0, NO_ORDER},
+    {{2048}, 8192, 128, 8, 1, NO_ORDER},
+    {{4096, 1024, 1024}, 4096, 128, 16, 0, ONE_ORDER},
+    {{14336}, 4096, 128, 1, 0, NO_ORDER},
+    {{4096}, 4096, 128, 32, 0, NO_ORDER},
+    {{4096}, 4096, 128, 200, 0, ONE_ORDER},
 };
 
 static void prove_format(qgk_format format)

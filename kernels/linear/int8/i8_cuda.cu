@@ -88,8 +88,8 @@ static __device__ inline const float *scales_of(const qgk_segment &s, int k)
     return (const float *)((const char *)s.data + (size_t)s.n * (size_t)padded(k));
 }
 
-template <int TILES>
-static __global__ void __launch_bounds__(SKINNY_THREADS)
+template <int WARPS, int TILES>
+static __global__ void __launch_bounds__(WARPS *QGK_WARP)
     i8_skinny(skinny_args a, const int8_t *codes, const float *token_scales)
 {
     int row0, g = lane_id() / 4, t = lane_id() % 4, k = padded(a.w.k), first, end;
@@ -103,22 +103,25 @@ static __global__ void __launch_bounds__(SKINNY_THREADS)
 
     for (int i = 0; i < TILES; i++)
         x[i] = codes + (size_t)min(token0 + i * SKINNY_TOKENS + g, a.rows - 1) * (size_t)k + 16 * t;
-    skinny_share(qgk_ceil_div(k, (int)STEP_K), &first, &end);
-    for (int step = first; step < end; step += AHEAD) {
-        uint4 ahead[AHEAD][2];
+    skinny_share<WARPS>(qgk_ceil_div(k, (int)STEP_K), &first, &end);
+    uint4 ahead[AHEAD][2];
+    auto load = [&](uint4 out[2], int step) {
+        int at = step * STEP_K;
+        bool there = step < end && at + 16 * t < k;
+        out[0] = there ? load_stream(low + at) : make_uint4(0, 0, 0, 0);
+        out[1] = there ? load_stream(high + at) : make_uint4(0, 0, 0, 0);
+    };
 #pragma unroll
-        for (int i = 0; i < AHEAD; i++) {
-            int at = (step + i) * STEP_K;
-            bool there = step + i < end && at + 16 * t < k;
-            ahead[i][0] = there ? load_stream(low + at) : make_uint4(0, 0, 0, 0);
-            ahead[i][1] = there ? load_stream(high + at) : make_uint4(0, 0, 0, 0);
-        }
+    for (int i = 0; i < AHEAD; i++)
+        load(ahead[i], first + i);
+    for (int step = first; step < end; step += AHEAD) {
 #pragma unroll
         for (int i = 0; i < AHEAD; i++) {
             int at = (step + i) * STEP_K;
             bool there = step + i < end && at + 16 * t < k;
             unsigned a0[4] = {ahead[i][0].x, ahead[i][1].x, ahead[i][0].y, ahead[i][1].y};
             unsigned a1[4] = {ahead[i][0].z, ahead[i][1].z, ahead[i][0].w, ahead[i][1].w};
+            load(ahead[i], step + i + AHEAD);
             for (int j = 0; j < TILES; j++) {
                 uint4 b = there ? *(const uint4 *)(x[j] + at) : make_uint4(0, 0, 0, 0);
                 mma_i8(acc[j], a0, b.x, b.y);
@@ -127,7 +130,7 @@ static __global__ void __launch_bounds__(SKINNY_THREADS)
         }
     }
     const float *scales = scales_of(*s, a.w.k);
-    skinny_finish<TILES>(acc, [&](int output, int token, int sum) {
+    skinny_finish<WARPS, TILES>(acc, [&](int output, int token, int sum) {
         if (row0 + output < s->n && token0 + token < a.rows)
             skinny_put(a, token0 + token, s->at + row0 + output,
                        (float)sum * (scales[row0 + output] * token_scales[token0 + token]));
@@ -185,14 +188,17 @@ static void product(qgk_ctx *ctx, void *out, const qgk_act *x, const qgk_weight 
         return;
     assert(room.bytes <= ctx->scratch_bytes);
     round_tokens<<<rows, ROUND_THREADS, 0, stream>>>(room.codes, room.scales, a.x, w->k);
-#define LAUNCH(tiles)                                                                              \
-    i8_skinny<tiles>                                                                               \
-        <<<dim3((unsigned)skinny_blocks(&a), (unsigned)qgk_ceil_div(rows, tiles *SKINNY_TOKENS)),  \
-           SKINNY_THREADS, 0, stream>>>(a, room.codes, room.scales)
+    dim3 grid((unsigned)skinny_blocks(&a));
+#define LAUNCH(warps, tiles)                                                                       \
+    do {                                                                                           \
+        grid.y = (unsigned)qgk_ceil_div(rows, tiles * SKINNY_TOKENS);                              \
+        i8_skinny<warps, tiles>                                                                    \
+            <<<grid, warps * QGK_WARP, 0, stream>>>(a, room.codes, room.scales);                   \
+    } while (0)
     if (rows > FEW && fits_library(w))
         product_many(ctx, a, room);
     else
-        SKINNY_TILES(rows, LAUNCH);
+        SKINNY_LAUNCH((int)grid.x, rows, LAUNCH);
 #undef LAUNCH
     qgk_launched(ctx, "i8");
 }

@@ -181,6 +181,7 @@ static void prove(const shape *s, content c, int last)
 
     a.out = kc_output(count * sizeof(float));
     fill_x(x, s, c);
+    kc_store(x, n_x);
     for (int r = 0; r < s->rows; r++)
         x_scale[r] =
             quantized(x_code + (size_t)r * (size_t)s->k, x + (size_t)r * (size_t)s->k, s->k);
@@ -203,7 +204,8 @@ static void prove(const shape *s, content c, int last)
                   .cols = n,
                   .out = a.out,
                   .truth = truth,
-                  .bound = bound};
+                  .bound = bound,
+                  .type = KC_EXACT};
     kc_prove(&p, content_names[c]);
     if (last)
         kc_bench(&p, (double)n * (s->k + 4) + (double)s->rows * (s->k + n) * 4,
@@ -255,6 +257,11 @@ static const shape model_shapes[] = {
     {{4096, 4096, 4096}, 4096, 1, 0},
     {{11008, 11008}, 4096, 1, 0},
     {{4096}, 11008, 1, 0},
+    {{2048}, 8192, 8, 1},
+    {{4096, 1024, 1024}, 4096, 16, 0},
+    {{14336}, 4096, 1, 0},
+    {{4096}, 14336, 32, 0},
+    {{4096}, 4096, 200, 0},
 };
 
 void i8_kcheck(void)
