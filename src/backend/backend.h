@@ -34,6 +34,11 @@ struct qg_backend {
     void (*download)(qg_backend *b, void *to, const void *from, size_t bytes); /* waits */
     /* Waits for all that was started; a kernel that failed surfaces here with its name. */
     qg_status (*sync)(qg_backend *b, qg_err *err);
+    /* Around kernels that are the same whenever the key is the same, pointers included: true where
+     * they are to be started now, and end() called after them; false where a record of them has
+     * been started in their place. Both NULL: always start them. */
+    bool (*begin)(qg_backend *b, uint64_t key);
+    void (*end)(qg_backend *b);
     /* Bytes that can be had of this memory now, -1 where nobody knows. */
     int64_t (*available)(const qg_backend *b);
     /* Whether memory is shared with the host: kernels read a mapped file as it is, and the host

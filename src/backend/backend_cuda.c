@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT = 64, N_STAGES = 2, LEAST_CAPABILITY = 80 };
+enum { ALIGNMENT = 64, N_STAGES = 2, LEAST_CAPABILITY = 80, N_RECORDS = 64 };
 static const size_t STAGE_BYTES = (size_t)8 << 20;
 
 typedef struct stage {
@@ -21,9 +21,19 @@ typedef struct stage {
     cudaEvent_t free;
 } stage;
 
+/* Kernels of a key: started one by one the first time, recorded the second, replayed from then on.
+ */
+typedef struct record {
+    uint64_t key;
+    cudaGraphExec_t graph; /* NULL: not recorded yet */
+} record;
+
 typedef struct device {
     qg_arena *arena;
     cudaStream_t stream;
+    record records[N_RECORDS];
+    int n_records;
+    record *recording; /* NULL: nothing is */
     stage stages[N_STAGES];
     int next;
     qgk_blas blas;
@@ -111,6 +121,53 @@ static qg_status cuda_sync(qg_backend *b, qg_err *err)
     return QG_OK;
 }
 
+/* ---- records ---- */
+
+static record *find_record(device *d, uint64_t key)
+{
+    for (int i = 0; i < d->n_records; i++)
+        if (d->records[i].key == key)
+            return &d->records[i];
+    return NULL;
+}
+
+static bool cuda_begin(qg_backend *b, uint64_t key)
+{
+    device *d = b->state;
+    record *r = find_record(d, key);
+
+    if (!r) { /* libraries set themselves up the first time, which no record may hold */
+        if (d->n_records < N_RECORDS)
+            d->records[d->n_records++].key = key;
+        return true;
+    }
+    if (r->graph) {
+        note(d, cudaGraphLaunch(r->graph, d->stream), "starting a graph");
+        return false;
+    }
+    note(d, cudaStreamBeginCapture(d->stream, cudaStreamCaptureModeThreadLocal),
+         "recording a graph");
+    d->recording = r;
+    return true;
+}
+
+static void cuda_end(qg_backend *b)
+{
+    device *d = b->state;
+    cudaGraph_t graph;
+
+    if (!d->recording)
+        return;
+    note(d, cudaStreamEndCapture(d->stream, &graph), "recording a graph");
+    if (d->error == cudaSuccess) {
+        note(d, cudaGraphInstantiate(&d->recording->graph, graph, 0), "making a graph");
+        cudaGraphDestroy(graph);
+    }
+    if (d->error == cudaSuccess)
+        note(d, cudaGraphLaunch(d->recording->graph, d->stream), "starting a graph");
+    d->recording = NULL;
+}
+
 static int64_t cuda_available(const qg_backend *b)
 {
     size_t free_bytes, total;
@@ -190,6 +247,9 @@ static void device_close(void *data)
 
     if (d->stream)
         cudaStreamSynchronize(d->stream);
+    for (int i = 0; i < d->n_records; i++)
+        if (d->records[i].graph)
+            cudaGraphExecDestroy(d->records[i].graph);
     for (int i = 0; i < N_STAGES; i++) {
         if (d->stages[i].free)
             cudaEventDestroy(d->stages[i].free);
@@ -254,6 +314,8 @@ qg_status qg_backend_cuda_open(qg_backend **out, qg_arena *arena, const qg_backe
                       .upload = cuda_upload,
                       .download = cuda_download,
                       .sync = cuda_sync,
+                      .begin = cuda_begin,
+                      .end = cuda_end,
                       .available = cuda_available};
     qgk_table_init_cuda(&b->table);
     b->ctx = (qgk_ctx){.table = &b->table,

@@ -329,20 +329,18 @@ void qg_transformer_layer(qg_transformer *d, int index, const qgk_batch *batch)
 }
 
 /* As layer by layer, but the last addition of a layer is fused with the norm of the next. */
-void qg_transformer_run(qg_transformer *d)
+static void run(qg_transformer *d, const qgk_batch *batch)
 {
     const qg_layer *layers = d->weights->layers;
-    int n_layers = d->config->n_layers;
+    int n_layers = d->config->n_layers, rows = batch->n_rows;
     bool post = d->config->post_norm;
     qgk_act *in = block_input(d);
-    qgk_batch batch = qg_transformer_upload(d);
-    int rows = batch.n_rows;
 
-    qg_transformer_embed(d, &batch);
+    qg_transformer_embed(d, batch);
     if (!post)
         norm(d, in, d->x, &layers[0].attention_norm, rows);
     for (int i = 0; i < n_layers; i++) {
-        blocks(d, i, &batch);
+        blocks(d, i, batch);
         if (post || i + 1 < n_layers)
             add_norm(d, in, post ? &layers[i].mlp_norm : &layers[i + 1].attention_norm, rows);
     }
@@ -350,7 +348,34 @@ void qg_transformer_run(qg_transformer *d)
         add_delta(d, rows);
 }
 
-qg_status qg_transformer_logits(qg_transformer *d, int32_t *best, int first, int n, qg_err *err)
+/* Kernels of a decode step depend on the number of rows alone: what else they read lies in tables
+ * whose place stays. Passes of prompts differ from each other too much to be worth a record. */
+static bool begin(qg_transformer *d, int part, int first, int n)
+{
+    uint64_t key = (uint64_t)part << 62 | (uint64_t)first << 31 | (uint64_t)n;
+    qg_backend *b = d->backend;
+
+    return !b->begin || d->n_rows != d->n_seqs || b->begin(b, key);
+}
+
+static void end(qg_transformer *d)
+{
+    if (d->backend->end)
+        d->backend->end(d->backend);
+}
+
+void qg_transformer_run(qg_transformer *d)
+{
+    qgk_batch batch = qg_transformer_upload(d);
+
+    if (!begin(d, 0, 0, batch.n_rows))
+        return;
+    run(d, &batch);
+    end(d);
+}
+
+/* To logits and best, on the device. */
+static void run_head(qg_transformer *d, int first, int n)
 {
     const qg_weights *w = d->weights;
     const qgk_table *t = &d->backend->table;
@@ -372,9 +397,16 @@ qg_status qg_transformer_logits(qg_transformer *d, int32_t *best, int first, int
     linear(d, d->logits, last, &w->head, n, 1);
     made(d, QG_STEP_LOGITS, d->logits, n, d->config->vocab_size);
     t->argmax(ctx, d->best, d->logits, n, d->config->vocab_size);
-    QG_PASS(d->backend->sync(d->backend, err));
+}
+
+qg_status qg_transformer_logits(qg_transformer *d, int32_t *best, int first, int n, qg_err *err)
+{
+    if (begin(d, 1, first, n)) {
+        run_head(d, first, n);
+        end(d);
+    }
     d->backend->download(d->backend, best, d->best, (size_t)n * sizeof *best);
-    return QG_OK;
+    return d->backend->sync(d->backend, err);
 }
 
 const float *qg_transformer_logits_row(qg_transformer *d, int i)

@@ -13,7 +13,8 @@
 
 enum {
     DEFAULT_LEN = 4096,
-    DEFAULT_ROWS = 256,
+    DEFAULT_ROWS = 256, /* on the CPU */
+    DEVICE_ROWS = 2048,
     DEFAULT_BLOCK = 16,
     LOGITS_ROWS = 32,
     MAX_SEQS = 65536,
@@ -126,7 +127,8 @@ static qg_status choose_sizes(qg_engine *e, const qg_engine_options *o, qg_err *
                        o->max_model_len, longest);
     QG_PASS(choose_size(&s->max_len, "max_model_len", o->max_model_len, len, longest, err));
     QG_PASS(choose_size(&s->max_seqs, "max_seqs", o->max_seqs, 1, MAX_SEQS, err));
-    QG_PASS(choose_size(&s->max_rows, "max_rows", o->max_rows, DEFAULT_ROWS, MAX_ROWS, err));
+    int rows = e->backend->reads_host_memory ? DEFAULT_ROWS : DEVICE_ROWS;
+    QG_PASS(choose_size(&s->max_rows, "max_rows", o->max_rows, rows, MAX_ROWS, err));
     QG_PASS(choose_size(&e->kv.block_tokens, "block_tokens", o->block_tokens, DEFAULT_BLOCK,
                         MAX_BLOCK, err));
     s->blocks_per_seq = qg_kvcache_blocks_for(&e->kv, s->max_len);
@@ -246,8 +248,8 @@ static qg_status open_engine(qg_engine *e, qg_arena *arena, const char *folder,
 
     QG_PASS(read_folder(e, arena, folder, options, err));
     QG_PASS(read_tokenizer(e, arena, folder, options->tokenizer, err));
-    QG_PASS(choose_sizes(e, options, err));
     QG_PASS(open_backend(e, arena, options, err));
+    QG_PASS(choose_sizes(e, options, err));
     QG_PASS(plan(&planned, e, slabs, arena, err));
     QG_PASS(check_fits(&planned, e->backend, err));
     QG_PASS(allocate(e, arena, slabs, err));
@@ -272,8 +274,8 @@ static qg_status plan_alone(qg_ledger *out, qg_engine *e, qg_arena *arena,
 {
     qg_slab slabs[QG_N_PURPOSES] = {0};
 
-    QG_PASS(choose_sizes(e, options, err));
     QG_PASS(open_backend(e, arena, options, err));
+    QG_PASS(choose_sizes(e, options, err));
     return plan(out, e, slabs, arena, err);
 }
 

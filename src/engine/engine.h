@@ -26,7 +26,7 @@ typedef struct qg_engine_options {
     int max_model_len; /* most tokens of a session; 0: the model's, at most 4096 on the CPU */
     int max_seqs;      /* sessions that exist at once; 0: 1                                 */
     int64_t kv_tokens; /* KV pool, rounded up to blocks; 0: max_seqs * max_model_len        */
-    int max_rows;      /* tokens of one forward pass: the prefill chunk; 0: 256             */
+    int max_rows;      /* tokens of one forward pass: the prefill chunk; 0: 256, on CUDA 2048 */
     int block_tokens;  /* tokens of a KV block; 0: 16                                       */
     const qg_tokenizer *tokenizer; /* of this folder, already open; outlives the engine. NULL: the
                                       engine opens it */
