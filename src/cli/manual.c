@@ -32,6 +32,7 @@ static const entry environment[] = {
                          "that ends in quantgate "
                          "\"$@\" and pins it to cores, say, or emulates another CPU."},
     {"XDG_CACHE_HOME, HOME", "see QUANTGATE_CACHE."},
+    {"CUDA_VISIBLE_DEVICES", "the GPUs that CUDA shows to the program, as numbers; empty: none."},
     {"OMP_NUM_THREADS", "most CPU threads where --threads is 0."},
     {"GOMP_SPINCOUNT, OMP_WAIT_POLICY",
      "how long threads of libgomp spin before they sleep. Where neither is set, the program starts "
