@@ -33,7 +33,7 @@ GEN  := $(OUT)/gen
 # The release program lies where people look for it; the others keep out of its way.
 BIN  := $(if $(filter release,$(MODE)),$(BUILD),$(OUT))
 
-PACKAGES := jansson yaml-0.1 libpcre2-8 libutf8proc libcrypto libxml-2.0
+PACKAGES := jansson yaml-0.1 sqlite3 libpcre2-8 libutf8proc libcrypto libxml-2.0
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 CHECK_LIBS  = $(shell pkg-config --libs check)
