@@ -259,9 +259,11 @@ qg_status qg_dir_make(const char *path, qg_err *err)
             continue;
         char c = part[i];
         part[i] = '\0';
-        if (mkdir(part, 0777) != 0 && !(errno == EEXIST && qg_dir_exists(part)) &&
-            !qg_dir_exists(part))
+        int failed = mkdir(part, 0777) != 0 ? errno : 0;
+        if (failed && !qg_dir_exists(part)) {
+            errno = failed; /* looking has set its own */
             return fail_errno(err, "make directory", part);
+        }
         part[i] = c;
     }
     return QG_OK;
