@@ -55,16 +55,24 @@ static qg_status status_of(int code)
     }
 }
 
+void qg_db_keep_log(qg_db *db)
+{
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
 static qg_status failed(qg_db *db, int code, qg_err *err)
 {
     qg_status s = status_of(code);
 
+    if (s == QG_EFORMAT) {
+        db->damaged = true;
+        qg_db_keep_log(db);
+    }
     switch (code & 0xff) {
     case SQLITE_NOTADB:
-        db->none = db->damaged = true;
+        db->none = true;
         return qg_fail(err, s, "'%s' is no history: no SQLite database", db->path);
     case SQLITE_CORRUPT:
-        db->damaged = true;
         return qg_fail(err, s, "'%s' is damaged: %s", db->path, sqlite3_errstr(code));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:

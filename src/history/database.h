@@ -36,6 +36,9 @@ void qg_db_close(qg_db *db); /* twice is fine */
 /* Whether a call failed because the file is damaged; and so much that it is no database at all. */
 bool qg_db_is_damaged(const qg_db *db);
 bool qg_db_is_none(const qg_db *db);
+/* Closing leaves the file and its log as they are, as it does where the file is damaged: else the
+ * last to close brings the log into the file. */
+void qg_db_keep_log(qg_db *db);
 /* From now on the connection is to a copy in memory, which may be written to. */
 qg_status qg_db_to_memory(qg_db *db, qg_err *err);
 

@@ -56,6 +56,7 @@ static bool is_damaged(const qg_history *h, qg_arena *scratch)
         qg_column_text(&said, scratch, s, 0, NULL);
     if (!db)
         return false;
+    qg_db_keep_log(db);
     bool damaged = qg_db_is_damaged(db) || (said && strcmp(said, "ok") != 0);
     qg_db_close(db);
     return damaged;
@@ -89,7 +90,7 @@ static const char *aside_name(qg_arena *arena, const char *path)
 /* The log first: a file without its log is still damaged, and will be found so again. */
 static qg_status move_aside(qg_history *h, qg_arena *scratch, qg_err *err)
 {
-    static const char *const tails[] = {"-wal", "-shm", ""};
+    static const char *const tails[] = {"-wal", "-shm", "-journal", ""};
     const char *name = aside_name(h->arena, h->path);
 
     QG_NEED(name, err);
