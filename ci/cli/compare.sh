@@ -34,7 +34,7 @@ try a.json a.json --only 'fp16/*'
 try a.json b.json --only 'int8/*'
 try a.json
 try a.json "$golden/reports/run.json" --only '*/b2'
-sed 's/"schema":2/"schema":1/' a.json >old.json
-try old.json a.json
+sed 's/"schema":2/"schema":3/' a.json >newer.json
+try newer.json a.json
 head -c 500 a.json >cut.json
 try a.json cut.json

@@ -24,8 +24,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { QG_RUN_SCHEMA = 2 };
-#define QG_METRIC_NONE QG_METRIC_N /* of a judgement on the case itself */
+enum { QG_RUN_SCHEMA = 2, QG_RUN_SCHEMA_LEAST = 1 }; /* written; the oldest that is read */
+#define QG_METRIC_NONE QG_METRIC_N                   /* of a judgement on the case itself */
 
 /* name, text, rank (worst first when sorted by falling rank) */
 #define QG_VERDICT_LIST(X)                                                                         \

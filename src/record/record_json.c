@@ -10,6 +10,8 @@
 #include "record/fields.h"
 #include "record/gold_json.h"
 
+#include <string.h>
+
 static const qg_field run_list[] = {
     QG_FIELD(qg_run, TEXT, version),
     QG_FIELD(qg_run, TEXT, commit),
@@ -379,6 +381,21 @@ static qg_status read_against(qg_fields_reader *r, const qg_json *o, qg_run *run
     return QG_OK;
 }
 
+/* Schema 1 had budgets only, and did not say so. */
+static qg_status read_judgements(qg_fields_reader *r, const qg_json *root, int64_t schema,
+                                 qg_run *run)
+{
+    qg_field list[sizeof judgement_list / sizeof *judgement_list];
+    const qg_fields fields = QG_FIELDS(list, qg_judgement);
+
+    memcpy(list, judgement_list, sizeof list);
+    for (size_t i = 0; i < fields.n; i++)
+        if (list[i].kind == QG_FIELD_BASIS)
+            list[i].needed = schema > 1;
+    return qg_fields_read_rows(r, root, "judgements", &fields, &run->judgements,
+                               &run->n_judgements);
+}
+
 static qg_status read_blames(qg_fields_reader *r, const qg_json *root, qg_run *run)
 {
     const qg_json *array;
@@ -400,10 +417,10 @@ qg_status qg_run_read_node(qg_fields_reader *r, const qg_json *root, qg_run *run
         return QG_FIELDS_BAD(r, "not a stored run: no 'schema'");
     QG_PASS(qg_fields_read_int(r, qg_json_get(root, "schema"), "schema", INT64_MIN, INT64_MAX,
                                &schema));
-    if (schema != QG_RUN_SCHEMA)
-        return QG_FIELDS_BAD(r,
-                             "schema %lld, this program reads %d; use the quantgate that wrote it",
-                             (long long)schema, QG_RUN_SCHEMA);
+    if (schema < QG_RUN_SCHEMA_LEAST || schema > QG_RUN_SCHEMA)
+        return QG_FIELDS_BAD(
+            r, "schema %lld, this program reads %d to %d; use the quantgate that wrote it",
+            (long long)schema, QG_RUN_SCHEMA_LEAST, QG_RUN_SCHEMA);
     QG_PASS(qg_fields_read(r, root, &run_fields, run));
     r->where = "machine";
     QG_PASS(qg_fields_read(r, qg_json_get(root, "machine"), &machine_fields, &run->machine));
@@ -411,8 +428,7 @@ qg_status qg_run_read_node(qg_fields_reader *r, const qg_json *root, qg_run *run
     QG_PASS(read_models(r, root, run));
     QG_PASS(read_cases(r, root, run));
     QG_PASS(read_against(r, qg_json_get(root, "against"), run));
-    QG_PASS(qg_fields_read_rows(r, root, "judgements", &judgement_fields, &run->judgements,
-                                &run->n_judgements));
+    QG_PASS(read_judgements(r, root, schema, run));
     QG_PASS(read_blames(r, root, run));
     QG_PASS(qg_fields_read_array(r, root, "notices", sizeof *run->notices, &notices, &run->notices,
                                  &run->n_notices));

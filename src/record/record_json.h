@@ -2,7 +2,8 @@
  *
  * One compact object, "schema" first, keys in the order of record.h and always the same; absent
  * texts are null. Numbers are written so that they read back equal. Keys may be added to the
- * format, never renamed: unknown keys are ignored when reading, another schema is refused.
+ * format, never renamed: unknown keys are ignored when reading, a newer schema is refused. Records
+ * of schema 1 are read too: their judgements are of budgets, their cases were measured alone.
  *
  * Reading trusts nothing: types, signs, ranges and counts are checked, texts are copied, and an
  * error says which key of which case is wrong. Invalid UTF-8 is written as U+FFFD.

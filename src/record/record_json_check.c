@@ -153,7 +153,9 @@ typedef struct spoil {
 } spoil;
 
 static const spoil spoils[] = {
-    {"\"schema\":2", "\"schema\":1", "schema 1, this program reads 2"},
+    {"\"schema\":2", "\"schema\":0", "schema 0, this program reads 1 to 2"},
+    {"\"schema\":2", "\"schema\":3", "schema 3, this program reads 1 to 2"},
+    {"\"basis\":\"budget\",", "", "'basis' is absent"},
     {"\"schema\":2", "\"schema\":\"2\"", "'schema' is a string, an integer was expected"},
     {"\"schema\":2,", "", "no 'schema'"},
     {"\"basis\":\"budget\"", "\"basis\":\"wish\"", "'basis' has the unknown value 'wish'"},
@@ -244,6 +246,31 @@ START_TEST(a_spoiled_run_is_refused_with_the_place)
     qg_err_format(&err, message, sizeof message);
     ck_assert_msg(strstr(message, s->message), "'%s' lacks '%s'", message, s->message);
     ck_assert_ptr_nonnull(strstr(message, "run.json"));
+}
+END_TEST
+
+/* As the stored run would have been written: no basis, no group, no pressure. */
+START_TEST(a_run_of_the_first_schema_is_read)
+{
+    qg_run *r;
+
+    ck_assert_int_eq(
+        qg_run_from_json(
+            &r, arena,
+            QG_STR("{\"schema\":1,\"suite\":\"s\",\"verdict\":\"fail\",\"exit_code\":1,"
+                   "\"machine\":{},\"models\":[],\"cases\":[{\"id\":\"fp16/perf/b1\",\"model\":"
+                   "\"fp16\",\"method\":\"fp16\",\"device\":\"cpu\",\"kind\":\"performance\","
+                   "\"state\":\"measured\",\"series\":[{\"name\":\"ttft\",\"samples\":[2]}]}],"
+                   "\"judgements\":[{\"case\":\"fp16/perf/b1\",\"metric\":\"ttft_p50\","
+                   "\"verdict\":\"fail\",\"exit_class\":1,\"has_value\":true,\"has_limit\":true,"
+                   "\"value\":2,\"limit\":1,\"n\":1}]}"),
+            "run.json", &err),
+        QG_OK);
+    ck_assert_uint_eq(r->n_judgements, 1);
+    ck_assert_int_eq(r->judgements[0].basis, QG_BASIS_BUDGET);
+    ck_assert_int_eq(r->judgements[0].verdict, QG_VERDICT_FAIL);
+    ck_assert_double_eq(r->measurements[0].series[0].samples[0], 2);
+    ck_assert_ptr_null(r->measurements[0].group);
 }
 END_TEST
 
@@ -381,6 +408,7 @@ Suite *record_json_check(void)
     tcase_add_test(t, another_program_s_run_is_inside);
     tcase_add_loop_test(t, a_spoiled_run_is_refused_with_the_place, 0,
                         sizeof spoils / sizeof *spoils);
+    tcase_add_test(t, a_run_of_the_first_schema_is_read);
     tcase_add_test(t, truncations_are_refused);
     tcase_add_test(t, non_finite_numbers_are_named);
     tcase_add_test(t, too_many_cases_are_refused);
