@@ -9,6 +9,7 @@
  *   proportion    shares: Wilson, Clopper-Pearson; flips between two models: McNemar, Tango
  *   multiple      many judgements at once: Holm, Benjamini-Hochberg
  *   sequential    many looks at one judgement: spending of alpha, ledger
+ *   changepoint   where a series over runs began to come from elsewhere: E-divisive
  *   power         the smallest change that a judgement can see, and the n that it needs
  *   distribution  normal, t, beta and binomial probabilities underneath
  *   numbers       checks and order of arrays
