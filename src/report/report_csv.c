@@ -1,57 +1,17 @@
-/* Flat rows for spreadsheets and scripts: one a judgement, one a measured number without a budget.
- *
- * RFC 4180 with LF. Numbers are in the canonical unit that the `unit` column names and read back
- * equal; empty cells are unknown. A text that a spreadsheet would take for a formula gets a leading
- * apostrophe.
- */
+/* Flat rows for spreadsheets and scripts: one a judgement, one a measured number without a budget;
+ * cells are those of csv.h. */
+#include "report/csv.h"
 #include "report/report.h"
 #include "report/rows.h"
-#include "report/text.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-static const char *const units[QG_UNIT_N] = {
-    [QG_UNIT_PLAIN] = "",         [QG_UNIT_DURATION] = "ns", [QG_UNIT_BYTES] = "B",
-    [QG_UNIT_SHARE] = "fraction", [QG_UNIT_POINTS] = "pp",   [QG_UNIT_RATIO] = "x",
-    [QG_UNIT_SPEED] = "tok/s",    [QG_UNIT_DAYS] = "d",
-};
 
 static void put_text(qg_sink_out *o, const char *s)
 {
-    qg_str text = qg_text_message(o->scratch, s, true, &o->out->failed);
-
-    if (text.len > 0 && strchr("=+-@", text.ptr[0])) {
-        qg_str quoted = qg_str_from(qg_arena_format(o->scratch, "'" QG_STR_PRI, QG_STR_ARG(text)));
-        o->out->failed = o->out->failed || quoted.len == 0;
-        text = quoted;
-    }
-    bool quote = false;
-    for (size_t i = 0; i < text.len; i++)
-        quote = quote || strchr(",\"\n", text.ptr[i]);
-    if (!quote) {
-        qg_buf_str(o->out, text);
-        return;
-    }
-    qg_buf_char(o->out, '"');
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '"')
-            qg_buf_char(o->out, '"');
-        qg_buf_char(o->out, text.ptr[i]);
-    }
-    qg_buf_char(o->out, '"');
+    qg_csv_text(o->out, o->scratch, s);
 }
 
 static void put_number(qg_sink_out *o, bool known, double v)
 {
-    char text[40] = "";
-
-    if (known) {
-        snprintf(text, sizeof text, "%.15g", v);
-        if (strtod(text, NULL) != v)
-            snprintf(text, sizeof text, "%.17g", v);
-    }
-    qg_buf_text(o->out, text);
+    qg_csv_number(o->out, known, v);
 }
 
 /* What the verdict stands on. */
@@ -95,7 +55,7 @@ static void put_row(qg_sink_out *o, const qg_row *row)
                       (long long)m->id.output_len);
     else
         qg_buf_text(o->out, ",,,");
-    qg_buf_format(o->out, "%s,%s,", info ? info->name : "", info ? units[info->unit] : "");
+    qg_buf_format(o->out, "%s,%s,", info ? info->name : "", info ? qg_csv_unit(info->unit) : "");
     put_number(o, row->has_value, row->value);
     qg_buf_char(o->out, ',');
     put_number(o, j && j->has_limit, j ? j->limit : 0);
