@@ -1,6 +1,7 @@
 /* `quantgate judge RUN.json SUITE`: judges a stored run again, on any machine, as if it had just
  * run. */
 #include "cli/outcome.h"
+#include "cli/recorded.h"
 #include "cli/release.h"
 #include "record/record_json.h"
 
@@ -8,6 +9,7 @@ typedef struct judge_options {
     qg_outcome_options outcome;
     const char *only, *release; /* release: --gate */
     qg_compared compared;
+    qg_recorded_options recorded;
 } judge_options;
 
 static const qg_option options[] = {
@@ -20,6 +22,7 @@ static const qg_option options[] = {
             "where calibrated floors are (" QG_NOISE_FOLDER ")"),
     QG_TEXT("only", judge_options, only, "GLOB", "only cases whose id matches"),
     QG_RELEASE_OPTION(judge_options, release),
+    QG_RECORDED_OPTIONS(judge_options, recorded),
     QG_FLAG("json", judge_options, outcome.json, "print the judged record as JSON"),
     {0},
 };
@@ -35,6 +38,7 @@ static qg_status judge(qg_cli *cli, qg_err *err)
     qg_plan_options plan_options = {.only = o->only, .has_cuda = true};
 
     QG_PASS(qg_run_read(&run, cli->run, cli->args[0], err));
+    QG_PASS(qg_recorded_look(&o->recorded, run->n_shards > 0, err));
     QG_PASS(qg_outcome_read_suite(&suite, cli, cli->args[1], err));
     QG_PASS(qg_plan_make(&plan, cli->run, suite, &plan_options, err));
     if (run->suite_hash && strcmp(run->suite_hash, suite->hash) != 0)
@@ -43,7 +47,8 @@ static qg_status judge(qg_cli *cli, qg_err *err)
             cli->args[0], suite->path);
     QG_PASS(qg_outcome_judge(run, cli, suite, &plan, &o->compared, err));
     QG_PASS(qg_release_gate(run, cli, suite, o->release, err));
-    return qg_outcome_report(run, cli, &o->outcome, err);
+    QG_PASS(qg_outcome_report(run, cli, &o->outcome, err));
+    return qg_recorded_append(run, cli, &o->recorded, o->compared.noise, err);
 }
 
 const qg_command qg_cmd_judge = {

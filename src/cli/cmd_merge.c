@@ -1,6 +1,7 @@
 /* `quantgate merge RUN.json...`: parts of one suite to one record and one verdict. */
 #include "base/file.h"
 #include "cli/outcome.h"
+#include "cli/recorded.h"
 #include "cli/release.h"
 #include "judge/merge.h"
 #include "record/record_json.h"
@@ -9,6 +10,7 @@ typedef struct merge_options {
     qg_outcome_options outcome;
     const char *suite, *only, *release; /* release: --gate */
     qg_compared compared;
+    qg_recorded_options recorded;
 } merge_options;
 
 static const qg_option options[] = {
@@ -20,6 +22,7 @@ static const qg_option options[] = {
     QG_TEXT("noise", merge_options, compared.noise, "DIR",
             "where calibrated floors are (" QG_NOISE_FOLDER ")"),
     QG_RELEASE_OPTION(merge_options, release),
+    QG_RECORDED_OPTIONS(merge_options, recorded),
     QG_TEXT("out", merge_options, outcome.out, "DIR", "write the reports there"),
     QG_TEXT("report", merge_options, outcome.report, "LIST",
             "which: console, junit, json, annotations, markdown, csv, html (all)"),
@@ -105,6 +108,7 @@ static qg_status merge(qg_cli *cli, qg_err *err)
     qg_plan plan;
     qg_plan_options plan_options = {.only = o->only, .has_cuda = true};
 
+    QG_PASS(qg_recorded_look(&o->recorded, false, err));
     QG_PASS(read_parts(&parts, cli, err));
     QG_PASS(qg_merge_parts(&merged, cli->run, parts, (size_t)cli->n_args, err));
     QG_PASS(read_suite(&suite, cli, merged.run, o->suite, err));
@@ -113,7 +117,8 @@ static qg_status merge(qg_cli *cli, qg_err *err)
     merged.run->command = cli->line;
     QG_PASS(qg_outcome_judge(merged.run, cli, suite, &plan, &o->compared, err));
     QG_PASS(qg_release_gate(merged.run, cli, suite, o->release, err));
-    return qg_outcome_report(merged.run, cli, &o->outcome, err);
+    QG_PASS(qg_outcome_report(merged.run, cli, &o->outcome, err));
+    return qg_recorded_append(merged.run, cli, &o->recorded, o->compared.noise, err);
 }
 
 const qg_command qg_cmd_merge = {

@@ -5,6 +5,7 @@
 #include "cli/gate.h"
 #include "cli/interrupt.h"
 #include "cli/planned.h"
+#include "cli/recorded.h"
 #include "cli/release.h"
 #include "judge/verdict.h"
 
@@ -13,6 +14,7 @@
 typedef struct run_options {
     qg_gate_options gate;
     qg_outcome_options outcome;
+    qg_recorded_options recorded;
     const char *release; /* --gate */
     const char *blame;
     bool dry_run;
@@ -32,6 +34,7 @@ static const qg_option options[] = {
             "which: console, junit, json, annotations, markdown, csv, html (all)"),
     QG_FLAG("json", run_options, outcome.json, "print the record as JSON instead of the table"),
     QG_RELEASE_OPTION(run_options, release),
+    QG_RECORDED_OPTIONS(run_options, recorded),
     QG_TEXT("blame", run_options, blame, "auto|all|off",
             "look for what is at fault where quality failed: in the first three cases, all or "
             "none (auto)"),
@@ -62,7 +65,8 @@ static qg_status run_suite(qg_cli *cli, const char *path, const qg_outcome_optio
     QG_PASS(qg_outcome_judge(run, cli, suite, &plan, &o->gate.compared, err));
     QG_PASS(qg_blame_failures(run, cli, &plan, &o->gate, &blame, err));
     QG_PASS(qg_release_gate(run, cli, suite, o->release, err));
-    return qg_outcome_report(run, cli, outcome, err);
+    QG_PASS(qg_outcome_report(run, cli, outcome, err));
+    return qg_recorded_append(run, cli, &o->recorded, o->gate.compared.noise, err);
 }
 
 /* DIR/smoke for suites/smoke.yaml, where several suites share --out. */
@@ -79,6 +83,8 @@ static qg_status run(qg_cli *cli, qg_err *err)
     const run_options *o = cli->options;
     int exit_code = 0;
 
+    if (!o->dry_run)
+        QG_PASS(qg_recorded_look(&o->recorded, o->gate.shard != NULL, err));
     for (int i = 0; i < cli->n_args; i++) {
         qg_outcome_options outcome = o->outcome;
         if (outcome.out && cli->n_args > 1)

@@ -46,7 +46,10 @@ static const entry environment[] = {
     {"GITHUB_STEP_SUMMARY", "file to which run appends its summary."},
     {"GITHUB_OUTPUT", "file to which plan --github-output appends the matrix."},
     {"GITHUB_REPOSITORY, GITHUB_SHA, GITHUB_SERVER_URL",
-     "what links in reports point to, and the commit in the record."},
+     "what links in reports point to, and the commit that a history keeps of a run."},
+    {"GITHUB_HEAD_REF, GITHUB_REF_NAME",
+     "the branch that a history keeps of a run, the first that is not empty. Without these, branch "
+     "and commit are those of the checkout."},
     {0},
 };
 
@@ -57,6 +60,10 @@ static const entry files[] = {
     {"golden/text/MODEL/METHOD/DEVICE/*.gold", "goldens, written by quantgate bless."},
     {"DIR/run.json", "the record of run --out DIR: what judge and report read, with every sample."},
     {"DIR/junit.xml, summary.md, annotations.txt, run.csv, report.html", "reports of the same."},
+    {"DB, DB-wal, DB-shm",
+     "a history (run --history DB) in SQLite; the other two are there while it is written to, and "
+     "belong to it."},
+    {"DB.corrupt-TIME", "a history that was damaged, as it was found; a new one was begun."},
     {"DIR.partial", "layers that quantize -o DIR has finished, until it has finished all."},
     {0},
 };

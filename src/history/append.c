@@ -159,13 +159,23 @@ static const char add_case[] =
     " input_len = coalesce(nullif(excluded.input_len, 0), input_len),"
     " output_len = coalesce(nullif(excluded.output_len, 0), output_len)";
 
-static qg_status case_id(int64_t *id, appending *a, const qg_harvested *x)
+static qg_status case_id(int64_t *id, appending *a, const char *name, const qg_measurement *m)
 {
-    case_key k = {.suite = a->suite, .name = x->case_id};
+    case_key k = {.suite = a->suite, .name = name};
 
-    if (x->m)
-        k.id = x->m->id;
+    if (m)
+        k.id = m->id;
     return find_or_add(id, a, find_case, add_case, bind_case, &k);
+}
+
+/* Cases are numbered in the order of the plan, so that answers are in it. */
+static qg_status put_cases(appending *a)
+{
+    int64_t id;
+
+    for (size_t i = 0; i < a->run->n_measurements; i++)
+        QG_PASS(case_id(&id, a, a->run->measurements[i].id.id, &a->run->measurements[i]));
+    return QG_OK;
 }
 
 typedef struct series_key {
@@ -432,7 +442,7 @@ static qg_status put_numbers(appending *a)
     for (size_t i = 0; i < a->numbers.n; i++) {
         const qg_harvested *x = &a->numbers.at[i];
         if (!last || strcmp(last, x->case_id) != 0)
-            QG_PASS(case_id(&of_case, a, x));
+            QG_PASS(case_id(&of_case, a, x->case_id, x->m));
         last = x->case_id;
         order[i].x = x;
         QG_PASS(series_id(&order[i].series, a, of_case, x));
@@ -459,6 +469,7 @@ static qg_status put_all(appending *a)
         QG_PASS(clear_run(a));
     QG_PASS(put_run(a));
     QG_PASS(put_models(a));
+    QG_PASS(put_cases(a));
     return put_numbers(a);
 }
 

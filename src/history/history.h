@@ -148,7 +148,7 @@ typedef struct qg_history_trend {
 } qg_history_trend;
 
 typedef struct qg_history_trends {
-    qg_history_trend *at; /* by suite, case in the order of first appearance, metric, basis */
+    qg_history_trend *at; /* by suite, case in the order of the plan, metric, basis */
     size_t n;
 } qg_history_trends;
 

@@ -132,6 +132,8 @@ START_TEST(trends_are_in_order_and_filtered)
     ck_assert_uint_eq(t.n, 8);
     ck_assert_str_eq(t.at[0].suite, "a first");
     ck_assert_str_eq(t.at[7].suite, "perf");
+    ck_assert_str_eq(t.at[0].id.id, "fp16/perf/b4"); /* the plan has it before awq/quality */
+    ck_assert_str_eq(t.at[3].id.id, "awq/quality");
     for (size_t i = 0; i + 1 < t.n; i++)
         if (strcmp(t.at[i].id.id, t.at[i + 1].id.id) == 0)
             ck_assert(t.at[i].metric < t.at[i + 1].metric || t.at[i].basis < t.at[i + 1].basis);

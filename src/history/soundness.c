@@ -93,7 +93,8 @@ static qg_status sort_out(examination *e, qg_status s, const qg_err *why)
             *e->err = *why;
         return s;
     }
-    find_fault(e, s == QG_EFORMAT ? restore : NULL, qg_err_format(why, text, sizeof text));
+    find_fault(e, s == QG_EFORMAT ? "restore a copy, if it ever was a history" : NULL,
+               qg_err_format(why, text, sizeof text));
     return QG_OK;
 }
 

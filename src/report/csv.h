@@ -1,6 +1,6 @@
-/* Cells of comma-separated values: RFC 4180 with LF, for spreadsheets and scripts. Numbers are in the
- * canonical unit that a column beside them names and read back equal; empty cells are unknown. A text
- * that a spreadsheet would take for a formula gets a leading apostrophe.
+/* Cells of comma-separated values: RFC 4180 with LF, for spreadsheets and scripts. Numbers are in
+ * the canonical unit that a column beside them names and read back equal; empty cells are unknown.
+ * A text that a spreadsheet would take for a formula gets a leading apostrophe.
  */
 #ifndef QG_REPORT_CSV_H
 #define QG_REPORT_CSV_H

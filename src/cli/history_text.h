@@ -1,0 +1,27 @@
+/* A history in words: tables for people, JSON and CSV for machines. Texts of the history are
+ * cleaned in tables, escaped in JSON and quoted in CSV; nothing of it is believed. */
+#ifndef QG_CLI_HISTORY_TEXT_H
+#define QG_CLI_HISTORY_TEXT_H
+
+#include "base/json.h"
+#include "history/history.h"
+
+/* One line a run, newest last, within `width` columns. */
+void qg_history_text_runs(qg_buf *out, const qg_history_runs *runs, size_t width);
+
+/* A heading for each trend, a line for each of its numbers, then where it changed
+ * (stats/changepoint, by kind of machine; only of numbers in the metric's unit). */
+qg_status qg_history_text_trends(qg_buf *out, const qg_history_runs *runs,
+                                 const qg_history_trends *trends, size_t width, qg_err *err);
+
+/* The run as an object; with `trends`, those of its numbers that they hold, in "numbers". `at` is
+ * its index in the runs that the trends are of. */
+void qg_history_text_json(qg_json_writer *w, const qg_history_run *run, size_t at,
+                          const qg_history_trends *trends);
+
+/* Head and lines: of runs, or a line a number, run by run. */
+void qg_history_text_csv_runs(qg_buf *out, const qg_history_runs *runs, bool head);
+void qg_history_text_csv_numbers(qg_buf *out, const qg_history_runs *runs,
+                                 const qg_history_trends *trends, bool head);
+
+#endif
