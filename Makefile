@@ -149,6 +149,10 @@ $(BIN)/race: $(call obj,ci/tsan/race.c) $(RUNTIME)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(OPENMP) -lpthread
 
+$(BIN)/history-scale: $(call obj,$(SOURCES) $(KERNELS) ci/scale/history.c) $(RUNTIME)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 # The program once more, with ci/mutation/fault.c between its own objects.
 FAULTY := qgk_table_init qg_ledger_add qg_backend_cpu_open qg_forward
 comma := ,
