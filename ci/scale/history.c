@@ -17,7 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_METRICS = 40, N_BIG = 24, TIMED = 100 };
+enum { N_METRICS = 40, N_BIG = 24, TIMED = 100, STEP = 600 };
+#define START INT64_C(1577836800)
 
 static double uniform(uint64_t *state)
 {
@@ -73,7 +74,7 @@ static qg_run *make_run(qg_arena *a, int64_t i, int n_suites, uint64_t *state)
     size_t n_cases = i % n_suites == 0 ? N_BIG : 1;
     qg_model_info *model = QG_NEW(a, qg_model_info);
 
-    qg_clock_print(started, INT64_C(1577836800) + i * 600);
+    qg_clock_print(started, START + i * STEP);
     *model = (qg_model_info){.name = "awq",
                              .family = "llama",
                              .method = "awq",
@@ -215,6 +216,25 @@ static void time_check(const char *path)
     qg_arena_free(a);
 }
 
+/* The older half goes; others that write have to wait so long. */
+static void time_prune(const char *path, int64_t n)
+{
+    const qg_history_options options = {.write = true};
+    const qg_history_limits limits = {.before = START + n / 2 * STEP};
+    qg_arena *a = qg_arena_create();
+    qg_history_pruned p;
+    qg_err err = {0};
+    qg_history *h;
+    int64_t start = qg_clock_ns();
+
+    must(qg_history_open(&h, a, path, &options, &err), &err);
+    must(qg_history_prune(&p, h, &limits, &err), &err);
+    qg_arena_free(a);
+    printf("%-44s %.0f ms, %lld runs, %.1f MiB after %.1f MiB\n", "prune to the newer half",
+           (double)(qg_clock_ns() - start) / 1e6, (long long)p.n_runs,
+           (double)p.bytes_after / 1048576, (double)p.bytes_before / 1048576);
+}
+
 int main(int argc, char **argv)
 {
     int64_t n = argc > 2 ? atoll(argv[2]) : 0;
@@ -237,5 +257,6 @@ int main(int argc, char **argv)
                (qg_history_filter){.suite = "suite 1", .last = 500});
     time_query("newest run of every suite", argv[1], (qg_history_filter){.last = 1});
     time_check(argv[1]);
+    time_prune(argv[1], n);
     return 0;
 }

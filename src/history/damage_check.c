@@ -214,6 +214,43 @@ START_TEST(check_knows_what_cannot_be)
 }
 END_TEST
 
+/* What another hand wrote into the file is not believed. */
+static void is_not_believed(const char *sql, const char *text)
+{
+    const qg_db_options options = {.write = true, .timeout_ms = 5000};
+    const qg_history_filter all = {0};
+    const char *file = folder_path("other.db");
+    qg_arena *own = qg_arena_create();
+    qg_history_runs runs = {0};
+    qg_history_trends trends;
+    qg_history *h;
+    qg_db *db;
+
+    make(file, 2);
+    ck_ok(qg_db_open(&db, own, file, &options, &why));
+    ck_ok(qg_db_exec(db, "PRAGMA foreign_keys = OFF", &why));
+    ck_ok(qg_db_exec(db, sql, &why));
+    qg_db_close(db);
+    h = history_opened(file, false);
+    qg_status s = qg_history_runs_find(&runs, arena, h, &all, &why);
+    if (s == QG_OK)
+        s = qg_history_trends_find(&trends, arena, h, &runs, &all, &why);
+    ck_assert_int_eq(s, QG_EFORMAT);
+    ck_assert_msg(strstr(why.message, text) != NULL, "%s", why.message);
+    qg_arena_free(own);
+    unlink(file);
+}
+
+START_TEST(other_tables_are_not_believed)
+{
+    is_not_believed("DROP TABLE remarks", "no such table");
+    is_not_believed("ALTER TABLE numbers RENAME COLUMN bound TO lim", "no such column");
+    is_not_believed("UPDATE runs SET n_numbers = 4611686018427387904", "says that it has");
+    is_not_believed("UPDATE runs SET n_numbers = -1", "says that it has");
+    is_not_believed("UPDATE runs SET verdict = 99", "has no verdict");
+}
+END_TEST
+
 /* ---- locked, read-only, full ---- */
 
 START_TEST(a_locked_file_is_told_and_loses_nothing)
@@ -340,6 +377,7 @@ Suite *damage_check(void)
     tcase_add_test(t, damage_after_damage_overwrites_nothing);
     tcase_add_test(t, readers_move_nothing);
     tcase_add_test(t, check_knows_what_cannot_be);
+    tcase_add_test(t, other_tables_are_not_believed);
     tcase_add_test(t, a_locked_file_is_told_and_loses_nothing);
     tcase_add_test(t, a_full_disk_is_told_and_loses_nothing);
     tcase_add_test(t, what_is_read_only_can_be_read);

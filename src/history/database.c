@@ -38,6 +38,9 @@ static qg_status status_of(int code)
     switch (code & 0xff) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+    case SQLITE_ERROR: /* statements are ours and right: the tables are not */
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
         return QG_EFORMAT;
     case SQLITE_FULL:
         return QG_ENOSPACE;
@@ -64,15 +67,14 @@ static qg_status failed(qg_db *db, int code, qg_err *err)
 {
     qg_status s = status_of(code);
 
-    if (s == QG_EFORMAT) {
-        db->damaged = true;
-        qg_db_keep_log(db);
-    }
     switch (code & 0xff) {
     case SQLITE_NOTADB:
-        db->none = true;
+        db->none = db->damaged = true;
+        qg_db_keep_log(db);
         return qg_fail(err, s, "'%s' is no history: no SQLite database", db->path);
     case SQLITE_CORRUPT:
+        db->damaged = true;
+        qg_db_keep_log(db);
         return qg_fail(err, s, "'%s' is damaged: %s", db->path, sqlite3_errstr(code));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:

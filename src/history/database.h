@@ -7,8 +7,8 @@
  * rows, when it is asked for again, and at the end of a transaction.
  *
  * Codes: QG_EFORMAT the file is damaged or no database (qg_db_is_damaged tells that from all else),
- * QG_EIO locked for longer than the timeout, not writable or a read that failed, QG_ENOSPACE,
- * QG_ENOMEM. Messages name the file.
+ * or its tables are not those that a statement wants; QG_EIO locked for longer than the timeout,
+ * not writable, or a read that failed; QG_ENOSPACE, QG_ENOMEM. Messages name the file.
  */
 #ifndef QG_HISTORY_DATABASE_H
 #define QG_HISTORY_DATABASE_H

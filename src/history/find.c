@@ -14,6 +14,9 @@
 
 #include <stdlib.h>
 
+/* Of a run: four bases of every metric in as many cases as a record may hold. */
+enum { NUMBERS_MOST = 4 * (QG_METRIC_N + 1) * 10001 };
+
 static bool is_named(const char *glob, const char *name)
 {
     return !glob || qg_str_glob(qg_str_from(glob), qg_str_from(name));
@@ -119,6 +122,9 @@ static qg_status read_run(run_search *f, const qg_statement *s, qg_history_run *
     run->exit_code = (int)qg_column_int(s, 18);
     run->n_cases = qg_column_int(s, 19);
     run->n_numbers = qg_column_int(s, 20);
+    if (run->n_numbers < 0 || run->n_numbers > NUMBERS_MOST)
+        return qg_fail(f->err, QG_EFORMAT, "run %lld says that it has %lld numbers",
+                       (long long)run->id, (long long)run->n_numbers);
     for (int i = 0; qg_layout_verdict(&v, i); i++)
         run->n_verdicts[v] = qg_column_int(s, 21 + i);
     return read_machine(f, s, 27, &run->machine);

@@ -14,8 +14,9 @@
  *
  * Append is one transaction in write-ahead mode, synced before it returns: what was acknowledged
  * survives a kill and a power cut, what was not is as if it had never been tried. Writers wait for
- * each other, readers for nobody. A run is told by what was measured (start, machine, samples): the
- * same record again is one row, and the same run judged again takes the place of its judgements.
+ * each other, readers for nobody; all must be on one machine, as locks of network folders are not
+ * to be trusted. A run is told by what was measured (start, machine, samples): the same record
+ * again is one row, and the same run judged again takes the place of its judgements.
  *
  * What goes wrong, and what it is:
  *
