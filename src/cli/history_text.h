@@ -14,8 +14,15 @@ void qg_history_text_runs(qg_buf *out, const qg_history_runs *runs, size_t width
 qg_status qg_history_text_trends(qg_buf *out, const qg_history_runs *runs,
                                  const qg_history_trends *trends, size_t width, qg_err *err);
 
-/* The run as an object; with `trends`, those of its numbers that they hold, in "numbers". `at` is
- * its index in the runs that the trends are of. */
+/* The run as an object, keys as in the record where it has them: "run" (its number here), "key",
+ * "suite", "suite_file", "suite_hash", "reference", "version", "build", "branch", "commit",
+ * "repository", "started", "wall_ns", "seed", "partial", "pinned", "n_cases", "n_numbers",
+ * "verdict", "exit_code", "judgements" {verdict: how many}, "checklist" {"gate", item: state} or
+ * null, "machine" {...}, "models" [...]. With `trends` also those of its numbers that they hold,
+ * "numbers"
+ * [{"case", "metric", "basis", "verdict", "value", "n", "low", "high", "limit", "at_least", "base",
+ * "is_share", "floor", "message", "issue", "expires"}]: null where not known, in the metric's
+ * canonical unit. `at` is the run's index in the runs that the trends are of. */
 void qg_history_text_json(qg_json_writer *w, const qg_history_run *run, size_t at,
                           const qg_history_trends *trends);
 
