@@ -10,6 +10,7 @@
 #include "record/fields.h"
 #include "record/gold_json.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const qg_field run_list[] = {
@@ -330,6 +331,30 @@ static qg_status read_case(qg_fields_reader *r, const qg_json *o, qg_measurement
     return qg_gold_read_json(&m->gold, r, qg_json_get(o, "gold"));
 }
 
+static int by_id(const void *a, const void *b)
+{
+    const qg_measurement *const *x = a, *const *y = b;
+    return strcmp((*x)->id.id, (*y)->id.id);
+}
+
+static qg_status refuse_twins(qg_fields_reader *r, const qg_run *run)
+{
+    const qg_measurement **sorted = QG_NEW_N(r->arena, const qg_measurement *, run->n_measurements);
+
+    QG_NEED(sorted, r->err);
+    for (size_t i = 0; i < run->n_measurements; i++)
+        sorted[i] = &run->measurements[i];
+    qsort(sorted, run->n_measurements, sizeof *sorted, by_id);
+    for (size_t i = 1; i < run->n_measurements; i++) {
+        if (by_id(&sorted[i - 1], &sorted[i]) != 0)
+            continue;
+        r->where = qg_arena_format(r->arena, "case '%.200s'", sorted[i]->id.id);
+        QG_NEED(r->where, r->err);
+        return QG_FIELDS_BAD(r, "the case occurs twice");
+    }
+    return QG_OK;
+}
+
 static qg_status read_cases(qg_fields_reader *r, const qg_json *root, qg_run *run)
 {
     const qg_json *cases;
@@ -342,9 +367,8 @@ static qg_status read_cases(qg_fields_reader *r, const qg_json *root, qg_run *ru
         r->where = qg_arena_format(r->arena, "case %zu", i);
         QG_NEED(r->where, r->err);
         QG_PASS(read_case(r, qg_json_at(cases, i), &run->measurements[i]));
-        if (qg_run_case(run, run->measurements[i].id.id) != &run->measurements[i])
-            return QG_FIELDS_BAD(r, "the case occurs twice");
     }
+    QG_PASS(refuse_twins(r, run));
     r->where = "run";
     return QG_OK;
 }

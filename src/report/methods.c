@@ -37,26 +37,29 @@ typedef struct builder {
     qg_methods *out;
     qg_arena *arena;
     const qg_run *run;
-    bool *known; /* [n_rows] whether any cell of the model is filled */
+    bool *known; /* [n_rows] whether any cell of the model is filled                      */
+    const qg_measurement **cases; /* those of model 0 in the order of the run, of model 1, ... */
+    size_t *first;                /* [n_rows + 1] where those of a model begin                */
+    size_t reference;             /* its row; n_rows: none                                    */
 } builder;
 
-static bool is_of(const qg_measurement *m, const char *model, int64_t batch)
+static bool is_wanted(const qg_measurement *m, int64_t batch)
 {
     bool quality = strcmp(m->id.kind, "quality") == 0;
 
-    return m->state == QG_CASE_MEASURED && strcmp(m->id.model, model) == 0 &&
+    return m->state == QG_CASE_MEASURED &&
            (batch == ANY_CASE ||
             (batch == QUALITY_CASE ? quality : !quality && m->id.batch == batch));
 }
 
 /* The metric of the model's first case that has it. */
-static qg_status find_value(qg_value *out, const builder *b, const char *model, qg_metric metric,
+static qg_status find_value(qg_value *out, const builder *b, size_t row, qg_metric metric,
                             int64_t batch, qg_err *err)
 {
     *out = (qg_value){0};
-    for (size_t i = 0; model && !out->known && i < b->run->n_measurements; i++)
-        if (is_of(&b->run->measurements[i], model, batch))
-            QG_PASS(qg_value_of(out, b->arena, &b->run->measurements[i], metric, err));
+    for (size_t i = b->first[row]; !out->known && i < b->first[row + 1]; i++)
+        if (is_wanted(b->cases[i], batch))
+            QG_PASS(qg_value_of(out, b->arena, b->cases[i], metric, err));
     return QG_OK;
 }
 
@@ -109,18 +112,18 @@ static void keep_column(builder *b, const qg_method_column *c)
 
 static qg_status add_ratio(builder *b, const kind *k, int64_t batch, qg_err *err)
 {
-    const char *reference = b->run->reference;
     qg_method_column *c;
-    qg_value base, v;
+    qg_value base = {0}, v;
 
-    QG_PASS(find_value(&base, b, reference, k->metric, batch, err));
+    if (b->reference < b->out->n_rows)
+        QG_PASS(find_value(&base, b, b->reference, k->metric, batch, err));
     if (!base.known || base.value <= 0)
         return QG_OK;
     QG_PASS(add_column(&c, b, "x", batch, err));
     c->is_ratio = true;
     for (size_t i = 0; i < b->out->n_rows; i++) {
-        QG_PASS(find_value(&v, b, b->out->models[i], k->metric, batch, err));
-        if (!v.known || strcmp(b->out->models[i], reference) == 0)
+        QG_PASS(find_value(&v, b, i, k->metric, batch, err));
+        if (!v.known || i == b->reference)
             continue;
         c->cells[i] = qg_arena_format(b->arena, "%.2fx", v.value / base.value);
         QG_NEED(c->cells[i], err);
@@ -139,7 +142,7 @@ static qg_status add(builder *b, const kind *k, int64_t batch, qg_err *err)
 
     QG_PASS(add_column(&c, b, head, batch, err));
     for (size_t i = 0; i < b->out->n_rows; i++) {
-        QG_PASS(find_value(&v, b, b->out->models[i], k->metric, batch, err));
+        QG_PASS(find_value(&v, b, i, k->metric, batch, err));
         if (!v.known)
             continue;
         c->cells[i] = print(b->arena, k, v.value);
@@ -162,21 +165,39 @@ static int64_t next_batch(const qg_run *run, int64_t last)
     return next;
 }
 
+/* The row of a model, n_rows where it has none. */
+static size_t row_of(const qg_methods *m, const char *model)
+{
+    size_t at = 0;
+
+    while (at < m->n_rows && strcmp(m->models[at], model) != 0)
+        at++;
+    return at;
+}
+
+/* Fills models, and deals the cases to them. */
 static qg_status list_models(builder *b, qg_err *err)
 {
     const qg_run *run = b->run;
     qg_methods *out = b->out;
+    size_t *rows = QG_NEW_N(b->arena, size_t, run->n_measurements);
 
     out->models = QG_NEW_N(b->arena, const char *, run->n_measurements);
     b->known = QG_NEW_N(b->arena, bool, run->n_measurements);
-    QG_NEED(out->models && b->known, err);
+    b->cases = QG_NEW_N(b->arena, const qg_measurement *, run->n_measurements);
+    b->first = QG_NEW_N(b->arena, size_t, run->n_measurements + 2);
+    QG_NEED(rows && out->models && b->known && b->cases && b->first, err);
     for (size_t i = 0; i < run->n_measurements; i++) {
-        size_t at = 0;
-        while (at < out->n_rows && strcmp(out->models[at], run->measurements[i].id.model) != 0)
-            at++;
-        if (at == out->n_rows)
+        rows[i] = row_of(out, run->measurements[i].id.model);
+        if (rows[i] == out->n_rows)
             out->models[out->n_rows++] = run->measurements[i].id.model;
+        b->first[rows[i] + 2]++;
     }
+    for (size_t row = 0; row < out->n_rows; row++)
+        b->first[row + 2] += b->first[row + 1];
+    for (size_t i = 0; i < run->n_measurements; i++)
+        b->cases[b->first[rows[i] + 1]++] = &run->measurements[i];
+    b->reference = run->reference ? row_of(out, run->reference) : out->n_rows;
     return QG_OK;
 }
 

@@ -7,6 +7,7 @@
 #include "report/report.h"
 
 #include "base/file.h"
+#include "report/rows.h"
 
 #include <stdio.h>
 
@@ -43,13 +44,17 @@ qg_status qg_report_render(qg_buf *out, const qg_sink *sink, const qg_run *run,
                            const qg_report_options *options, qg_err *err)
 {
     qg_sink_out o = {.run = run, .out = out, .scratch = qg_arena_create()};
+    qg_rows_index index;
 
     QG_NEED(o.scratch, err);
+    o.index = &index;
     if (options)
         o.options = *options;
     if (o.options.width <= 0)
         o.options.width = QG_REPORT_WIDTH;
-    qg_status s = render(sink, &o, err);
+    qg_status s = qg_rows_index_make(&index, o.scratch, run, err);
+    if (s == QG_OK)
+        s = render(sink, &o, err);
     qg_arena_free(o.scratch);
     if (s != QG_OK)
         qg_note(err, "making report '%s'", sink->name);

@@ -33,6 +33,7 @@ typedef struct qg_report_options {
 typedef struct qg_sink_out {
     const qg_run *run;
     qg_report_options options;
+    const struct qg_rows_index *index; /* of the run's judgements (rows.h) */
     qg_buf *out;
     qg_arena *scratch; /* for the sink's own needs while it runs */
     void *state;       /* the sink's own                         */

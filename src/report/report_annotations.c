@@ -139,7 +139,7 @@ static qg_status begin(qg_sink_out *o, qg_err *err)
 {
     qg_rows rows;
 
-    QG_PASS(qg_rows_judged(&rows, o->scratch, o->run, err));
+    QG_PASS(qg_rows_judged(&rows, o->scratch, o->index, err));
     QG_PASS(put_level(o, "error", &rows, err));
     QG_PASS(put_level(o, "warning", &rows, err));
     put_checklist(o);

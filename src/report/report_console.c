@@ -201,38 +201,47 @@ static void put_table(qg_sink_out *o, const qg_rows *rows)
     }
 }
 
-/* Columns that a column of the models' table takes. */
-static size_t method_width(const qg_methods *m, const qg_method_column *c)
-{
-    size_t width = qg_text_width(qg_str_from(c->head));
+/* The models' table: how many columns of the terminal each of its columns takes. */
+typedef struct methods_table {
+    qg_methods m;
+    size_t name, *width; /* [m.n_columns] */
+} methods_table;
 
-    for (size_t i = 0; i < m->n_rows; i++) {
-        size_t w = qg_text_width(qg_str_from(c->cells[i]));
+static size_t widest(const char *head, const char *const *cells, size_t n)
+{
+    size_t width = qg_text_width(qg_str_from(head));
+
+    for (size_t i = 0; i < n; i++) {
+        size_t w = qg_text_width(qg_str_from(cells[i]));
         width = w > width ? w : width;
     }
     return width;
 }
 
-static size_t name_width(const qg_methods *m)
+static qg_status measure_methods(methods_table *t, qg_sink_out *o, qg_err *err)
 {
-    size_t width = strlen("MODEL");
+    const qg_methods *m = &t->m;
 
-    for (size_t i = 0; i < m->n_rows; i++) {
-        size_t w = qg_text_width(qg_str_from(m->models[i]));
-        width = w > width ? w : width;
-    }
-    return width < MOST_NAME ? width : MOST_NAME;
+    QG_PASS(qg_methods_compare(&t->m, o->scratch, o->run, err));
+    t->width = QG_NEW_N(o->scratch, size_t, m->n_columns);
+    QG_NEED(t->width, err);
+    t->name = widest("MODEL", m->models, m->n_rows);
+    t->name = t->name < MOST_NAME ? t->name : MOST_NAME;
+    for (size_t c = 0; c < m->n_columns; c++)
+        t->width[c] = widest(m->columns[c].head, m->columns[c].cells, m->n_rows);
+    return QG_OK;
 }
 
 /* The end of the columns from `first` on that fit beside the names. The table is broken between
  * batches where that can be, else before a column that is no ratio. */
-static size_t fitting(const qg_sink_out *o, const qg_methods *m, size_t first)
+static size_t fitting(const qg_sink_out *o, const methods_table *t, size_t first)
 {
-    size_t used = INDENT + name_width(m), whole = first, any = first;
+    const qg_methods *m = &t->m;
+    size_t used = INDENT + t->name, whole = first, any = first;
 
     for (size_t c = first; c < m->n_columns; c++) {
         const qg_method_column *next = c + 1 < m->n_columns ? &m->columns[c + 1] : NULL;
-        used += GAP + method_width(m, &m->columns[c]);
+        used += GAP + t->width[c];
         if (used > (size_t)o->options.width && any > first)
             break;
         if (!next || !next->is_ratio)
@@ -263,9 +272,10 @@ static const char *head_text(qg_sink_out *o, const qg_method_column *c)
 
 /* Columns first to last - 1 of a row, or of the head (row n_rows). A row that says nothing there is
  * left out. */
-static void put_method_row(qg_sink_out *o, const qg_methods *m, size_t row, size_t first,
+static void put_method_row(qg_sink_out *o, const methods_table *t, size_t row, size_t first,
                            size_t last)
 {
+    const qg_methods *m = &t->m;
     bool head = row == m->n_rows;
     size_t end = first; /* behind the last cell that is filled */
 
@@ -274,24 +284,23 @@ static void put_method_row(qg_sink_out *o, const qg_methods *m, size_t row, size
     if (end == first)
         return;
     qg_buf_format(o->out, "%*s", INDENT, "");
-    qg_text_fit(o->out, qg_str_from(head ? "MODEL" : m->models[row]), name_width(m));
+    qg_text_fit(o->out, qg_str_from(head ? "MODEL" : m->models[row]), t->name);
     for (size_t c = first; c < end; c++)
-        put_right(o, head ? head_text(o, &m->columns[c]) : m->columns[c].cells[row],
-                  method_width(m, &m->columns[c]));
+        put_right(o, head ? head_text(o, &m->columns[c]) : m->columns[c].cells[row], t->width[c]);
     qg_buf_char(o->out, '\n');
 }
 
 static qg_status put_methods(qg_sink_out *o, qg_err *err)
 {
-    qg_methods m;
+    methods_table t;
 
-    QG_PASS(qg_methods_compare(&m, o->scratch, o->run, err));
-    for (size_t first = 0, last; m.n_rows && first < m.n_columns; first = last) {
-        last = fitting(o, &m, first);
+    QG_PASS(measure_methods(&t, o, err));
+    for (size_t first = 0, last; t.m.n_rows && first < t.m.n_columns; first = last) {
+        last = fitting(o, &t, first);
         qg_buf_char(o->out, '\n');
-        put_method_row(o, &m, m.n_rows, first, last);
-        for (size_t row = 0; row < m.n_rows; row++)
-            put_method_row(o, &m, row, first, last);
+        put_method_row(o, &t, t.m.n_rows, first, last);
+        for (size_t row = 0; row < t.m.n_rows; row++)
+            put_method_row(o, &t, row, first, last);
     }
     return QG_OK;
 }
@@ -304,7 +313,7 @@ static qg_status begin(qg_sink_out *o, qg_err *err)
     QG_NEED(any, err);
     o->state = any; /* whether the paragraph of measured numbers has begun */
     put_head(o);
-    QG_PASS(qg_rows_judged(&rows, o->scratch, o->run, err));
+    QG_PASS(qg_rows_judged(&rows, o->scratch, o->index, err));
     put_table(o, &rows);
     return put_methods(o, err);
 }
@@ -317,7 +326,7 @@ static qg_status case_done(qg_sink_out *o, const qg_measurement *m, qg_err *err)
     qg_rows rows;
     qg_buf line;
 
-    QG_PASS(qg_rows_measured(&rows, o->scratch, o->run, m, err));
+    QG_PASS(qg_rows_measured(&rows, o->scratch, o->index, m, err));
     if (rows.n == 0)
         return QG_OK;
     if (!*any)
@@ -401,7 +410,7 @@ static qg_status put_blocks(qg_sink_out *o, qg_err *err)
     qg_rows rows;
     size_t shown = 0, n = 0;
 
-    QG_PASS(qg_rows_judged(&rows, o->scratch, o->run, err));
+    QG_PASS(qg_rows_judged(&rows, o->scratch, o->index, err));
     for (size_t i = 0; i < rows.n; i++) {
         bool explain = rows.at[i].j->verdict != QG_VERDICT_PASS;
         n += explain;

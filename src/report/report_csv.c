@@ -98,9 +98,9 @@ static qg_status case_done(qg_sink_out *o, const qg_measurement *m, qg_err *err)
 {
     qg_rows rows;
 
-    QG_PASS(qg_rows_of_case(&rows, o->scratch, o->run, m, err));
+    QG_PASS(qg_rows_of_case(&rows, o->scratch, o->index, m, err));
     put_rows(o, &rows);
-    QG_PASS(qg_rows_measured(&rows, o->scratch, o->run, m, err));
+    QG_PASS(qg_rows_measured(&rows, o->scratch, o->index, m, err));
     put_rows(o, &rows);
     return QG_OK;
 }
@@ -109,7 +109,7 @@ static qg_status end(qg_sink_out *o, qg_err *err)
 {
     qg_rows rows;
 
-    QG_PASS(qg_rows_of_case(&rows, o->scratch, o->run, NULL, err));
+    QG_PASS(qg_rows_of_case(&rows, o->scratch, o->index, NULL, err));
     put_rows(o, &rows);
     return QG_OK;
 }

@@ -180,7 +180,7 @@ static qg_status put_findings(qg_sink_out *o, qg_err *err)
     const qg_run *run = o->run;
     qg_rows rows;
 
-    QG_PASS(qg_rows_judged(&rows, o->scratch, run, err));
+    QG_PASS(qg_rows_judged(&rows, o->scratch, o->index, err));
     qg_page_heading(o->out, 2, "first", "What to look at first");
     if (rows.n == 0 || rows.at[0].j->verdict == QG_VERDICT_PASS)
         qg_buf_text(o->out, rows.n ? "<p>Nothing: every judgement passed.</p>\n"
@@ -373,8 +373,8 @@ static qg_status case_done(qg_sink_out *o, const qg_measurement *m, qg_err *err)
 {
     qg_rows judged, measured;
 
-    QG_PASS(qg_rows_of_case(&judged, o->scratch, o->run, m, err));
-    QG_PASS(qg_rows_measured(&measured, o->scratch, o->run, m, err));
+    QG_PASS(qg_rows_of_case(&judged, o->scratch, o->index, m, err));
+    QG_PASS(qg_rows_measured(&measured, o->scratch, o->index, m, err));
     note_used(o->state, &judged);
     note_used(o->state, &measured);
     put_case_title(o, m, &judged);

@@ -248,7 +248,7 @@ static qg_status begin(qg_sink_out *o, qg_err *err)
         count(&total, &run->judgements[i]);
     for (size_t i = 0; i < run->n_measurements; i++) {
         qg_rows rows;
-        QG_PASS(qg_rows_of_case(&rows, o->scratch, run, &run->measurements[i], err));
+        QG_PASS(qg_rows_of_case(&rows, o->scratch, o->index, &run->measurements[i], err));
         total.tests += rows.n == 0; /* the testcase of a case without budgets */
     }
     open_element(j, "testsuites");
@@ -280,7 +280,7 @@ static qg_status put_measured(qg_sink_out *o, const qg_measurement *m, qg_err *e
     char value[QG_ROW_TEXT];
     qg_rows rows;
 
-    QG_PASS(qg_rows_measured(&rows, o->scratch, o->run, m, err));
+    QG_PASS(qg_rows_measured(&rows, o->scratch, o->index, m, err));
     if (rows.n == 0)
         return QG_OK;
     open_element(j, "system-out");
@@ -298,7 +298,7 @@ static qg_status case_done(qg_sink_out *o, const qg_measurement *m, qg_err *err)
 {
     qg_rows rows;
 
-    QG_PASS(qg_rows_of_case(&rows, o->scratch, o->run, m, err));
+    QG_PASS(qg_rows_of_case(&rows, o->scratch, o->index, m, err));
     begin_testsuite(o, m->id.id, &rows, m->wall_ns);
     for (size_t i = 0; i < rows.n; i++)
         put_row(o, &rows.at[i], i == 0 ? m->wall_ns : 0);
@@ -316,7 +316,7 @@ static qg_status end(qg_sink_out *o, qg_err *err)
     junit *j = o->state;
     qg_rows rows;
 
-    QG_PASS(qg_rows_of_case(&rows, o->scratch, o->run, NULL, err));
+    QG_PASS(qg_rows_of_case(&rows, o->scratch, o->index, NULL, err));
     if (rows.n > 0) {
         begin_testsuite(o, "run", &rows, 0);
         for (size_t i = 0; i < rows.n; i++)

@@ -139,7 +139,7 @@ static qg_status put_failures(qg_sink_out *o, qg_err *err)
     qg_rows rows;
     size_t n_left_out = 0;
 
-    QG_PASS(qg_rows_judged(&rows, o->scratch, o->run, err));
+    QG_PASS(qg_rows_judged(&rows, o->scratch, o->index, err));
     for (size_t i = 0; i < rows.n && rows.at[i].j->verdict != QG_VERDICT_PASS; i++) {
         size_t before = o->out->len;
         put_failure(o, &rows.at[i]);
@@ -321,8 +321,8 @@ static qg_status case_done(qg_sink_out *o, const qg_measurement *m, qg_err *err)
     size_t before = o->out->len;
     qg_rows judged, measured;
 
-    QG_PASS(qg_rows_of_case(&judged, o->scratch, o->run, m, err));
-    QG_PASS(qg_rows_measured(&measured, o->scratch, o->run, m, err));
+    QG_PASS(qg_rows_of_case(&judged, o->scratch, o->index, m, err));
+    QG_PASS(qg_rows_measured(&measured, o->scratch, o->index, m, err));
     put_case_title(o, m);
     if (judged.n > 0)
         qg_buf_text(o->out, head);

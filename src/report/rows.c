@@ -7,15 +7,63 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Whether a judgement belongs to the case (m NULL: to none of the run). */
-static bool belongs(const qg_run *run, const qg_judgement *j, const qg_measurement *m)
+typedef struct named {
+    const char *id;
+    size_t at;
+} named;
+
+static int by_id(const void *a, const void *b)
 {
-    return m ? strcmp(j->case_id, m->id.id) == 0 : !qg_run_case(run, j->case_id);
+    const named *x = a, *y = b;
+    int order = strcmp(x->id, y->id);
+    return order ? order : (x->at > y->at) - (x->at < y->at);
 }
 
-static qg_row row_of(const qg_run *run, const qg_judgement *j)
+/* The first case of that id, as qg_run_case() has it; n: none. */
+static size_t find_case(const named *cases, size_t n, const char *id)
 {
-    return (qg_row){.m = qg_run_case(run, j->case_id),
+    size_t low = 0, high = n;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(cases[middle].id, id) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < n && strcmp(cases[low].id, id) == 0 ? cases[low].at : n;
+}
+
+qg_status qg_rows_index_make(qg_rows_index *out, qg_arena *arena, const qg_run *run, qg_err *err)
+{
+    size_t n = run->n_measurements;
+    named *cases = QG_NEW_N(arena, named, n);
+
+    *out = (qg_rows_index){.run = run,
+                           .owner = QG_NEW_N(arena, size_t, run->n_judgements),
+                           .at = QG_NEW_N(arena, const qg_judgement *, run->n_judgements),
+                           .first = QG_NEW_N(arena, size_t, n + 3)};
+    QG_NEED(cases && out->owner && out->at && out->first, err);
+    for (size_t i = 0; i < n; i++)
+        cases[i] = (named){run->measurements[i].id.id, i};
+    qsort(cases, n, sizeof *cases, by_id);
+    for (size_t i = 0; i < run->n_judgements; i++) {
+        out->owner[i] = find_case(cases, n, run->judgements[i].case_id);
+        out->first[out->owner[i] + 2]++;
+    }
+    for (size_t i = 0; i <= n; i++)
+        out->first[i + 2] += out->first[i + 1];
+    for (size_t i = 0; i < run->n_judgements; i++)
+        out->at[out->first[out->owner[i] + 1]++] = &run->judgements[i];
+    return QG_OK;
+}
+
+static qg_row row_of(const qg_rows_index *index, const qg_judgement *j)
+{
+    const qg_run *run = index->run;
+    size_t owner = index->owner[j - run->judgements];
+
+    return (qg_row){.m = owner < run->n_measurements ? &run->measurements[owner] : NULL,
                     .j = j,
                     .metric = j->metric,
                     .has_value = j->has_value,
@@ -30,28 +78,29 @@ static int worst_first(const void *a, const void *b)
     return rank ? rank : (x > y) - (x < y);
 }
 
-qg_status qg_rows_judged(qg_rows *out, qg_arena *arena, const qg_run *run, qg_err *err)
+qg_status qg_rows_judged(qg_rows *out, qg_arena *arena, const qg_rows_index *index, qg_err *err)
 {
+    const qg_run *run = index->run;
+
     *out = (qg_rows){.at = QG_NEW_N(arena, qg_row, run->n_judgements)};
     QG_NEED(out->at, err);
     for (size_t i = 0; i < run->n_judgements; i++)
-        out->at[out->n++] = row_of(run, &run->judgements[i]);
+        out->at[out->n++] = row_of(index, &run->judgements[i]);
     qsort(out->at, out->n, sizeof *out->at, worst_first);
     return QG_OK;
 }
 
-qg_status qg_rows_of_case(qg_rows *out, qg_arena *arena, const qg_run *run, const qg_measurement *m,
-                          qg_err *err)
+qg_status qg_rows_of_case(qg_rows *out, qg_arena *arena, const qg_rows_index *index,
+                          const qg_measurement *m, qg_err *err)
 {
-    size_t n = 0;
+    const qg_run *run = index->run;
+    size_t owner = m ? (size_t)(m - run->measurements) : run->n_measurements;
+    size_t first = index->first[owner], n = index->first[owner + 1] - first;
 
-    for (size_t i = 0; i < run->n_judgements; i++)
-        n += belongs(run, &run->judgements[i], m);
     *out = (qg_rows){.at = QG_NEW_N(arena, qg_row, n)};
     QG_NEED(out->at, err);
-    for (size_t i = 0; i < run->n_judgements; i++)
-        if (belongs(run, &run->judgements[i], m))
-            out->at[out->n++] = row_of(run, &run->judgements[i]);
+    for (size_t i = 0; i < n; i++)
+        out->at[out->n++] = row_of(index, index->at[first + i]);
     return QG_OK;
 }
 
@@ -63,12 +112,12 @@ static bool is_judged(const qg_rows *judged, qg_metric metric)
     return false;
 }
 
-qg_status qg_rows_measured(qg_rows *out, qg_arena *arena, const qg_run *run,
+qg_status qg_rows_measured(qg_rows *out, qg_arena *arena, const qg_rows_index *index,
                            const qg_measurement *m, qg_err *err)
 {
     qg_rows judged;
 
-    QG_PASS(qg_rows_of_case(&judged, arena, run, m, err));
+    QG_PASS(qg_rows_of_case(&judged, arena, index, m, err));
     *out = (qg_rows){.at = QG_NEW_N(arena, qg_row, QG_METRIC_N)};
     QG_NEED(out->at, err);
     for (int i = 0; i < QG_METRIC_N; i++) {
@@ -82,6 +131,42 @@ qg_status qg_rows_measured(qg_rows *out, qg_arena *arena, const qg_run *run,
         if (v.known && !is_greatest)
             out->at[out->n++] = (qg_row){m, NULL, metric, true, v.value, v.n};
     }
+    return QG_OK;
+}
+
+static int by_metric(const void *a, const void *b)
+{
+    const qg_row *x = a, *y = b;
+    return (x->metric > y->metric) - (x->metric < y->metric);
+}
+
+static bool has_metric(const qg_rows *rows, qg_metric metric)
+{
+    for (size_t i = 0; i < rows->n; i++)
+        if (rows->at[i].metric == metric)
+            return true;
+    return false;
+}
+
+qg_status qg_rows_numbers(qg_rows *out, qg_arena *arena, const qg_rows_index *index,
+                          const qg_measurement *m, qg_err *err)
+{
+    qg_rows judged, measured;
+
+    QG_PASS(qg_rows_of_case(&judged, arena, index, m, err));
+    QG_PASS(qg_rows_measured(&measured, arena, index, m, err));
+    *out = (qg_rows){.at = QG_NEW_N(arena, qg_row, judged.n + measured.n)};
+    QG_NEED(out->at, err);
+    for (size_t i = 0; i < judged.n; i++) {
+        const qg_row *row = &judged.at[i];
+        if (row->j->basis == QG_BASIS_BUDGET && row->metric != QG_METRIC_NONE && row->has_value &&
+            !has_metric(out, row->metric))
+            out->at[out->n++] = *row;
+    }
+    if (measured.n > 0)
+        memcpy(out->at + out->n, measured.at, measured.n * sizeof *measured.at);
+    out->n += measured.n;
+    qsort(out->at, out->n, sizeof *out->at, by_metric);
     return QG_OK;
 }
 

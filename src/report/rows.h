@@ -20,15 +20,32 @@ typedef struct qg_rows {
     size_t n;
 } qg_rows;
 
+/* Which judgements belong to which case: made once a report, so that a run of 10,000 cases does not
+ * take 10,000 times 10,000 looks. On the arena; of no use once the run has changed. */
+typedef struct qg_rows_index {
+    const qg_run *run;
+    size_t *owner;           /* [n_judgements] number of its case; n_measurements: none       */
+    const qg_judgement **at; /* those of case 0 in the order of the run, of case 1, ..., of none */
+    size_t *first;           /* [n_measurements + 2] where those of a case begin                 */
+} qg_rows_index;
+
+qg_status qg_rows_index_make(qg_rows_index *out, qg_arena *arena, const qg_run *run, qg_err *err);
+
 /* Judgements of all cases, worst first, else in the order of the run. */
-qg_status qg_rows_judged(qg_rows *out, qg_arena *arena, const qg_run *run, qg_err *err);
-/* Judgements of one case (m NULL: those that belong to none), in the order of the run. */
-qg_status qg_rows_of_case(qg_rows *out, qg_arena *arena, const qg_run *run, const qg_measurement *m,
-                          qg_err *err);
+qg_status qg_rows_judged(qg_rows *out, qg_arena *arena, const qg_rows_index *index, qg_err *err);
+/* Judgements of one case of the run (m NULL: those that belong to none), in the order of the run.
+ */
+qg_status qg_rows_of_case(qg_rows *out, qg_arena *arena, const qg_rows_index *index,
+                          const qg_measurement *m, qg_err *err);
 /* Metrics of a case that no judgement of the run is about, in the order of the metric table. A
  * percentile that would only be the greatest sample (p95 of fewer than 20) is left out. */
-qg_status qg_rows_measured(qg_rows *out, qg_arena *arena, const qg_run *run,
+qg_status qg_rows_measured(qg_rows *out, qg_arena *arena, const qg_rows_index *index,
                            const qg_measurement *m, qg_err *err);
+/* Every number of a case once, in the order of the metric table and in the metric's unit: what its
+ * budget was held against where there is one (the row has the judgement), else what was measured.
+ */
+qg_status qg_rows_numbers(qg_rows *out, qg_arena *arena, const qg_rows_index *index,
+                          const qg_measurement *m, qg_err *err);
 
 enum { QG_ROW_TEXT = 64 };
 const char *qg_row_case(const qg_row *row);   /* "fp16/quality", "run" */

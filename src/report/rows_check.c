@@ -7,6 +7,14 @@ static double ttft[25];
 static const qg_series series[] = {{"ttft", ttft, 25}, {"e2e", ttft, 3}};
 static const qg_scalar scalars[] = {{QG_METRIC_PPL, 6.5, 100}, {QG_METRIC_WEIGHTS, 2048, 1}};
 
+static const qg_rows_index *index_of(const qg_run *run)
+{
+    qg_rows_index *index = QG_NEW(arena, qg_rows_index);
+
+    ck_assert_int_eq(qg_rows_index_make(index, arena, run, &err), QG_OK);
+    return index;
+}
+
 static qg_measurement make_case(const char *id)
 {
     return (qg_measurement){.id.id = id,
@@ -28,7 +36,7 @@ START_TEST(the_worst_come_first)
 
     for (int i = 0; i < 8; i++)
         j[i] = (qg_judgement){.case_id = "a", .verdict = given[i], .n = i};
-    ck_assert_int_eq(qg_rows_judged(&rows, arena, &run, &err), QG_OK);
+    ck_assert_int_eq(qg_rows_judged(&rows, arena, index_of(&run), &err), QG_OK);
     ck_assert_uint_eq(rows.n, 8);
     for (int i = 0; i < 8; i++)
         ck_assert_int_eq(rows.at[i].n, wanted[i]);
@@ -47,13 +55,13 @@ START_TEST(cases_have_their_own_rows)
     qg_run run = {.measurements = m, .n_measurements = 2, .judgements = j, .n_judgements = 4};
     qg_rows rows;
 
-    ck_assert_int_eq(qg_rows_of_case(&rows, arena, &run, &m[1], &err), QG_OK);
+    ck_assert_int_eq(qg_rows_of_case(&rows, arena, index_of(&run), &m[1], &err), QG_OK);
     ck_assert_uint_eq(rows.n, 2);
     ck_assert_int_eq(rows.at[1].n, 3);
     ck_assert_ptr_eq(rows.at[0].m, &m[1]);
-    ck_assert_int_eq(qg_rows_of_case(&rows, arena, &run, &m[0], &err), QG_OK);
+    ck_assert_int_eq(qg_rows_of_case(&rows, arena, index_of(&run), &m[0], &err), QG_OK);
     ck_assert_uint_eq(rows.n, 0);
-    ck_assert_int_eq(qg_rows_of_case(&rows, arena, &run, NULL, &err), QG_OK);
+    ck_assert_int_eq(qg_rows_of_case(&rows, arena, index_of(&run), NULL, &err), QG_OK);
     ck_assert_uint_eq(rows.n, 2); /* those of no case that the run has */
     ck_assert_str_eq(qg_row_case(&rows.at[0]), "gone");
     ck_assert_str_eq(qg_row_case(&rows.at[1]), "run");
@@ -69,11 +77,36 @@ START_TEST(what_has_no_budget_is_measured)
                                        QG_METRIC_WEIGHTS};
     qg_rows rows;
 
-    ck_assert_int_eq(qg_rows_measured(&rows, arena, &run, &m, &err), QG_OK);
+    ck_assert_int_eq(qg_rows_measured(&rows, arena, index_of(&run), &m, &err), QG_OK);
     ck_assert_uint_eq(rows.n, 4); /* no p99 of 25, no p95 of 3, no ppl */
     for (int i = 0; i < 4; i++)
         ck_assert_int_eq(rows.at[i].metric, wanted[i]);
     ck_assert_ptr_null(rows.at[0].j);
+}
+END_TEST
+
+START_TEST(a_number_is_listed_once)
+{
+    qg_measurement m = make_case("a");
+    qg_judgement j[] = {
+        {.case_id = "a", .metric = QG_METRIC_PPL, .basis = QG_BASIS_BASELINE, .has_value = true},
+        {.case_id = "a", .metric = QG_METRIC_PPL, .has_value = true, .value = 7, .has_limit = true},
+        {.case_id = "a", .metric = QG_METRIC_PPL, .has_value = true, .value = 8},
+        {.case_id = "a", .metric = QG_METRIC_TTFT_P50, .has_value = true, .value = 5},
+        {.case_id = "a", .metric = QG_METRIC_KLD_MAX},
+        {.case_id = "a", .metric = QG_METRIC_NONE, .has_value = true}};
+    qg_run run = {.measurements = &m, .n_measurements = 1, .judgements = j, .n_judgements = 6};
+    static const qg_metric wanted[] = {QG_METRIC_TTFT_P50, QG_METRIC_TTFT_P95, QG_METRIC_E2E_P50,
+                                       QG_METRIC_WEIGHTS, QG_METRIC_PPL};
+    qg_rows rows;
+
+    ck_assert_int_eq(qg_rows_numbers(&rows, arena, index_of(&run), &m, &err), QG_OK);
+    ck_assert_uint_eq(rows.n, 5);
+    for (int i = 0; i < 5; i++)
+        ck_assert_int_eq(rows.at[i].metric, wanted[i]);
+    ck_assert_double_eq(rows.at[0].value, 5); /* as judged */
+    ck_assert_ptr_eq(rows.at[4].j, &j[1]);    /* the first budget, and no change from a baseline */
+    ck_assert_ptr_null(rows.at[3].j);
 }
 END_TEST
 
@@ -126,6 +159,7 @@ Suite *rows_check(void)
     tcase_add_test(t, the_worst_come_first);
     tcase_add_test(t, cases_have_their_own_rows);
     tcase_add_test(t, what_has_no_budget_is_measured);
+    tcase_add_test(t, a_number_is_listed_once);
     tcase_add_test(t, cells_have_units);
     tcase_add_test(t, counts_and_advice);
     suite_add_tcase(s, t);
