@@ -14,8 +14,7 @@ typedef struct judge_options {
 
 static const qg_option options[] = {
     QG_TEXT("out", judge_options, outcome.out, "DIR", "write the reports there"),
-    QG_TEXT("report", judge_options, outcome.report, "LIST",
-            "which: console, junit, json, annotations, markdown, csv, html (all)"),
+    QG_TEXT("report", judge_options, outcome.report, "LIST", QG_OUTCOME_FORMS),
     QG_TEXT("baseline", judge_options, compared.baseline, "DIR",
             "judge 'allow' against the baseline stored there, instead of the suite's"),
     QG_TEXT("noise", judge_options, compared.noise, "DIR",

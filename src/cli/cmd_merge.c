@@ -24,8 +24,7 @@ static const qg_option options[] = {
     QG_RELEASE_OPTION(merge_options, release),
     QG_RECORDED_OPTIONS(merge_options, recorded),
     QG_TEXT("out", merge_options, outcome.out, "DIR", "write the reports there"),
-    QG_TEXT("report", merge_options, outcome.report, "LIST",
-            "which: console, junit, json, annotations, markdown, csv, html (all)"),
+    QG_TEXT("report", merge_options, outcome.report, "LIST", QG_OUTCOME_FORMS),
     QG_FLAG("json", merge_options, outcome.json, "print the merged record as JSON"),
     {0},
 };

@@ -5,8 +5,7 @@
 
 static const qg_option options[] = {
     QG_TEXT("out", qg_outcome_options, out, "DIR", "write the reports there"),
-    QG_TEXT("report", qg_outcome_options, report, "LIST",
-            "which: console, junit, json, annotations, markdown, csv, html (all)"),
+    QG_TEXT("report", qg_outcome_options, report, "LIST", QG_OUTCOME_FORMS),
     QG_FLAG("json", qg_outcome_options, json, "print the record as JSON"),
     {0},
 };

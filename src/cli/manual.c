@@ -60,6 +60,8 @@ static const entry files[] = {
     {"golden/text/MODEL/METHOD/DEVICE/*.gold", "goldens, written by quantgate bless."},
     {"DIR/run.json", "the record of run --out DIR: what judge and report read, with every sample."},
     {"DIR/junit.xml, summary.md, annotations.txt, run.csv, report.html", "reports of the same."},
+    {"DIR/results.sarif, metrics.prom, ghbench-smaller.json, ghbench-bigger.json, bmf.json",
+     "the same for code scanning, Prometheus, github-action-benchmark and Bencher."},
     {"DB, DB-wal, DB-shm",
      "a history (run --history DB) in SQLite; the other two are there while it is written to, and "
      "belong to it."},

@@ -8,6 +8,11 @@
 #include "record/record.h"
 #include "suite/plan.h"
 
+/* What --report takes: the names of sinks.def. */
+#define QG_OUTCOME_FORMS                                                                           \
+    "which: console, junit, json, annotations, markdown, csv, html, sarif, openmetrics, ghbench, " \
+    "bmf (all)"
+
 typedef struct qg_outcome_options {
     const char *out;    /* folder of the reports, NULL: none are written */
     const char *report; /* "junit,sarif"; NULL or "": all                */

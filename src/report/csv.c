@@ -3,9 +3,6 @@
 
 #include "report/text.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
 const char *qg_csv_unit(qg_unit unit)
 {
     static const char *const units[QG_UNIT_N] = {
@@ -44,12 +41,6 @@ void qg_csv_text(qg_buf *out, qg_arena *scratch, const char *s)
 
 void qg_csv_number(qg_buf *out, bool known, double v)
 {
-    char text[40] = "";
-
-    if (known) {
-        snprintf(text, sizeof text, "%.15g", v);
-        if (strtod(text, NULL) != v)
-            snprintf(text, sizeof text, "%.17g", v);
-    }
-    qg_buf_text(out, text);
+    if (known)
+        qg_text_number(out, v);
 }

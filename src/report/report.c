@@ -7,6 +7,7 @@
 #include "report/report.h"
 
 #include "base/file.h"
+#include "report/place.h"
 #include "report/rows.h"
 
 #include <stdio.h>
@@ -26,6 +27,14 @@ const qg_sink *qg_report_find(qg_str name)
         if (qg_str_is(name, qg_report_sinks[i]->name))
             return qg_report_sinks[i];
     return NULL;
+}
+
+const char *qg_report_place(qg_sink_out *o, const char *file)
+{
+    const char *place = qg_place_in(o->scratch, o->options.root, o->options.here, file);
+
+    o->out->failed = o->out->failed || !place;
+    return place ? place : file;
 }
 
 static qg_status render(const qg_sink *sink, qg_sink_out *o, qg_err *err)
@@ -71,10 +80,12 @@ static qg_status unknown_sink(qg_str name, qg_err *err)
         const char *candidate = qg_report_sinks[i]->name;
         size_t d = qg_str_distance(name, qg_str_from(candidate));
         size_t n = strlen(all);
-        if (d < best) {
+        if (d < best && 2 * d <= strlen(candidate)) {
             best = d;
             nearest = candidate;
         }
+        if (i > 0 && strcmp(candidate, qg_report_sinks[i - 1]->name) == 0)
+            continue; /* the second file of a form */
         snprintf(all + n, sizeof all - n, "%s%s", i ? ", " : "", candidate);
     }
     if (nearest)
@@ -94,11 +105,11 @@ static qg_status choose(bool chosen[MAX_SINKS], qg_str sinks, qg_err *err)
     for (size_t i = 0; i < MAX_SINKS; i++)
         chosen[i] = all;
     while (!all && qg_str_split(&sinks, ',', &name)) {
-        const qg_sink *sink = qg_report_find(qg_str_trim(name));
-        if (!sink)
-            return unknown_sink(qg_str_trim(name), err);
+        name = qg_str_trim(name);
+        if (!qg_report_find(name))
+            return unknown_sink(name, err);
         for (size_t i = 0; i < MAX_SINKS; i++)
-            chosen[i] = chosen[i] || qg_report_sinks[i] == sink;
+            chosen[i] = chosen[i] || qg_str_is(name, qg_report_sinks[i]->name);
     }
     return QG_OK;
 }

@@ -1,4 +1,4 @@
-/* Reports: a finished qg_run to the world. One sink a form, listed in sinks.def.
+/* Reports: a finished qg_run to the world. One sink a file, listed in sinks.def.
  *
  * A sink turns the run into text: begin once, case_done once a case in the order of the run, end
  * once. Sinks write to a buffer only; qg_report_write puts the buffers on the disk together, so
@@ -12,6 +12,10 @@
  *     markdown      summary.md        step summary, under 1 MiB
  *     csv           run.csv           one row a judgement or measured number
  *     html          report.html       the whole run on one page, with heat maps of quantizations
+ *     sarif         results.sarif     SARIF 2.1.0 of what did not pass, for code scanning
+ *     openmetrics   metrics.prom      OpenMetrics text 1.0, for Prometheus
+ *     ghbench       ghbench-*.json    github-action-benchmark: one file a direction
+ *     bmf           bmf.json          Bencher Metric Format
  */
 #ifndef QG_REPORT_REPORT_H
 #define QG_REPORT_REPORT_H
@@ -24,6 +28,8 @@ enum { QG_REPORT_WIDTH = 100 }; /* columns where the caller knows no better */
 
 typedef struct qg_report_options {
     const char *dir;  /* where the files lie, for the reader; or NULL                      */
+    const char *root; /* of the repository, an absolute path; NULL: not known            */
+    const char *here; /* where the run's relative paths begin, an absolute path, or NULL */
     const char *link; /* what goes before "suites/x.yaml#L12" in links ("https://.../blob/SHA/"),
                          NULL: nothing */
     int width;        /* columns of a terminal; 0: QG_REPORT_WIDTH                         */
@@ -46,13 +52,17 @@ typedef struct qg_sink { /* case_done and end may be NULL: nothing to do */
     qg_status (*end)(qg_sink_out *o, qg_err *err);
 } qg_sink;
 
+/* A file of the run as it stands in the repository (place.h). */
+const char *qg_report_place(qg_sink_out *o, const char *file);
+
 #define X(name) extern const qg_sink qg_report_##name;
 #include "report/sinks.def"
 #undef X
 
-/* Ends with NULL, in the order of sinks.def. */
+/* Ends with NULL, in the order of sinks.def. A form of several files is as many sinks of one name,
+ * one behind the other. */
 extern const qg_sink *const qg_report_sinks[];
-const qg_sink *qg_report_find(qg_str name); /* NULL where there is none */
+const qg_sink *qg_report_find(qg_str name); /* the first of that name; NULL where there is none */
 
 /* Appends one form of the run to `out`; options may be NULL. */
 qg_status qg_report_render(qg_buf *out, const qg_sink *sink, const qg_run *run,

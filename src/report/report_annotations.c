@@ -39,7 +39,7 @@ static void put_place(qg_sink_out *o, const qg_judgement *j)
     if (!j->file || !j->file[0])
         return;
     qg_buf_text(o->out, "file=");
-    put_escaped(o, j->file, true);
+    put_escaped(o, qg_report_place(o, j->file), true);
     if (j->line > 0)
         qg_buf_format(o->out, ",line=%d", j->line);
     if (j->line > 0 && j->column > 0)

@@ -30,6 +30,14 @@ static void set_up(void)
     ck_assert_int_eq(qg_run_from_json(&run, arena, golden("run.json"), "run.json", &err), QG_OK);
 }
 
+/* Files of all forms. */
+enum {
+    N_SINKS = 0
+#define X(name) +1
+#include "report/sinks.def"
+#undef X
+};
+
 typedef struct form {
     const char *sink, *file;
     int width;
@@ -44,6 +52,10 @@ static const form forms[] = {
     {"markdown", "summary.md", 0},
     {"csv", "run.csv", 0},
     {"html", "report.html", 0},
+    {"sarif", "results.sarif", 0},
+    {"openmetrics", "metrics.prom", 0},
+    {"ghbench", "ghbench-smaller.json", 0},
+    {"bmf", "bmf.json", 0},
 };
 
 static void same_text(qg_str made, qg_str wanted, const char *name)
@@ -84,7 +96,7 @@ START_TEST(all_forms_are_written_by_default)
     qg_str text;
 
     ck_assert_int_eq(qg_report_write(run, QG_STR(""), &options, &err), QG_OK);
-    ck_assert_uint_eq(files_in_dir(), 7);
+    ck_assert_uint_eq(files_in_dir(), N_SINKS);
     ck_assert_int_eq(
         qg_file_read(&text, arena, qg_path_join(arena, folder, "run.json"), 1 << 20, &err), QG_OK);
     same_text(text, golden("run.json"), "run.json");
@@ -112,6 +124,20 @@ START_TEST(chosen_forms_are_written_into_a_new_folder)
 }
 END_TEST
 
+START_TEST(a_form_of_two_files_is_both)
+{
+    qg_report_options options = {.dir = folder};
+    qg_str text;
+
+    ck_assert_int_eq(qg_report_write(run, QG_STR("ghbench"), &options, &err), QG_OK);
+    ck_assert_uint_eq(files_in_dir(), 2);
+    ck_assert_int_eq(qg_file_read(&text, arena, qg_path_join(arena, folder, "ghbench-bigger.json"),
+                                  1 << 20, &err),
+                     QG_OK);
+    same_text(text, golden("ghbench-bigger.json"), "ghbench-bigger.json");
+}
+END_TEST
+
 START_TEST(an_unknown_form_is_refused_before_anything_is_written)
 {
     qg_report_options options = {.dir = folder};
@@ -120,7 +146,9 @@ START_TEST(an_unknown_form_is_refused_before_anything_is_written)
     ck_assert_str_eq(err.message, "unknown report 'junti', did you mean 'junit'?");
     qg_err_clear(&err);
     ck_assert_int_eq(qg_report_write(run, QG_STR("pdf,json"), &options, &err), QG_EARG);
-    ck_assert_ptr_nonnull(strstr(err.message, "there are console, junit, json"));
+    ck_assert_str_eq(err.message, "unknown report 'pdf'; there are console, junit, json, "
+                                  "annotations, markdown, csv, html, sarif, openmetrics, ghbench, "
+                                  "bmf");
     qg_err_clear(&err);
     ck_assert_int_eq(qg_report_write(run, QG_STR("json,"), &options, &err), QG_EARG);
     ck_assert_uint_eq(files_in_dir(), 0);
@@ -229,7 +257,7 @@ START_TEST(an_empty_run_has_every_form)
     qg_report_options options = {.dir = folder};
 
     ck_assert_int_eq(qg_report_write(&empty, QG_STR(""), &options, &err), QG_OK);
-    ck_assert_uint_eq(files_in_dir(), 7);
+    ck_assert_uint_eq(files_in_dir(), N_SINKS);
 }
 END_TEST
 
@@ -243,12 +271,13 @@ Suite *report_check(void)
     tcase_add_loop_test(t, every_form_is_as_blessed, 0, sizeof forms / sizeof *forms);
     tcase_add_test(t, all_forms_are_written_by_default);
     tcase_add_test(t, chosen_forms_are_written_into_a_new_folder);
+    tcase_add_test(t, a_form_of_two_files_is_both);
     tcase_add_test(t, an_unknown_form_is_refused_before_anything_is_written);
     tcase_add_test(t, a_folder_that_is_none_is_the_machines_fault);
     tcase_add_test(t, a_folder_without_permission_is_the_machines_fault);
     tcase_add_test(t, a_full_disk_leaves_what_was_there);
     tcase_add_test(t, a_run_with_a_non_finite_number_is_not_written);
-    tcase_add_loop_test(t, lack_of_memory_is_said, 0, 7);
+    tcase_add_loop_test(t, lack_of_memory_is_said, 0, N_SINKS);
     tcase_add_test(t, writing_survives_lack_of_memory);
     tcase_add_test(t, an_empty_run_has_every_form);
     suite_add_tcase(s, t);

@@ -53,7 +53,7 @@ static void put_place(qg_sink_out *o, const qg_judgement *j, bool is_short)
     qg_buf_text(&text, is_short ? "line" : j->file);
     if (o->options.link) {
         qg_buf_text(&target, o->options.link);
-        qg_text_target(&target, j->file);
+        qg_text_target(&target, qg_report_place(o, j->file));
     }
     if (j->line > 0) {
         qg_buf_format(&target, "#L%d", j->line);

@@ -65,7 +65,7 @@ static void put_link(qg_sink_out *o, const char *file, int line)
         qg_buf_format(o->out, ":%d", line);
     qg_buf_text(o->out, "](");
     qg_buf_text(o->out, o->options.link ? o->options.link : "");
-    qg_text_target(o->out, file);
+    qg_text_target(o->out, qg_report_place(o, file));
     if (line > 0)
         qg_buf_format(o->out, "#L%d", line);
     qg_buf_char(o->out, ')');

@@ -1,6 +1,9 @@
 /* Text for people: see text.h. */
 #include "report/text.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #define REPLACEMENT "\xef\xbf\xbd"
 
 /* Takes the next code point; invalid bytes give U+FFFD one at a time. */
@@ -68,6 +71,16 @@ void qg_text_target(qg_buf *out, const char *path)
                      strchr("/._-~", c);
         qg_buf_format(out, plain ? "%c" : "%%%02X", c);
     }
+}
+
+void qg_text_number(qg_buf *out, double v)
+{
+    char text[40];
+
+    snprintf(text, sizeof text, "%.15g", v);
+    if (strtod(text, NULL) != v)
+        snprintf(text, sizeof text, "%.17g", v);
+    qg_buf_text(out, text);
 }
 
 static size_t width_of(uint32_t c)

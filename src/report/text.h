@@ -23,6 +23,9 @@ qg_str qg_text_message(qg_arena *arena, const char *s, bool keep_lines, bool *fa
  * form. */
 void qg_text_target(qg_buf *out, const char *path);
 
+/* Appends the shortest of %.15g and %.17g that reads back equal; v is finite. */
+void qg_text_number(qg_buf *out, double v);
+
 size_t qg_text_width(qg_str s); /* columns of cleaned text */
 
 /* Appends cleaned text padded with blanks to `width` columns, or cut to it with a final "…". */
