@@ -32,8 +32,11 @@ typedef struct qg_report_options {
     const char *here; /* where the run's relative paths begin, an absolute path, or NULL */
     const char *link; /* what goes before "suites/x.yaml#L12" in links ("https://.../blob/SHA/"),
                          NULL: nothing */
-    int width;        /* columns of a terminal; 0: QG_REPORT_WIDTH                         */
-    bool colour;      /* ANSI colours on the console; never in files                       */
+    const struct qg_trend *trends; /* what numbers were in earlier runs, sorted (trend.h) */
+    size_t n_trends;
+    size_t room; /* bytes that the summary may take; 0: all that GitHub takes           */
+    int width;   /* columns of a terminal; 0: QG_REPORT_WIDTH                         */
+    bool colour; /* ANSI colours on the console; never in files                       */
 } qg_report_options;
 
 typedef struct qg_sink_out {

@@ -1,9 +1,10 @@
 /* The step summary: verdict, what failed with links to the suite's lines, the models side by side,
- * the production checklist, then a table a case.
+ * the production checklist, then the cases, the worst first, each folded away.
  *
  * GitHub refuses a summary over 1 MiB as a whole, so writing stops short of that and says what was
- * left out. Names and messages of a run are text, never markup: every character that Markdown or
- * HTML could take for its own is escaped.
+ * left out: each part has its share of the room, and what outgrows it is taken back. Names and
+ * messages of a run are text, never markup: every character that Markdown or HTML could take for
+ * its own is escaped.
  */
 #include "report/blamed.h"
 #include "report/checklist_text.h"
@@ -11,26 +12,75 @@
 #include "report/report.h"
 #include "report/rows.h"
 #include "report/text.h"
+#include "report/trend.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
-enum { LIMIT_BYTES = 1000 * 1000, HEAD_BYTES = 400 * 1000, MOST_MODELS = 20 };
+enum {
+    MOST_BYTES = 1000 * 1000, /* under GitHub's 1,048,576, with room for the words at the ends */
+    MOST_MODELS = 20,
+    MOST_FACT = 200, /* characters of a fact about the machine */
+    MOST_MISSES = 20 /* parts that did not fit, before no other is tried */
+};
+
+/* Where a part ends, in hundredths of the room. */
+enum { FAILURES_END = 35, HEAD_END = 50, CASES_END = 92, FACTS_END = 99 };
 
 typedef struct markdown {
     size_t start; /* length of the buffer before us */
-    size_t n_left_out;
 } markdown;
 
-/* Takes back what was written since `before` where the summary has outgrown `limit`. */
-static bool take_back(qg_sink_out *o, size_t before, size_t limit)
+/* Takes back what was written since `before` where the summary has outgrown its part. */
+static bool take_back(qg_sink_out *o, size_t before, size_t end)
 {
     const markdown *state = o->state;
+    size_t most = o->options.room && o->options.room < MOST_BYTES ? o->options.room : MOST_BYTES;
 
-    if (o->out->failed || o->out->len - state->start <= limit)
+    if (o->out->failed || o->out->len - state->start <= most / 100 * end)
         return false;
     o->out->len = before;
     o->out->ptr[before] = '\0';
     return true;
+}
+
+/* Takes a part back as a whole, and says so. */
+static void fit_part(qg_sink_out *o, size_t before, const char *what)
+{
+    if (take_back(o, before, HEAD_END))
+        qg_buf_format(o->out, "> %s is left out: a summary holds 1 MiB. run.json has it.\n\n",
+                      what);
+}
+
+/* How many of each verdict. */
+typedef struct tally {
+    size_t n, of[QG_N_VERDICTS], measured;
+} tally;
+
+static void count_one(tally *t, const qg_judgement *worst)
+{
+    t->n++;
+    if (worst)
+        t->of[worst->verdict]++;
+    else
+        t->measured++;
+}
+
+/* " (12 fail, 3 skip)", the worst first */
+static void put_tally(qg_sink_out *o, const tally *t)
+{
+    const char *separator = " (";
+
+    for (int i = 0; i < QG_N_VERDICTS * QG_N_VERDICTS; i++) {
+        int rank = QG_N_VERDICTS - 1 - i / QG_N_VERDICTS, v = i % QG_N_VERDICTS;
+        if (t->of[v] == 0 || qg_verdict_rank((qg_verdict)v) != rank)
+            continue;
+        qg_buf_format(o->out, "%s%zu %s", separator, t->of[v], qg_verdict_text((qg_verdict)v));
+        separator = ", ";
+    }
+    if (t->measured > 0)
+        qg_buf_format(o->out, "%s%zu measured", separator, t->measured);
+    qg_buf_char(o->out, ')');
 }
 
 static void put_escaped(qg_sink_out *o, const char *s)
@@ -51,6 +101,19 @@ static void put_escaped(qg_sink_out *o, const char *s)
             qg_buf_format(o->out, "\\%c", c);
         else
             qg_buf_char(o->out, c);
+    }
+}
+
+/* The same inside HTML, where Markdown's escapes would be seen. */
+static void put_html(qg_sink_out *o, const char *s)
+{
+    qg_str text = qg_text_message(o->scratch, s, false, &o->out->failed);
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (strchr("&<>\"'@", text.ptr[i]))
+            qg_buf_format(o->out, "&#%d;", text.ptr[i]);
+        else
+            qg_buf_char(o->out, text.ptr[i]);
     }
 }
 
@@ -104,8 +167,19 @@ static void put_blame(qg_sink_out *o, const qg_blame *b)
     }
 }
 
+/* What the number was in earlier runs, NULL: nothing is known. */
+static const qg_trend *trend_of(const qg_sink_out *o, const qg_row *row)
+{
+    bool is_value = row->m && row->has_value && row->metric != QG_METRIC_NONE &&
+                    (!row->j || row->j->basis == QG_BASIS_BUDGET);
+    return is_value
+               ? qg_trend_find(o->options.trends, o->options.n_trends, row->m->id.id, row->metric)
+               : NULL;
+}
+
 static void put_failure(qg_sink_out *o, const qg_row *row)
 {
+    const qg_trend *trend = trend_of(o, row);
     const qg_judgement *j = row->j;
 
     qg_buf_text(o->out, "- ");
@@ -129,6 +203,10 @@ static void put_failure(qg_sink_out *o, const qg_row *row)
             put_escaped(o, j->expires);
         }
     }
+    if (trend) {
+        qg_buf_text(o->out, "<br>earlier runs and this one: ");
+        qg_trend_put(o->out, trend, row->value);
+    }
     if (qg_run_blame(o->run, j))
         put_blame(o, qg_run_blame(o->run, j));
     qg_buf_char(o->out, '\n');
@@ -136,17 +214,22 @@ static void put_failure(qg_sink_out *o, const qg_row *row)
 
 static qg_status put_failures(qg_sink_out *o, qg_err *err)
 {
+    tally left_out = {0};
     qg_rows rows;
-    size_t n_left_out = 0;
 
     QG_PASS(qg_rows_judged(&rows, o->scratch, o->index, err));
     for (size_t i = 0; i < rows.n && rows.at[i].j->verdict != QG_VERDICT_PASS; i++) {
         size_t before = o->out->len;
-        put_failure(o, &rows.at[i]);
-        n_left_out += take_back(o, before, HEAD_BYTES);
+        if (left_out.n < MOST_MISSES)
+            put_failure(o, &rows.at[i]);
+        if (left_out.n >= MOST_MISSES || take_back(o, before, FAILURES_END))
+            count_one(&left_out, rows.at[i].j);
     }
-    if (n_left_out > 0)
-        qg_buf_format(o->out, "- ... and %zu more\n", n_left_out);
+    if (left_out.n > 0) {
+        qg_buf_format(o->out, "- ... and %zu more", left_out.n);
+        put_tally(o, &left_out);
+        qg_buf_text(o->out, ": run.json has them all\n");
+    }
     if (rows.n > 0 && rows.at[0].j->verdict != QG_VERDICT_PASS)
         qg_buf_char(o->out, '\n');
     return QG_OK;
@@ -157,7 +240,9 @@ static void put_fact(qg_sink_out *o, const char *name, const char *value)
     if (!value || !value[0])
         return;
     qg_buf_format(o->out, "| %s | ", name);
-    put_escaped(o, value);
+    const char *cut = qg_arena_format(o->scratch, "%.*s", MOST_FACT, value);
+    o->out->failed = o->out->failed || !cut;
+    put_escaped(o, cut);
     qg_buf_text(o->out, " |\n");
 }
 
@@ -183,7 +268,7 @@ static qg_status put_methods(qg_sink_out *o, qg_err *err)
             qg_buf_format(o->out, " %s |", m.columns[c].cells[row]);
     }
     qg_buf_text(o->out, "\n\n");
-    take_back(o, before, HEAD_BYTES);
+    fit_part(o, before, "The table of models");
     return QG_OK;
 }
 
@@ -233,7 +318,22 @@ static void put_checklist(qg_sink_out *o)
     for (int i = 0; i < QG_N_CHECKITEMS; i++)
         put_item(o, &c->items[i]);
     qg_buf_char(o->out, '\n');
-    take_back(o, before, HEAD_BYTES);
+    fit_part(o, before, "The production checklist");
+}
+
+static void put_notices(qg_sink_out *o)
+{
+    size_t n_left_out = 0;
+
+    for (size_t i = 0; i < o->run->n_notices; i++) {
+        size_t before = o->out->len;
+        qg_buf_text(o->out, "> ");
+        put_escaped(o, o->run->notices[i]);
+        qg_buf_text(o->out, "\n\n");
+        n_left_out += take_back(o, before, HEAD_END);
+    }
+    if (n_left_out > 0)
+        qg_buf_format(o->out, "> ... and %zu more notices\n\n", n_left_out);
 }
 
 static qg_status begin(qg_sink_out *o, qg_err *err)
@@ -254,13 +354,7 @@ static qg_status begin(qg_sink_out *o, qg_err *err)
         qg_buf_format(o->out, ": %s", advice);
     qg_buf_text(o->out, ".\n\n");
     QG_PASS(put_failures(o, err));
-    for (size_t i = 0; i < run->n_notices; i++) {
-        size_t before = o->out->len;
-        qg_buf_text(o->out, "> ");
-        put_escaped(o, run->notices[i]);
-        qg_buf_text(o->out, "\n\n");
-        take_back(o, before, HEAD_BYTES);
-    }
+    put_notices(o);
     QG_PASS(put_methods(o, err));
     put_checklist(o);
     return QG_OK;
@@ -268,6 +362,7 @@ static qg_status begin(qg_sink_out *o, qg_err *err)
 
 static void put_row(qg_sink_out *o, const qg_row *row)
 {
+    const qg_trend *trend = trend_of(o, row);
     char text[QG_ROW_TEXT];
 
     qg_buf_text(o->out, "| ");
@@ -282,79 +377,130 @@ static void put_row(qg_sink_out *o, const qg_row *row)
     qg_buf_text(o->out, " | ");
     if (row->j)
         put_link(o, row->j->file, row->j->line);
+    if (o->options.n_trends > 0)
+        qg_buf_text(o->out, " | ");
+    if (trend)
+        qg_trend_put(o->out, trend, row->value);
     qg_buf_text(o->out, " |\n");
 }
 
-static void put_case_title(qg_sink_out *o, const qg_measurement *m)
+static void put_rows(qg_sink_out *o, const qg_rows *rows)
 {
-    qg_buf_text(o->out, "### ");
-    put_escaped(o, m->id.id);
-    qg_buf_text(o->out, "\n\n");
-    put_escaped(o, m->id.model);
+    bool trends = o->options.n_trends > 0;
+
+    if (rows->n == 0)
+        return;
+    qg_buf_format(o->out,
+                  "| metric | value | budget | n | interval | would see | verdict | where |%s\n"
+                  "|---|---:|---:|---:|---:|---:|---|---|%s\n",
+                  trends ? " earlier and now |" : "", trends ? "---|" : "");
+    for (size_t i = 0; i < rows->n; i++)
+        put_row(o, &rows->at[i]);
+    qg_buf_char(o->out, '\n');
+}
+
+/* What stays to be seen of a folded case. */
+static void put_case_title(qg_sink_out *o, const qg_measurement *m, const qg_judgement *worst)
+{
+    qg_buf_text(o->out, "<details><summary>");
+    if (worst)
+        put_verdict(o, worst->verdict);
+    else
+        qg_buf_text(o->out, m->state == QG_CASE_MEASURED ? "measured" : "not measured");
+    qg_buf_text(o->out, " <b>");
+    put_html(o, m->id.id);
+    qg_buf_text(o->out, "</b> ");
+    put_html(o, m->id.model);
     qg_buf_text(o->out, " \xc2\xb7 ");
-    put_escaped(o, m->id.method);
+    put_html(o, m->id.method);
     qg_buf_text(o->out, " \xc2\xb7 ");
-    put_escaped(o, m->id.device);
+    put_html(o, m->id.device);
     if (m->id.batch > 0)
         qg_buf_format(o->out, " \xc2\xb7 batch %lld, %lld tokens in, %lld out",
                       (long long)m->id.batch, (long long)m->id.input_len,
                       (long long)m->id.output_len);
-    qg_buf_text(o->out, "\n\n");
+    qg_buf_text(o->out, "</summary>\n\n");
 }
 
 static void put_log(qg_sink_out *o, const char *log)
 {
     qg_str text = qg_text_message(o->scratch, log, true, &o->out->failed), line;
 
-    qg_buf_text(o->out, "<details><summary>last lines of its log</summary>\n\n");
+    qg_buf_text(o->out, "Last lines of its log:\n\n");
     while (qg_str_split(&text, '\n', &line))
         qg_buf_format(o->out, "    " QG_STR_PRI "\n", QG_STR_ARG(line));
-    qg_buf_text(o->out, "\n</details>\n\n");
+    qg_buf_char(o->out, '\n');
 }
 
-static qg_status case_done(qg_sink_out *o, const qg_measurement *m, qg_err *err)
+static qg_status put_case(qg_sink_out *o, const qg_measurement *m, const qg_judgement *worst,
+                          qg_err *err)
 {
-    static const char head[] =
-        "| metric | value | budget | n | interval | would see | verdict | where |\n"
-        "|---|---:|---:|---:|---:|---:|---|---|\n";
-    markdown *state = o->state;
-    size_t before = o->out->len;
     qg_rows judged, measured;
 
     QG_PASS(qg_rows_of_case(&judged, o->scratch, o->index, m, err));
     QG_PASS(qg_rows_measured(&measured, o->scratch, o->index, m, err));
-    put_case_title(o, m);
-    if (judged.n > 0)
-        qg_buf_text(o->out, head);
-    for (size_t i = 0; i < judged.n; i++)
-        put_row(o, &judged.at[i]);
-    if (judged.n > 0)
-        qg_buf_char(o->out, '\n');
-    if (measured.n > 0) {
-        qg_buf_text(o->out, "<details><summary>measured without a budget</summary>\n\n");
-        qg_buf_text(o->out, head);
-        for (size_t i = 0; i < measured.n; i++)
-            put_row(o, &measured.at[i]);
-        qg_buf_text(o->out, "\n</details>\n\n");
-    }
+    put_case_title(o, m, worst);
+    put_rows(o, &judged);
+    if (measured.n > 0)
+        qg_buf_text(o->out, "Measured without a budget:\n\n");
+    put_rows(o, &measured);
     if (m->log)
         put_log(o, m->log);
-    state->n_left_out += take_back(o, before, LIMIT_BYTES); /* a smaller one may fit yet */
+    qg_buf_text(o->out, "</details>\n\n");
+    return QG_OK;
+}
+
+typedef struct ranked {
+    const qg_measurement *m;
+    const qg_judgement *worst; /* NULL: nothing was judged */
+} ranked;
+
+static int worst_first(const void *a, const void *b)
+{
+    const ranked *x = a, *y = b;
+    int x_rank = x->worst ? qg_verdict_rank(x->worst->verdict) : -1;
+    int y_rank = y->worst ? qg_verdict_rank(y->worst->verdict) : -1;
+    return x_rank != y_rank ? y_rank - x_rank : (x->m > y->m) - (x->m < y->m);
+}
+
+static qg_status put_cases(qg_sink_out *o, qg_err *err)
+{
+    const qg_run *run = o->run;
+    ranked *cases = QG_NEW_N(o->scratch, ranked, run->n_measurements);
+    tally left_out = {0};
+
+    QG_NEED(cases, err);
+    for (size_t i = 0; i < run->n_measurements; i++) {
+        cases[i].m = &run->measurements[i];
+        for (size_t k = o->index->first[i]; k < o->index->first[i + 1]; k++) {
+            const qg_judgement *j = o->index->at[k], *worst = cases[i].worst;
+            if (!worst || qg_verdict_rank(j->verdict) > qg_verdict_rank(worst->verdict))
+                cases[i].worst = j;
+        }
+    }
+    qsort(cases, run->n_measurements, sizeof *cases, worst_first);
+    for (size_t i = 0; i < run->n_measurements; i++) {
+        size_t before = o->out->len;
+        if (left_out.n < MOST_MISSES) /* a smaller one may fit yet */
+            QG_PASS(put_case(o, cases[i].m, cases[i].worst, err));
+        if (left_out.n >= MOST_MISSES || take_back(o, before, CASES_END))
+            count_one(&left_out, cases[i].worst);
+    }
+    if (left_out.n == 0)
+        return QG_OK;
+    qg_buf_format(o->out, "%zu cases are left out", left_out.n);
+    put_tally(o, &left_out);
+    qg_buf_text(o->out, ": a summary holds 1 MiB. run.json has them all.\n\n");
     return QG_OK;
 }
 
 static qg_status end(qg_sink_out *o, qg_err *err)
 {
     const qg_run *run = o->run;
-    const markdown *state = o->state;
     char threads[16] = "";
 
-    (void)err;
-    if (state->n_left_out > 0)
-        qg_buf_format(o->out,
-                      "%zu cases are left out: a summary holds 1 MiB. "
-                      "run.json has them all.\n\n",
-                      state->n_left_out);
+    QG_PASS(put_cases(o, err));
+    size_t before = o->out->len;
     if (run->machine.n_threads > 0)
         snprintf(threads, sizeof threads, "%d", run->machine.n_threads);
     qg_buf_text(o->out, "<details><summary>machine and provenance</summary>\n\n"
@@ -376,7 +522,9 @@ static qg_status end(qg_sink_out *o, qg_err *err)
         put_fact(o, "model hash", run->models[i].model_hash);
     }
     qg_buf_text(o->out, "\n</details>\n");
+    if (take_back(o, before, FACTS_END))
+        qg_buf_text(o->out, "Machine and provenance are left out: run.json has them.\n");
     return QG_OK;
 }
 
-const qg_sink qg_report_markdown = {"markdown", "summary.md", begin, case_done, end};
+const qg_sink qg_report_markdown = {"markdown", "summary.md", begin, NULL, end};
