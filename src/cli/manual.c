@@ -45,6 +45,8 @@ static const entry environment[] = {
     {"GITHUB_ACTIONS", "run prints annotations of a workflow where it is true."},
     {"GITHUB_STEP_SUMMARY", "file to which run appends its summary."},
     {"GITHUB_OUTPUT", "file to which plan --github-output appends the matrix."},
+    {"GITHUB_WORKSPACE",
+     "root of the repository, where paths in annotations, links and SARIF begin."},
     {"GITHUB_REPOSITORY, GITHUB_SHA, GITHUB_SERVER_URL",
      "what links in reports point to, and the commit that a history keeps of a run."},
     {"GITHUB_HEAD_REF, GITHUB_REF_NAME",

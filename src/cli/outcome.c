@@ -1,14 +1,13 @@
 /* What the gate's commands share: see outcome.h. */
 #include "cli/outcome.h"
 
-#include "base/file.h"
+#include "cli/github.h"
 #include "judge/judge.h"
 #include "judge/verdict.h"
 #include "record/record_json.h"
 #include "report/report.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 qg_status qg_outcome_read_suite(qg_suite **out, qg_cli *cli, const char *path, qg_err *err)
 {
@@ -138,41 +137,6 @@ static qg_status render(qg_buf *b, qg_cli *cli, const char *sink, const qg_run *
     return qg_report_render(b, qg_report_find(qg_str_from(sink)), run, options, err);
 }
 
-/* Appends to the file that GitHub shows on the run's page. */
-static qg_status append_summary(const char *path, qg_str text, qg_err *err)
-{
-    FILE *f = fopen(path, "a");
-    bool fine = f && fwrite(text.ptr, 1, text.len, f) == text.len;
-    if (f && fclose(f) != 0)
-        fine = false;
-    return fine ? QG_OK : qg_fail(err, QG_EIO, "cannot append to '%s' (GITHUB_STEP_SUMMARY)", path);
-}
-
-static const char *github_link(qg_arena *arena)
-{
-    const char *server = getenv("GITHUB_SERVER_URL"), *repository = getenv("GITHUB_REPOSITORY"),
-               *sha = getenv("GITHUB_SHA");
-    if (!server || !repository || !sha)
-        return NULL;
-    return qg_arena_format(arena, "%s/%s/blob/%s/", server, repository, sha);
-}
-
-static qg_status speak_to_github(const qg_run *run, qg_cli *cli, const qg_report_options *options,
-                                 bool to_stdout, qg_err *err)
-{
-    const char *summary = getenv("GITHUB_STEP_SUMMARY");
-    qg_buf b;
-
-    if (to_stdout) {
-        QG_PASS(render(&b, cli, "annotations", run, options, err));
-        QG_PASS(qg_cli_write(qg_buf_view(&b), err));
-    }
-    if (!summary || !summary[0])
-        return QG_OK;
-    QG_PASS(render(&b, cli, "markdown", run, options, err));
-    return append_summary(summary, qg_buf_view(&b), err);
-}
-
 /* A wrong --report is the user's to mend and ends the command; a disk that is full must not hide
  * the verdict. */
 static qg_status write_files(const qg_run *run, qg_cli *cli, const qg_outcome_options *o,
@@ -198,21 +162,20 @@ static qg_status write_files(const qg_run *run, qg_cli *cli, const qg_outcome_op
 qg_status qg_outcome_report(const qg_run *run, qg_cli *cli, const qg_outcome_options *o,
                             qg_err *err)
 {
-    qg_report_options options = {.dir = o->out,
-                                 .link = github_link(cli->run),
-                                 .width = qg_cli_columns(),
-                                 .colour = qg_cli_colour()};
-    const char *actions = getenv("GITHUB_ACTIONS");
+    qg_report_options options = {
+        .dir = o->out, .width = qg_cli_columns(), .colour = qg_cli_colour()};
     qg_buf b;
 
+    qg_github_locate(&options, cli->run);
     cli->exit_code = run->exit_code;
     if (o->out)
         QG_PASS(write_files(run, cli, o, &options, err));
     QG_PASS(render(&b, cli, o->json ? "json" : "console", run, &options, err));
-    QG_PASS(qg_cli_write(qg_buf_view(&b), err));
+    if (!o->json)
+        QG_PASS(qg_github_print(qg_buf_view(&b), err));
+    else
+        QG_PASS(qg_cli_write(qg_buf_view(&b), err));
     if (o->json && (b.len == 0 || b.ptr[b.len - 1] != '\n'))
         QG_PASS(qg_cli_write(QG_STR("\n"), err));
-    if (actions && strcmp(actions, "true") == 0)
-        return speak_to_github(run, cli, &options, !o->json, err);
-    return QG_OK;
+    return qg_github_speak(run, cli, &options, !o->json, err);
 }

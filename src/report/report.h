@@ -25,6 +25,9 @@
 #include "record/record.h"
 
 enum { QG_REPORT_WIDTH = 100 }; /* columns where the caller knows no better */
+/* Of a step's summary, under GitHub's 1,048,576 with room for the words that say what is left out.
+ */
+enum { QG_REPORT_SUMMARY_BYTES = 1000 * 1000 };
 
 typedef struct qg_report_options {
     const char *dir;  /* where the files lie, for the reader; or NULL                      */
@@ -34,7 +37,7 @@ typedef struct qg_report_options {
                          NULL: nothing */
     const struct qg_trend *trends; /* what numbers were in earlier runs, sorted (trend.h) */
     size_t n_trends;
-    size_t room; /* bytes that the summary may take; 0: all that GitHub takes           */
+    size_t room; /* bytes that the summary may take; 0: QG_REPORT_SUMMARY_BYTES         */
     int width;   /* columns of a terminal; 0: QG_REPORT_WIDTH                         */
     bool colour; /* ANSI colours on the console; never in files                       */
 } qg_report_options;

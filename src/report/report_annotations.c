@@ -77,7 +77,7 @@ static void put_rest(qg_sink_out *o, const char *level, const qg_row **rows, siz
 {
     qg_buf_format(o->out, "::%s ", level);
     put_place(o, rows[0]->j);
-    qg_buf_format(o->out, "title=and %zu more::", n);
+    qg_buf_format(o->out, "title=and %zu more, listed in the summary::", n);
     for (size_t i = 0; i < n && i < 20; i++) {
         if (i > 0)
             qg_buf_text(o->out, "%0A");

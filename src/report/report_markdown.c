@@ -18,7 +18,6 @@
 #include <stdlib.h>
 
 enum {
-    MOST_BYTES = 1000 * 1000, /* under GitHub's 1,048,576, with room for the words at the ends */
     MOST_MODELS = 20,
     MOST_FACT = 200, /* characters of a fact about the machine */
     MOST_MISSES = 20 /* parts that did not fit, before no other is tried */
@@ -35,8 +34,10 @@ typedef struct markdown {
 static bool take_back(qg_sink_out *o, size_t before, size_t end)
 {
     const markdown *state = o->state;
-    size_t most = o->options.room && o->options.room < MOST_BYTES ? o->options.room : MOST_BYTES;
+    size_t most = QG_REPORT_SUMMARY_BYTES;
 
+    if (o->options.room > 0 && o->options.room < most)
+        most = o->options.room;
     if (o->out->failed || o->out->len - state->start <= most / 100 * end)
         return false;
     o->out->len = before;
