@@ -14,18 +14,30 @@ const char *qg_csv_unit(qg_unit unit)
     return units[unit];
 }
 
+static bool is_formula(qg_str text)
+{
+    static const char *const signs[] = {
+        "=", "+", "-", "@", "\xef\xbc\x9d", "\xef\xbc\x8b", "\xef\xbc\x8d", "\xef\xbc\xa0"};
+
+    text = qg_str_trim(text);
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+        if (qg_str_starts(text, qg_str_from(signs[i])))
+            return true;
+    return false;
+}
+
 void qg_csv_text(qg_buf *out, qg_arena *scratch, const char *s)
 {
     qg_str text = qg_text_message(scratch, s, true, &out->failed);
 
-    if (text.len > 0 && strchr("=+-@", text.ptr[0])) {
+    if (is_formula(text)) {
         qg_str quoted = qg_str_from(qg_arena_format(scratch, "'" QG_STR_PRI, QG_STR_ARG(text)));
         out->failed = out->failed || quoted.len == 0;
         text = quoted;
     }
     bool quote = false;
     for (size_t i = 0; i < text.len; i++)
-        quote = quote || strchr(",\"\n", text.ptr[i]);
+        quote = quote || strchr(",;\"\n", text.ptr[i]);
     if (!quote) {
         qg_buf_str(out, text);
         return;

@@ -1,6 +1,9 @@
 /* Cells of comma-separated values: RFC 4180 with LF, for spreadsheets and scripts. Numbers are in
  * the canonical unit that a column beside them names and read back equal; empty cells are unknown.
- * A text that a spreadsheet would take for a formula gets a leading apostrophe.
+ * A text that a spreadsheet would take for a formula gets a leading apostrophe (OWASP, "CSV
+ * Injection"): it begins, behind blanks, with one of = + - @ or their full-width forms; tabs and
+ * carriage returns are blanks by then. A semicolon is quoted, since it separates cells where the
+ * comma is the decimal point.
  */
 #ifndef QG_REPORT_CSV_H
 #define QG_REPORT_CSV_H

@@ -36,6 +36,53 @@ START_TEST(cells_are_quoted_where_they_must_be)
 }
 END_TEST
 
+static const struct {
+    const char *text, *cell;
+} cells[] = {
+    {"=cmd()", "'=cmd()"},
+    {"+1", "'+1"},
+    {"-2", "'-2"}, /* a text: numbers have columns of their own */
+    {"@SUM(A1)", "'@SUM(A1)"},
+    {"\t=1", "' =1"},
+    {"\r=1", "' =1"},
+    {"  =1", "'  =1"},
+    {"\n=1", "\"'\n=1\""},
+    {"\xef\xbc\x9d"
+     "1",
+     "'\xef\xbc\x9d"
+     "1"},
+    {"\xef\xbc\xa0x", "'\xef\xbc\xa0x"},
+    {"\"=1", "\"\"\"=1\""},
+    {"a;=1", "\"a;=1\""},
+    {"a=1-2", "a=1-2"},
+    {"", ""},
+};
+
+START_TEST(no_text_is_a_formula)
+{
+    qg_judgement j = {.case_id = "c", .metric = QG_METRIC_NONE, .issue = cells[_i].text};
+    qg_run run = {.judgements = &j, .n_judgements = 1};
+
+    ck_assert_str_eq(
+        rows(&run),
+        qg_arena_format(arena, "c,,,,,,,,,,,,,pass,0,,,,,%s,,budget,,,,,,,,\n", cells[_i].cell));
+}
+END_TEST
+
+START_TEST(a_negative_number_is_one)
+{
+    qg_judgement j = {.case_id = "c",
+                      .metric = QG_METRIC_ACCURACY_DROP,
+                      .has_value = true,
+                      .value = -1.5,
+                      .has_limit = true,
+                      .limit = -1};
+    qg_run run = {.judgements = &j, .n_judgements = 1};
+
+    ck_assert_ptr_nonnull(strstr(rows(&run), ",accuracy_drop,pp,-1.5,-1,<=,pass,"));
+}
+END_TEST
+
 START_TEST(numbers_read_back_equal)
 {
     qg_scalar scalars[] = {{QG_METRIC_NLL, 1.0 / 3, 3}, {QG_METRIC_WEIGHTS, 7340544, 1}};
@@ -58,6 +105,8 @@ Suite *report_csv_check(void)
 
     tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_test(t, cells_are_quoted_where_they_must_be);
+    tcase_add_loop_test(t, no_text_is_a_formula, 0, sizeof cells / sizeof *cells);
+    tcase_add_test(t, a_negative_number_is_one);
     tcase_add_test(t, numbers_read_back_equal);
     suite_add_tcase(s, t);
     return s;
