@@ -1,7 +1,9 @@
-/* JUnit XML in the dialect that GitHub's test reporters read (dorny/test-reporter's java-junit,
- * EnricoMi/publish-unit-test-result-action): a testsuite a case, a testcase a judgement with
- * classname, file, line and time, and failure, error or skipped inside. The only file that sees
- * libxml2, whose writer escapes; texts are cleaned first of what XML 1.0 cannot carry.
+/* JUnit XML in the shape of pytest's --junit-xml, which every reader of such files knows, and with
+ * the file and line that GitHub's test reporters ask for (dorny/test-reporter's java-junit,
+ * EnricoMi/publish-unit-test-result-action): a testsuite a case with what it is as properties, a
+ * testcase a judgement with its numbers as properties, then failure, error or skipped, then
+ * system-out. The only file that sees libxml2, whose writer escapes; texts are cleaned first of
+ * what XML 1.0 cannot carry.
  *
  * fail and inconclusive under policy `fail` are failures; errors are errors, of type "input" (the
  * author acts) or "machine" (may be retried); what policy forgives is skipped with its reason. The
@@ -140,6 +142,34 @@ static const char *message_of(qg_sink_out *o, const qg_judgement *j, bool skippe
     return text ? text : "";
 }
 
+/* "suites/x.yaml:31:14", NULL: nobody says where. */
+static const char *place_of(qg_sink_out *o, const qg_judgement *j)
+{
+    junit *state = o->state;
+    const char *text = j->file;
+
+    if (text && j->line > 0)
+        text = qg_arena_format(o->scratch, "%s:%d:%d", j->file, j->line, j->column);
+    state->failed = state->failed || (j->file && !text);
+    return text;
+}
+
+/* The text of a failure: a line each of what, where, what to do and what is known of it. */
+static void put_details(qg_sink_out *o, const qg_row *row)
+{
+    const qg_judgement *j = row->j;
+    bool dead = row->metric == QG_METRIC_NONE && row->m && row->m->log;
+    const char *lines[] = {place_of(o, j), j->fix, known_of(o, j), dead ? row->m->log : NULL};
+
+    put_text(o, j->message);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        if (!lines[i])
+            continue;
+        put_text(o, "\n");
+        put_text(o, lines[i]);
+    }
+}
+
 static void put_outcome(qg_sink_out *o, const qg_row *row)
 {
     const qg_judgement *j = row->j;
@@ -148,34 +178,55 @@ static void put_outcome(qg_sink_out *o, const qg_row *row)
     if (!element)
         return;
     bool skipped = strcmp(element, "skipped") == 0;
-    const char *known = known_of(o, j);
+    const char *place = place_of(o, j);
     open_element(o->state, element);
-    if (!skipped)
-        put_attribute(o, "type", type_of(j));
+    put_attribute(o, "type", type_of(j));
     put_attribute(o, "message", message_of(o, j, skipped));
     if (!skipped) {
-        char place[32] = "";
-        put_text(o, j->message);
-        if (j->file && j->line > 0)
-            snprintf(place, sizeof place, ":%d:%d", j->line, j->column);
-        if (j->file) {
-            put_text(o, "\n");
-            put_text(o, j->file);
-            put_text(o, place);
-        }
-        if (j->fix) {
-            put_text(o, "\n");
-            put_text(o, j->fix);
-        }
-        if (known) {
-            put_text(o, "\n");
-            put_text(o, known);
-        }
-        if (row->metric == QG_METRIC_NONE && row->m && row->m->log) {
-            put_text(o, "\n");
-            put_text(o, row->m->log);
-        }
+        put_details(o, row);
+    } else if (place) { /* as pytest has it: "PLACE: REASON" */
+        put_text(o, place);
+        put_text(o, ": ");
+        put_text(o, message_of(o, j, skipped));
     }
+    close_element(o->state);
+}
+
+static void put_property(qg_sink_out *o, const char *name, const char *value)
+{
+    if (!value || !value[0])
+        return;
+    open_element(o->state, "property");
+    put_attribute(o, "name", name);
+    put_attribute(o, "value", value);
+    close_element(o->state);
+}
+
+static void put_number(qg_sink_out *o, const char *name, bool known, double v)
+{
+    junit *j = o->state;
+    qg_buf b;
+
+    if (!known)
+        return;
+    qg_buf_init(&b, o->scratch);
+    qg_text_number(&b, v);
+    j->failed = j->failed || b.failed;
+    put_property(o, name, b.ptr);
+}
+
+/* In canonical units, as in the record. */
+static void put_numbers(qg_sink_out *o, const qg_judgement *j)
+{
+    if (!j->has_value && !j->has_limit)
+        return;
+    open_element(o->state, "properties");
+    put_property(o, "basis", qg_basis_text(j->basis));
+    put_number(o, "value", j->has_value, j->value);
+    put_number(o, "limit", j->has_limit, j->limit);
+    put_number(o, "low", j->has_low, j->low);
+    put_number(o, "high", j->has_high, j->high);
+    put_number(o, "n", j->n > 0, (double)j->n);
     close_element(o->state);
 }
 
@@ -218,10 +269,11 @@ static void put_row(qg_sink_out *o, const qg_row *row, int64_t ns)
     qg_row_limit(limit, row);
     begin_testcase(o, qg_row_case(row), qg_row_metric(row), j->has_limit ? limit : "", ns);
     if (j->file && j->file[0]) {
-        put_attribute(o, "file", j->file);
+        put_attribute(o, "file", qg_report_place(o, j->file));
         if (j->line > 0)
             put_count(o, "line", (size_t)j->line);
     }
+    put_numbers(o, j);
     put_outcome(o, row);
     put_blame(o, qg_run_blame(o->run, j));
     close_element(o->state);
@@ -271,6 +323,21 @@ static void begin_testsuite(qg_sink_out *o, const char *name, const qg_rows *row
     put_seconds(o, ns);
     if (o->run->started)
         put_attribute(o, "timestamp", o->run->started);
+    if (o->run->machine.host)
+        put_attribute(o, "hostname", o->run->machine.host);
+}
+
+static void put_caseid(qg_sink_out *o, const qg_caseid *id)
+{
+    open_element(o->state, "properties");
+    put_property(o, "model", id->model);
+    put_property(o, "method", id->method);
+    put_property(o, "device", id->device);
+    put_property(o, "kind", id->kind);
+    put_number(o, "batch", id->batch > 0, (double)id->batch);
+    put_number(o, "input_len", id->input_len > 0, (double)id->input_len);
+    put_number(o, "output_len", id->output_len > 0, (double)id->output_len);
+    close_element(o->state);
 }
 
 /* Everything measured, so that a test report answers "how much" as well. */
@@ -300,6 +367,7 @@ static qg_status case_done(qg_sink_out *o, const qg_measurement *m, qg_err *err)
 
     QG_PASS(qg_rows_of_case(&rows, o->scratch, o->index, m, err));
     begin_testsuite(o, m->id.id, &rows, m->wall_ns);
+    put_caseid(o, &m->id);
     for (size_t i = 0; i < rows.n; i++)
         put_row(o, &rows.at[i], i == 0 ? m->wall_ns : 0);
     if (rows.n == 0) {

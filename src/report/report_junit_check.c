@@ -69,8 +69,66 @@ START_TEST(counts_agree_with_what_is_listed)
                                        "errors=\"0\" skipped=\"1\" time=\"1.500\">"));
     ck_assert_uint_eq(count(text, "time=\"1.500\""), 2); /* the suite and its first testcase */
     ck_assert_ptr_nonnull(strstr(text, "type=\"machine\""));
-    ck_assert_ptr_nonnull(
-        strstr(text, "<skipped message=\"m; known: https://x, expires 2026-12-31\"/>"));
+    ck_assert_ptr_nonnull(strstr(
+        text,
+        "<skipped type=\"known-fail\" message=\"m; known: https://x, expires 2026-12-31\"/>"));
+}
+END_TEST
+
+START_TEST(the_shape_is_that_of_pytest)
+{
+    qg_judgement j[] = {{.case_id = "a",
+                         .metric = QG_METRIC_PPL,
+                         .verdict = QG_VERDICT_FAIL,
+                         .exit_class = 1,
+                         .message = "m",
+                         .has_value = true,
+                         .value = 1.0 / 3,
+                         .has_limit = true,
+                         .limit = 0.25,
+                         .n = 7,
+                         .file = "gate/../s.yaml",
+                         .line = 3,
+                         .column = 4},
+                        {.case_id = "a",
+                         .metric = QG_METRIC_NONE,
+                         .verdict = QG_VERDICT_SKIP,
+                         .message = "why",
+                         .file = "s.yaml",
+                         .line = 5,
+                         .column = 6}};
+    qg_measurement m = {.id = {"a", "x<y", "fp16", NULL, "quality", 4, 0, 0}};
+    qg_run run = {.suite = "s",
+                  .measurements = &m,
+                  .n_measurements = 1,
+                  .judgements = j,
+                  .n_judgements = 2,
+                  .started = "2026-01-31T23:59:59Z",
+                  .machine.host = "runner&7"};
+
+    ck_assert_ptr_nonnull(strstr(
+        render(&run, NULL),
+        "time=\"0.000\" timestamp=\"2026-01-31T23:59:59Z\" hostname=\"runner&amp;7\">\n"
+        "    <properties>\n"
+        "      <property name=\"model\" value=\"x&lt;y\"/>\n"
+        "      <property name=\"method\" value=\"fp16\"/>\n"
+        "      <property name=\"kind\" value=\"quality\"/>\n"
+        "      <property name=\"batch\" value=\"4\"/>\n"
+        "    </properties>\n"
+        "    <testcase classname=\"s.a\" name=\"ppl &lt;= 0.25\" time=\"0.000\" file=\"s.yaml\" "
+        "line=\"3\">\n"
+        "      <properties>\n"
+        "        <property name=\"basis\" value=\"budget\"/>\n"
+        "        <property name=\"value\" value=\"0.33333333333333331\"/>\n"
+        "        <property name=\"limit\" value=\"0.25\"/>\n"
+        "        <property name=\"n\" value=\"7\"/>\n"
+        "      </properties>\n"
+        "      <failure type=\"fail\" message=\"m\">m\ngate/../s.yaml:3:4</failure>\n"
+        "    </testcase>\n"
+        "    <testcase classname=\"s.a\" name=\"(case)\" time=\"0.000\" file=\"s.yaml\" "
+        "line=\"5\">\n"
+        "      <skipped type=\"skip\" message=\"why\">s.yaml:5:6: why</skipped>\n"
+        "    </testcase>\n"));
 }
 END_TEST
 
@@ -81,6 +139,7 @@ Suite *report_junit_check(void)
 
     tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_test(t, texts_are_escaped_and_cleaned);
+    tcase_add_test(t, the_shape_is_that_of_pytest);
     tcase_add_test(t, counts_agree_with_what_is_listed);
     suite_add_tcase(s, t);
     return s;
