@@ -41,6 +41,7 @@ step unit make check
 step kernels make kcheck ARGS="--most 1.5e8"
 step suites ci/suites.sh
 step cli ci/cli.sh
+step reports ci/reports.sh
 step manual ci/manual.sh
 step emulate ci/emulate.sh
 step mutation ci/mutation.sh

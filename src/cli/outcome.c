@@ -167,7 +167,7 @@ qg_status qg_outcome_report(const qg_run *run, qg_cli *cli, const qg_outcome_opt
     qg_buf b;
 
     qg_github_locate(&options, cli->run);
-    cli->exit_code = run->exit_code;
+    cli->exit_code = o->no_verdict ? 0 : run->exit_code;
     if (o->out)
         QG_PASS(write_files(run, cli, o, &options, err));
     QG_PASS(render(&b, cli, o->json ? "json" : "console", run, &options, err));

@@ -17,6 +17,7 @@ typedef struct qg_outcome_options {
     const char *out;    /* folder of the reports, NULL: none are written */
     const char *report; /* "junit,sarif"; NULL or "": all                */
     bool json;          /* stdout gets the record instead of the table   */
+    bool no_verdict;    /* the exit code says only whether all was written */
 } qg_outcome_options;
 
 /* Reads a suite; prints its findings to stderr (errors always, notes only where the suite is

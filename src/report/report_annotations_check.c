@@ -66,8 +66,8 @@ START_TEST(ten_a_level_and_the_worst_first)
     ck_assert_int_eq(lines(text, "::warning "), 10); /* ten fit, nothing is summed up */
     ck_assert_int_eq(lines(text, "::"), 20);
     ck_assert(qg_str_starts(qg_str_from(text), QG_STR("::error file=s.yaml,line=41,title=case40")));
-    ck_assert_ptr_nonnull(
-        strstr(text, "\n::error file=s.yaml,line=9,title=and 26 more, listed in the summary::case8 nll: fail%0A"));
+    ck_assert_ptr_nonnull(strstr(text, "\n::error file=s.yaml,line=9,title=and 26 more, listed in "
+                                       "the summary::case8 nll: fail%0A"));
     ck_assert_ptr_nonnull(strstr(text, "%0A...\n")); /* of 26, 20 are named */
     ck_assert_ptr_null(strstr(text, "case44"));
     many[29].exit_class = 0;

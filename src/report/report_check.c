@@ -82,6 +82,25 @@ START_TEST(every_form_is_as_blessed)
 }
 END_TEST
 
+/* Names that try to break out, in every form: readable text and no control characters. What else
+ * each form must keep is proved by its own tests, and by ci with real readers. */
+START_TEST(no_form_lets_control_characters_through)
+{
+    qg_str hostile = golden("hostile.json");
+    qg_buf b;
+
+    ck_assert_int_eq(qg_run_from_json(&run, arena, hostile, "hostile.json", &err), QG_OK);
+    qg_buf_init(&b, arena);
+    ck_assert_int_eq(qg_report_render(&b, qg_report_sinks[_i], run, NULL, &err), QG_OK);
+    ck_assert_uint_eq(qg_utf8_valid(qg_buf_view(&b)), b.len);
+    for (size_t i = 0; i < b.len; i++)
+        ck_assert_msg((unsigned char)b.ptr[i] >= 0x20 || b.ptr[i] == '\n', "%s: byte %d",
+                      qg_report_sinks[_i]->name, b.ptr[i]);
+    if (qg_report_sinks[_i] != &qg_report_json)            /* which keeps texts as they are */
+        ck_assert_ptr_null(strstr(b.ptr, "\xe2\x80\xae")); /* right to left from here on */
+}
+END_TEST
+
 static size_t files_in_dir(void)
 {
     char **names;
@@ -269,6 +288,7 @@ Suite *report_check(void)
     tcase_add_checked_fixture(t, set_up, folder_end);
     tcase_set_timeout(t, 30);
     tcase_add_loop_test(t, every_form_is_as_blessed, 0, sizeof forms / sizeof *forms);
+    tcase_add_loop_test(t, no_form_lets_control_characters_through, 0, N_SINKS);
     tcase_add_test(t, all_forms_are_written_by_default);
     tcase_add_test(t, chosen_forms_are_written_into_a_new_folder);
     tcase_add_test(t, a_form_of_two_files_is_both);
