@@ -1,9 +1,9 @@
 /* Workflow commands that GitHub turns into annotations at the budget's line of the suite.
  *
- * A step shows 10 errors and 10 warnings and drops the rest silently; so the worst nine are printed
- * and the tenth says what was left out. Errors are what the exit code is about; what policy
- * forgives (inconclusive under `warn`) and known failures are warnings; passes and skips are
- * silent.
+ * A step shows 10 errors and 10 warnings, a job 50 of all, and the rest is dropped silently; so the
+ * worst nine of a level are printed and the tenth says what was left out: 21 lines at most. Errors
+ * are what the exit code is about; what policy forgives (inconclusive under `warn`) and known
+ * failures are warnings; passes and skips are silent.
  * Escapes (docs of GitHub Actions, "Workflow commands"): % CR LF in the message, : and , as well in
  * properties.
  */
