@@ -32,6 +32,12 @@ python3 ci/reports/big.py $golden/run.json "$work/big.json" || exit
 for record in $golden/run.json $golden/hostile.json "$work/big.json"; do
     expect 0 "report $record" "$program" report "$record" --out "$work/$(basename "$record" .json)"
 done
+for day in 1 2 3; do # the ppl of earlier runs: 6.1, 6.2, 6.3
+    sed "s/2026-01-31T23/2026-01-0${day}T23/; s/\"value\": *6.4057/\"value\":6.$day/" $golden/run.json >"$work/$day.json"
+done
+expect 0 'a history of earlier runs' "$program" history import "$work/runs.db" "$work"/[123].json
+expect 0 'a report beside it' "$program" report $golden/run.json --history "$work/runs.db" --out "$work/later"
+expect 0 'which shows them' grep -F 'earlier runs and this one: ▁▃▆█ +3.32 %' "$work/later/summary.md" # 6.4057 / 6.2
 expect 3 'a folder that is a file' "$program" report $golden/run.json --out $golden/run.json
 expect 3 'a folder below a file' "$program" report $golden/run.json --out $golden/run.json/below
 mkdir "$work/closed"

@@ -29,6 +29,7 @@ static const qg_option options[] = {
 static qg_status judge(qg_cli *cli, qg_err *err)
 {
     const judge_options *o = cli->options;
+    qg_outcome_options outcome = o->outcome;
     qg_run *run;
     qg_suite *suite;
     qg_plan plan;
@@ -36,6 +37,7 @@ static qg_status judge(qg_cli *cli, qg_err *err)
      */
     qg_plan_options plan_options = {.only = o->only, .has_cuda = true};
 
+    outcome.history = o->recorded.history;
     QG_PASS(qg_run_read(&run, cli->run, cli->args[0], err));
     QG_PASS(qg_recorded_look(&o->recorded, run->n_shards > 0, err));
     QG_PASS(qg_outcome_read_suite(&suite, cli, cli->args[1], err));
@@ -46,7 +48,7 @@ static qg_status judge(qg_cli *cli, qg_err *err)
             cli->args[0], suite->path);
     QG_PASS(qg_outcome_judge(run, cli, suite, &plan, &o->compared, err));
     QG_PASS(qg_release_gate(run, cli, suite, o->release, err));
-    QG_PASS(qg_outcome_report(run, cli, &o->outcome, err));
+    QG_PASS(qg_outcome_report(run, cli, &outcome, err));
     return qg_recorded_append(run, cli, &o->recorded, o->compared.noise, err);
 }
 

@@ -101,12 +101,14 @@ static qg_status complete(qg_merged *merged, qg_cli *cli, const qg_plan *plan, q
 static qg_status merge(qg_cli *cli, qg_err *err)
 {
     const merge_options *o = cli->options;
+    qg_outcome_options outcome = o->outcome;
     qg_part *parts = NULL;
     qg_merged merged;
     qg_suite *suite;
     qg_plan plan;
     qg_plan_options plan_options = {.only = o->only, .has_cuda = true};
 
+    outcome.history = o->recorded.history;
     QG_PASS(qg_recorded_look(&o->recorded, false, err));
     QG_PASS(read_parts(&parts, cli, err));
     QG_PASS(qg_merge_parts(&merged, cli->run, parts, (size_t)cli->n_args, err));
@@ -116,7 +118,7 @@ static qg_status merge(qg_cli *cli, qg_err *err)
     merged.run->command = cli->line;
     QG_PASS(qg_outcome_judge(merged.run, cli, suite, &plan, &o->compared, err));
     QG_PASS(qg_release_gate(merged.run, cli, suite, o->release, err));
-    QG_PASS(qg_outcome_report(merged.run, cli, &o->outcome, err));
+    QG_PASS(qg_outcome_report(merged.run, cli, &outcome, err));
     return qg_recorded_append(merged.run, cli, &o->recorded, o->compared.noise, err);
 }
 

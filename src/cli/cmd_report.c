@@ -6,6 +6,8 @@
 static const qg_option options[] = {
     QG_TEXT("out", qg_outcome_options, out, "DIR", "write the reports there"),
     QG_TEXT("report", qg_outcome_options, report, "LIST", QG_OUTCOME_FORMS),
+    QG_TEXT("history", qg_outcome_options, history, "DB",
+            "show what numbers were in earlier runs of this history"),
     QG_FLAG("json", qg_outcome_options, json, "print the record as JSON"),
     {0},
 };

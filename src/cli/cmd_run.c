@@ -86,6 +86,7 @@ static qg_status run(qg_cli *cli, qg_err *err)
         QG_PASS(qg_recorded_look(&o->recorded, o->gate.shard != NULL, err));
     for (int i = 0; i < cli->n_args; i++) {
         qg_outcome_options outcome = o->outcome;
+        outcome.history = o->recorded.history;
         if (outcome.out && cli->n_args > 1)
             outcome.out = out_of(cli, o->outcome.out, cli->args[i]);
         cli->exit_code = 0;

@@ -1,6 +1,7 @@
 /* What the gate's commands share: see outcome.h. */
 #include "cli/outcome.h"
 
+#include "cli/earlier.h"
 #include "cli/github.h"
 #include "judge/judge.h"
 #include "judge/verdict.h"
@@ -167,6 +168,7 @@ qg_status qg_outcome_report(const qg_run *run, qg_cli *cli, const qg_outcome_opt
     qg_buf b;
 
     qg_github_locate(&options, cli->run);
+    QG_PASS(qg_earlier_find(&options, cli->run, o->history, run, err));
     cli->exit_code = o->no_verdict ? 0 : run->exit_code;
     if (o->out)
         QG_PASS(write_files(run, cli, o, &options, err));

@@ -14,10 +14,11 @@
     "bmf (all)"
 
 typedef struct qg_outcome_options {
-    const char *out;    /* folder of the reports, NULL: none are written */
-    const char *report; /* "junit,sarif"; NULL or "": all                */
-    bool json;          /* stdout gets the record instead of the table   */
-    bool no_verdict;    /* the exit code says only whether all was written */
+    const char *out;     /* folder of the reports, NULL: none are written */
+    const char *report;  /* "junit,sarif"; NULL or "": all                */
+    bool json;           /* stdout gets the record instead of the table   */
+    const char *history; /* whose earlier runs the summary shows; NULL: none */
+    bool no_verdict;     /* the exit code says only whether all was written */
 } qg_outcome_options;
 
 /* Reads a suite; prints its findings to stderr (errors always, notes only where the suite is
