@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs what quantgate needs on Debian 12/13 or Ubuntu 22.04/24.04, and only what is missing.
-# usage: scripts/bootstrap.sh [--dev]
+# usage: scripts/bootstrap.sh [--dev | --only PACKAGE...]
 #   (nothing)   the compiler and the libraries: what `make build/quantgate` and the program want
 #   --dev       also what `make` and the tests want: Check, shellcheck, and build/venv with the
 #               Python tools of ci/requirements.txt
+#   --only      these packages and no others: what a released program links with
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -22,7 +23,12 @@ die() {
 case ${1:-} in
 '') packages=("${build_packages[@]}") ;;
 --dev) packages=("${build_packages[@]}" "${dev_packages[@]}") ;;
--h | --help) sed -n '2,6s/^# //p' "$0" && exit 0 ;;
+--only)
+    shift
+    packages=("$@")
+    set -- --only
+    ;;
+-h | --help) sed -n '2,8s/^# //p' "$0" && exit 0 ;;
 *) echo "bootstrap: unknown option '$1'; see scripts/bootstrap.sh --help" >&2 && exit 2 ;;
 esac
 
