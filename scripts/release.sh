@@ -30,7 +30,7 @@ install -D -m 644 -t "$stage/$name/share/doc/quantgate" README.md CHANGELOG.md L
 # The packages that hold the libraries which it links with, and those that it opens while it runs.
 {
     ldd "$stage/$name/bin/quantgate" | awk '$3 ~ /^\// { print $3 }' | xargs -n1 realpath | sort -u | while read -r library; do
-        dpkg -S "$library" 2>/dev/null || dpkg -S "/usr$library" || dpkg -S "${library#/usr}"
+        { dpkg -S "$library" || dpkg -S "${library#/usr}"; } 2>/dev/null || echo "no package holds '$library'" >&2
     done | cut -d: -f1
     echo liblapacke
     echo libopenblas0-pthread
