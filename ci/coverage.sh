@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Line coverage of src and of the CPU kernels by unit tests, transcripts and a case of the embedded suite; under 90 % fails.
-# build/coverage gets HTML, Cobertura XML and a JSON summary. A tier that this CPU lacks is left out and named.
+# build/coverage gets HTML, Cobertura XML, a JSON summary and what kcheck proves of each kernel. A tier that this CPU lacks is left out and named.
 set -eu
 cd "$(dirname "$0")/.."
 PATH=$PWD/build/venv/bin:$PATH
@@ -39,9 +39,10 @@ for tier in avx2 avx512; do
 done
 mkdir -p build/coverage
 gcovr -j"$(nproc)" --config gcovr.cfg "${exclude[@]}" --html-details build/coverage/index.html --cobertura build/coverage/cobertura.xml \
-    --json-summary build/coverage/summary.json --txt build/coverage/lines.txt --fail-under-line 90 build/cov || {
+    --json-summary build/coverage/coverage.json --txt build/coverage/lines.txt --fail-under-line 90 build/cov || {
     cat build/coverage/lines.txt
     echo "coverage: lines under 90 %"
     exit 1
 }
+ci/kernels.py build/cov/kcheck build/coverage
 echo "coverage: $(awk '/^TOTAL/ { print $3 " of " $2 " lines, " $4 }' build/coverage/lines.txt); see build/coverage/index.html"

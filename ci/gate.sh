@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # All that CI runs, in order: a line a step while it goes, a table at the end, exit code 1 if a step failed.
 # A step is a command: exit code 0 passed, 77 cannot run here, else failed; its last line says how much or why.
-# usage: ci/gate.sh [STEP...]          (nothing: all of them; scripts/bootstrap.sh --dev installs what they need)
+# usage: ci/gate.sh [STEP...]          (nothing: those of $GATE_STEPS, else all; scripts/bootstrap.sh --dev installs what they need)
 set -u
 cd "$(dirname "$0")/.." || exit
 MAKEFLAGS="-s -j$(nproc)"
 export MAKEFLAGS WERROR=1
-only=" $* "
+only=" ${*:-${GATE_STEPS:-}} "
 logs=build/ci
 mkdir -p "$logs"
 n_passed=0 n_failed=0 table=

@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""What kcheck proves, kernel by shape by tier, as JSON and as a table in Markdown.
+
+usage: ci/kernels.py KCHECK DIR          (writes DIR/kernels.json and DIR/kernels.md)
+
+Lines say little of a kernel: one pass runs them all, and no counter runs on a GPU. What counts is which shapes of which
+tier were compared with the double-precision truth; `kcheck --list` names them. A tier that has sources and no case here
+is one that this machine cannot run, and is said so.
+"""
+import collections
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+TIERS = ("ref", "avx2", "avx512", "cuda", "cuda_sm80", "cuda_sm90")
+
+
+def listed(program):
+    """{kernel: {shape: [tier, ...]}}"""
+    kernels = collections.defaultdict(lambda: collections.defaultdict(list))
+    text = subprocess.run([program, "--list"], check=True, capture_output=True, text=True).stdout
+    for line in text.splitlines():
+        tier, case = line.split(" ", 1)
+        kernel, _, shape = case.partition("_")
+        if tier not in kernels[kernel][shape]:
+            kernels[kernel][shape].append(tier)
+    return kernels
+
+
+def sources():
+    """{tier: [file, ...]} of the tree."""
+    found = collections.defaultdict(list)
+    pattern = re.compile(r"_(" + "|".join(sorted(TIERS, key=len, reverse=True)) + r")\.(c|cu)$")
+    for path in sorted(pathlib.Path("kernels").rglob("*")):
+        match = pattern.search(path.name)
+        if match:
+            found[match[1]].append(str(path))
+    return found
+
+
+def main():
+    program, folder = sys.argv[1], pathlib.Path(sys.argv[2])
+    kernels, tree = listed(program), sources()
+    proved = [t for t in TIERS if any(t in tiers for shapes in kernels.values() for tiers in shapes.values())]
+    absent = [t for t in TIERS if t in tree and t not in proved]
+    if "ref" not in proved:
+        sys.exit("kernels: kcheck lists no case of the references")
+    record = {
+        "schema": 1,
+        "tiers": proved,
+        "not_proved_here": {t: tree[t] for t in absent},
+        "kernels": [{"kernel": k, "shapes": [{"shape": s, "tiers": tiers} for s, tiers in sorted(shapes.items())]}
+                    for k, shapes in sorted(kernels.items())],
+    }
+    (folder / "kernels.json").write_text(json.dumps(record, separators=(",", ":")) + "\n")
+    with open(folder / "kernels.md", "w") as page:
+        print("Kernels are covered by what `kcheck` proves of each: so many shapes of a tier against the formula in "
+              "double precision, with random, extreme and denormal contents, split rows and threads. CUDA kernels are "
+              "covered so and in no other way: no counter of lines runs on a GPU.\n", file=page)
+        print("| kernel | " + " | ".join(proved) + " |\n|---|" + "---:|" * len(proved), file=page)
+        for kernel, shapes in sorted(kernels.items()):
+            counts = [sum(t in tiers for tiers in shapes.values()) for t in proved]
+            print(f"| {kernel} | " + " | ".join(str(n) if n else "as below it" for n in counts) + " |", file=page)
+        for tier in absent:
+            print(f"\nNot proved here: {len(tree[tier])} kernel files of tier {tier}, which this machine cannot run.", file=page)
+    total = sum(len(tiers) for shapes in kernels.values() for tiers in shapes.values())
+    print(f"kernels: {total} proofs of {len(kernels)} kernels over {', '.join(proved)}")
+
+
+if __name__ == "__main__":
+    main()
