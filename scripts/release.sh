@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the archive of a release for the system at hand and prints its path. Two builds of one commit in one
-# environment are the same bytes: no debug information (it names folders), sorted names, the commit's time.
+# environment are the same bytes: nothing that debuggers read (it names folders), sorted names, the commit's time.
 # usage: scripts/release.sh [DIR]          (build/release-archive)
 set -eu
 cd "$(dirname "$0")/.."
@@ -10,7 +10,6 @@ version=$(sed -n 's/^VERSION *:= *//p' Makefile)
 system=$(. /etc/os-release && echo "$(uname -m)-$ID$VERSION_ID")
 name=quantgate-$version-$system
 time=$(git log -1 --format=%ct)
-build=build/release-build # its own: other flags than everyday's
 
 if [ -n "$(git status --porcelain --untracked-files=no)" ]; then
     echo "release: there are changes that no commit holds" >&2
@@ -24,8 +23,8 @@ fi
 mkdir -p "$dir"
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
-make -s -j"$(nproc)" BUILD=$build OPT=-O2 PREFIX=/ DESTDIR="$stage/$name" install >&2
-strip --strip-unneeded "$stage/$name/bin/quantgate"
+make -s -j"$(nproc)" PREFIX=/ DESTDIR="$stage/$name" install >&2
+strip --strip-unneeded --remove-section=.note.gnu.build-id "$stage/$name/bin/quantgate"
 install -D -m 644 -t "$stage/$name/share/doc/quantgate" README.md CHANGELOG.md LICENSE
 # The packages that hold the libraries which it links with, and those that it opens while it runs.
 {

@@ -54,7 +54,8 @@ fi
 command+=("${words[@]}" "--out=$out" --)
 
 # What the program says is text, whatever it looks like: GitHub is told from its files, once the last try is over.
-# A signal of a job that is cancelled goes to the program, which keeps what it has measured.
+# A signal of a job that is cancelled goes to the program, which keeps what it has measured; as SIGTERM, since a shell's
+# children in the background are deaf to SIGINT.
 said=$RUNNER_TEMP/said.$$
 mkfifo "$said.pipe"
 once() {
@@ -65,7 +66,7 @@ once() {
     reader=$!
     env -u GITHUB_ACTIONS "$program" "${command[@]}" "${subjects[@]}" 2>"$said.pipe" &
     pid=$!
-    trap 'stopped=1; kill -INT "$pid" 2>/dev/null' INT TERM
+    trap 'stopped=1; kill -TERM "$pid" 2>/dev/null' INT TERM
     wait "$pid" || code=$?
     while kill -0 "$pid" 2>/dev/null; do # a signal ends `wait`, not the program
         code=0
