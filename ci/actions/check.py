@@ -448,6 +448,96 @@ def a_hostile_report_is_data():
         assert "cannot be read" in body
 
 
+# ---- the machines of one's own ----
+def hook(run, name="job-started", event=None, settings=None, **variables):
+    """(exit code, what it said) of a hook with GitHub's variables of a job of gpu.yml."""
+    work = run.folder / "_work"
+    (work / "quantgate/quantgate").mkdir(parents=True, exist_ok=True)
+    (work / "quantgate/quantgate/left").write_text("of the last job")
+    file = run.folder / "hooks.env"
+    file.write_text(settings or f"REPOSITORIES='owner/quantgate'\nWORKFLOWS='gpu.yml nightly.yml'\nWORK='{work}'\nGPU=GPU-1\n")
+    (run.folder / "event.json").write_text(json.dumps(event or {}))
+    environment = {
+        "PATH": f"{run.folder}/bin:{os.environ['PATH']}", "HOOK_SETTINGS": str(file), "GITHUB_REPOSITORY": "owner/quantgate",
+        "GITHUB_WORKFLOW_REF": "owner/quantgate/.github/workflows/gpu.yml@refs/heads/main", "GITHUB_EVENT_NAME": "push",
+        "GITHUB_EVENT_PATH": str(run.folder / "event.json"), "GITHUB_WORKSPACE": str(work / "quantgate/quantgate"), **variables}
+    done = subprocess.run(["bash", "-e", ROOT / f"ci/runner/{name}.sh"], env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def machine(run, computing="", answers_for="GPU-1", doctor=0):
+    """A driver and a doctor in the hook's PATH."""
+    for name, text in (("nvidia-smi", f"[ \"$2\" = {answers_for} ] || exit 6\ncase $3 in *apps*) printf '%s' '{computing}' ;; *) echo card ;; esac\n"),
+                       ("quantgate", f"exit {doctor}\n")):
+        path = run.folder / "bin" / name
+        path.write_text("#!/usr/bin/env bash\n" + text)
+        path.chmod(0o755)
+
+
+@test
+def hooks_refuse_strangers_and_clean():
+    run = fresh("hooks")
+    machine(run)
+    left = run.folder / "_work/quantgate/quantgate/left"
+    own, fork = ({"pull_request": {"head": {"repo": {"full_name": n}}}} for n in ("owner/quantgate", "stranger/quantgate"))
+    for given in ({}, {"GITHUB_EVENT_NAME": "workflow_dispatch"}, {"GITHUB_EVENT_NAME": "pull_request", "event": own}):
+        code, said = hook(run, **given)
+        assert code == 0 and not left.exists(), said
+    path = "owner/quantgate/.github/workflows/"
+    for why, given in (
+            ("the branch is", {"GITHUB_EVENT_NAME": "pull_request", "event": fork}),
+            ("does not say where", {"GITHUB_EVENT_NAME": "pull_request"}),
+            ("does not say where", {"GITHUB_EVENT_NAME": "pull_request", "event": {"pull_request": {"head": {"repo": None}}}}),
+            ("takes no event", {"GITHUB_EVENT_NAME": "pull_request_target", "event": own}),
+            ("takes no event", {"GITHUB_EVENT_NAME": "workflow_run"}),
+            ("does not work for", {"GITHUB_REPOSITORY": "stranger/quantgate"}),
+            ("does not work for", {"GITHUB_REPOSITORY": SHELL}),
+            ("does not work for", {"GITHUB_REPOSITORY": "*"}),
+            ("does not run", {"GITHUB_WORKFLOW_REF": path + "evil.yml@refs/pull/1/merge"}),
+            ("does not run", {"GITHUB_WORKFLOW_REF": "stranger/x/.github/workflows/gpu.yml@main"}),
+            ("does not run", {"GITHUB_WORKFLOW_REF": ""}),
+            ("is not below", {"GITHUB_WORKSPACE": "/"}), ("is not below", {"GITHUB_WORKSPACE": str(run.folder / "_work")}),
+            ("is not below", {"GITHUB_WORKSPACE": str(run.folder / "_work/../bin")}),
+            ("there is no", {"HOOK_SETTINGS": str(run.folder / "none")})):
+        code, said = hook(run, **given)
+        assert code == 1 and why in said and left.exists(), (given, said)
+    for why, state in (("computes on", {"computing": "4711"}), ("does not answer", {"answers_for": "GPU-2"}), ("doctor finds", {"doctor": 2})):
+        machine(run, **state)
+        code, said = hook(run)
+        assert code == 1 and why in said, said
+    elsewhere = run.folder / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "kept").write_text("x")
+    (run.folder / "_work/quantgate/link").symlink_to(elsewhere)
+    code, said = hook(run, name="job-completed", GITHUB_WORKSPACE=str(run.folder / "_work/quantgate/link"))
+    assert code == 1 and (elsewhere / "kept").exists(), said
+    code, said = hook(run, name="job-completed")
+    assert code == 0 and not left.exists() and not PWNED.exists(), said
+
+
+@test
+def clocks_and_units():
+    run = fresh("clocks")
+    log = run.folder / "smi"
+    (run.folder / "bin/nvidia-smi").write_text(f"#!/usr/bin/env bash\necho \"$@\" >>'{log}'\n")
+    (run.folder / "bin/nvidia-smi").chmod(0o755)
+    environment = {"PATH": f"{run.folder}/bin:{os.environ['PATH']}"}
+    codes = [subprocess.run([ROOT / "ci/runner/clocks.sh", *a], env=environment, capture_output=True, check=False).returncode
+             for a in (("set", "1410"), ("reset", ), ("set", ), ("set", "1; reboot"), ())]
+    assert codes == [0, 0, 2, 2, 2], codes
+    assert log.read_text().splitlines() == ["--persistence-mode=1", "--lock-gpu-clocks=1410,1410", "--reset-gpu-clocks"]
+    if not shutil.which("systemd-analyze"):
+        return "the units are left out, there is no systemd-analyze"
+    for unit in ("quantgate-runner@.service", "quantgate-clocks.service"):
+        text = (ROOT / "ci/runner" / unit).read_text()
+        # what it starts is not installed here
+        (run.folder / unit).write_text(re.sub(r"^(Exec\w+=)\S+", r"\1/bin/true", text, flags=re.M))
+    done = subprocess.run(["systemd-analyze", "verify", "./quantgate-runner@0.service", "./quantgate-clocks.service"],
+                          cwd=run.folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "Unknown" not in done.stderr, done.stderr
+    return None
+
+
 def main():
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
