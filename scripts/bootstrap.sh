@@ -5,6 +5,7 @@
 #   --dev       also what `make` and the tests want: Check, shellcheck, and build/venv with the
 #               Python tools of ci/requirements.txt
 #   --only      these packages and no others: what a released program links with
+# What apt fetches is kept in the folder $QUANTGATE_APT_CACHE, where that is set.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -12,7 +13,7 @@ cd "$(dirname "$0")/.."
 build_packages=(gcc libc6-dev make pkg-config git libjansson-dev libyaml-dev libpcre2-dev
     libutf8proc-dev libssl-dev libxml2-dev libsqlite3-dev liblapacke libopenblas0-pthread)
 # groff, mandoc and man look at the manual page; qemu is a CPU without AVX2
-dev_packages=(check python3 python3-venv shellcheck libxml2-utils groff-base mandoc man-db qemu-user)
+dev_packages=(check python3 python3-venv shellcheck jq libxml2-utils groff-base mandoc man-db qemu-user)
 
 say() { echo "bootstrap: $*"; }
 die() {
@@ -28,7 +29,7 @@ case ${1:-} in
     packages=("$@")
     set -- --only
     ;;
--h | --help) sed -n '2,8s/^# //p' "$0" && exit 0 ;;
+-h | --help) sed -n '2,9s/^# //p' "$0" && exit 0 ;;
 *) echo "bootstrap: unknown option '$1'; see scripts/bootstrap.sh --help" >&2 && exit 2 ;;
 esac
 
@@ -52,8 +53,13 @@ done
 if [ ${#missing[@]} -gt 0 ]; then
     say "installing ${missing[*]}"
     log=$(mktemp)
+    kept=()
+    if [ -n "${QUANTGATE_APT_CACHE:-}" ]; then
+        mkdir -p "$QUANTGATE_APT_CACHE/partial"
+        kept=(-o Dir::Cache::Archives="$QUANTGATE_APT_CACHE" -o APT::Keep-Downloaded-Packages=true)
+    fi
     apt() {
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >"$log" 2>&1 || {
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq "${kept[@]}" "$@" >"$log" 2>&1 || {
             cat "$log" >&2
             die "'apt-get $1' failed, its output is above"
         }
@@ -61,6 +67,8 @@ if [ ${#missing[@]} -gt 0 ]; then
     apt update
     apt install -y --no-install-recommends "${missing[@]}"
     rm "$log"
+    # apt's own, which others may not read
+    [ ${#kept[@]} = 0 ] || as_root rm -rf "$QUANTGATE_APT_CACHE/lock" "$QUANTGATE_APT_CACHE/partial"
 else
     say "all ${#packages[@]} packages are installed"
 fi

@@ -26,8 +26,8 @@ static qg_sampler *open_sampler(qg_sampling o, int n, uint64_t stream)
 {
     qg_sampler *s;
 
-    o.top_p = o.top_p ? o.top_p : 1;
-    o.repetition_penalty = o.repetition_penalty ? o.repetition_penalty : 1;
+    o.top_p = o.top_p != 0 ? o.top_p : 1;
+    o.repetition_penalty = o.repetition_penalty != 0 ? o.repetition_penalty : 1;
     ck_assert_int_eq(qg_sampler_open(&s, arena, &o, n, stream, &err), QG_OK);
     return s;
 }
