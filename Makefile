@@ -209,6 +209,9 @@ convert: ## test scripts/convert-bin.py where torch is installed
 workflows: ## check .github/ against its schema
 	ci/workflows.sh
 
+actions: all ## run the action and the workflows as GitHub would
+	$(BUILD)/venv/bin/python ci/actions/check.py
+
 headers: | $(GEN)/check_suites.h $(GEN)/kcheck_cases.h $(GEN)/build_info.h ## compile every header alone
 	@for h in $$(find src kernels -name '*.h' | LC_ALL=C sort); do \
 	  $(CC) $(BASE_CFLAGS) -fopenmp -Wno-unused-function -fsyntax-only -x c $$h || exit 1; done; echo "headers: each compiles alone"
@@ -225,5 +228,5 @@ clean: ## remove what was built
 
 FORCE:
 .PHONY: all help faulty check kcheck manual install bench style layers suites transcripts sanitize threads coverage \
-        convert workflows headers format ci clean FORCE
+        convert workflows actions headers format ci clean FORCE
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

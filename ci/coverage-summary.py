@@ -43,8 +43,8 @@ def changed(base):
     done = subprocess.run(command, capture_output=True, text=True)
     if not page.exists():
         sys.exit(f"coverage: diff-cover failed: {done.stderr.strip()}")
-    lines = page.read_text().replace("# Diff Coverage", "## Changed lines").splitlines()
-    return lines, done.returncode == 0
+    lines = [line for line in page.read_text().splitlines() if line and not line.startswith("#")]
+    return [f"Since {base[:12]}:", "", *lines], done.returncode == 0
 
 
 def main():
@@ -54,7 +54,7 @@ def main():
     (FOLDER / "changed.md").unlink(missing_ok=True)
     coverage = json.loads((FOLDER / "coverage.json").read_text())
     told, enough = changed(os.environ.get("BASE", ""))
-    text = ["# Coverage", "", *rooms(coverage), "", *told, "", "## Kernels", ""]
+    text = ["# Coverage", "", *rooms(coverage), "", "## Changed lines", "", *told, "", "## Kernels", ""]
     if (FOLDER / "kernels.md").exists():
         text.append((FOLDER / "kernels.md").read_text())
     page = "\n".join(text) + "\n"

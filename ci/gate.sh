@@ -49,6 +49,7 @@ step sanitize ci/sanitize.sh
 step coverage ci/coverage.sh
 step convert scripts/convert-bin-check.py
 step workflows ci/workflows.sh
+step actions make actions
 
 printf '\n%s\nall: %d s\n%d passed, %d failed\n' "$table" $SECONDS $n_passed $n_failed
 [ $n_failed = 0 ] && [ $n_passed -gt 0 ]

@@ -30,10 +30,10 @@ def listed(program):
 
 
 def sources():
-    """{tier: [file, ...]} of the tree."""
+    """{tier: [file, ...]} of the folders of operations."""
     found = collections.defaultdict(list)
     pattern = re.compile(r"_(" + "|".join(sorted(TIERS, key=len, reverse=True)) + r")\.(c|cu)$")
-    for path in sorted(pathlib.Path("kernels").rglob("*")):
+    for path in sorted(pathlib.Path("kernels").glob("*/**/*")):
         match = pattern.search(path.name)
         if match:
             found[match[1]].append(str(path))

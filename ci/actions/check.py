@@ -448,6 +448,50 @@ def a_hostile_report_is_data():
         assert "cannot be read" in body
 
 
+COBERTURA = """<?xml version="1.0"?>
+<coverage line-rate="0.5" version="gcovr" timestamp="0"><sources><source>.</source></sources><packages><package name="src"><classes>
+<class name="a_c" filename="src/a.c" line-rate="0.5"><methods/><lines>{lines}</lines></class></classes></package></packages></coverage>
+"""
+
+
+@test
+def coverage_of_changed_lines_is_shown():
+    run = fresh("coverage")
+    root = run.folder / "tree"
+    (root / "src").mkdir(parents=True)
+    (root / "build/coverage").mkdir(parents=True)
+    git = ["git", "-C", str(root), "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
+
+    def commit(text):
+        (root / "src/a.c").write_text(text)
+        subprocess.run([*git, "add", "src"], check=True)
+        subprocess.run([*git, "commit", "-qm", "x"], check=True)
+        return subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+
+    subprocess.run([*git, "init", "-q"], check=True)
+    base = commit("one;\ntwo;\n")
+    commit("one;\nnew;\nother;\n")
+    one = {"filename": "src/a.c", "line_covered": 1, "line_total": 2}
+    (root / "build/coverage/coverage.json").write_text(json.dumps({"files": [one]}))
+    (root / "build/coverage/kernels.md").write_text("| kernel | ref |\n")
+    # lines 2 and 3 are new: none, one of two (under 80 %), both run
+    for hits, code, said in (((0, 0), 1, "0%"), ((1, 0), 1, "50%"), ((1, 1), 0, "100%")):
+        lines = "".join(f'<line number="{n}" hits="{h}" branch="false"/>' for n, h in zip((1, 2, 3), (1, *hits)))
+        (root / "build/coverage/cobertura.xml").write_text(COBERTURA.format(lines=lines))
+        page = run.folder / "page.md"
+        page.write_text("")
+        done = subprocess.run([sys.executable, ROOT / "ci/coverage-summary.py"], cwd=root, capture_output=True, text=True, check=False,
+                              env={**os.environ, "BASE": base, "GITHUB_STEP_SUMMARY": str(page)})
+        text = page.read_text()
+        assert done.returncode == code and said in text and "src/a" in text, (done.stdout, done.stderr, text)
+        assert "| all | 1 | 2 | 50.0 % |" in text and "| kernel | ref |" in text and text.count("## Changed lines") == 1, text
+    for hostile in (SHELL, "--output=x", ""):
+        done = subprocess.run([sys.executable, ROOT / "ci/coverage-summary.py"], cwd=root, capture_output=True, text=True, check=False,
+                              env={**os.environ, "BASE": hostile, "GITHUB_STEP_SUMMARY": str(page)})
+        assert done.returncode == 0 and "No base is known" in page.read_text()
+    assert not PWNED.exists()
+
+
 # ---- the machines of one's own ----
 def hook(run, name="job-started", event=None, settings=None, **variables):
     """(exit code, what it said) of a hook with GitHub's variables of a job of gpu.yml."""
