@@ -13,5 +13,6 @@ sum=$({
     find Makefile src kernels -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
     echo "$ID $VERSION_ID $(uname -m)"
     ${CC:-cc} --version 2>/dev/null || true
+    "$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)" --version 2>/dev/null || true
 } | sha256sum)
 echo "key=quantgate-${sum:0:40}" | tee -a "$GITHUB_OUTPUT"
