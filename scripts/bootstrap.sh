@@ -12,8 +12,8 @@ cd "$(dirname "$0")/.."
 # liblapacke and OpenBLAS are opened at run time, by src/quantize/factor.c alone
 build_packages=(gcc libc6-dev make pkg-config git libjansson-dev libyaml-dev libpcre2-dev
     libutf8proc-dev libssl-dev libxml2-dev libsqlite3-dev liblapacke libopenblas0-pthread)
-# groff, mandoc and man look at the manual page; qemu is a CPU without AVX2
-dev_packages=(check python3 python3-venv shellcheck jq libxml2-utils groff-base mandoc man-db qemu-user)
+# groff, mandoc and man look at the manual page; qemu is a CPU without AVX2; jq and curl are what workflows use
+dev_packages=(check python3 python3-venv shellcheck ccache jq curl libxml2-utils groff-base mandoc man-db qemu-user)
 
 say() { echo "bootstrap: $*"; }
 die() {

@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import traceback
 import zipfile
 
@@ -590,8 +591,9 @@ def main():
         if asked and function.__name__ not in asked:
             continue
         try:
+            began = time.monotonic()
             why = function()
-            print(f"ok    {function.__name__}" + (f": {why}" if why else ""), flush=True)
+            print(f"ok    {function.__name__}, {time.monotonic() - began:.1f} s" + (f": {why}" if why else ""), flush=True)
             left += [why] if why else []
         except Exception:  # one that fails must not hide the others
             bad += 1
