@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""What kcheck proves, kernel by shape by tier, as JSON and as a table in Markdown.
+"""What kcheck proves, kernel by shape by tier: JSON, a table in Markdown, and a list for `quantgate dashboard --kcheck`.
 
-usage: ci/kernels.py KCHECK DIR          (writes DIR/kernels.json and DIR/kernels.md)
+usage: ci/kernels.py KCHECK DIR          (writes DIR/kernels.json, DIR/kernels.md and DIR/kernels.csv)
 
 Lines say little of a kernel: one pass runs them all, and no counter runs on a GPU. What counts is which shapes of which
 tier were compared with the double-precision truth; `kcheck --list` names them. A tier that has sources and no case here
@@ -55,6 +55,11 @@ def main():
                     for k, shapes in sorted(kernels.items())],
     }
     (folder / "kernels.json").write_text(json.dumps(record, separators=(",", ":")) + "\n")
+    with open(folder / "kernels.csv", "w") as cases:
+        print("case,tier", file=cases)
+        for kernel, shapes in kernels.items():
+            for shape, tiers in shapes.items():
+                print("\n".join(f"{kernel}_{shape},{tier}" for tier in tiers), file=cases)
     with open(folder / "kernels.md", "w") as page:
         print("Kernels are covered by what `kcheck` proves of each: so many shapes of a tier against the formula in "
               "double precision, with random, extreme and denormal contents, split rows and threads. CUDA kernels are "

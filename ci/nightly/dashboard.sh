@@ -4,7 +4,8 @@
 set -eu
 cd "$(dirname "$0")/../.."
 coverage=()
-[ ! -e build/coverage/coverage.json ] || coverage=(--coverage build/coverage/coverage.json)
+[ ! -e build/coverage/coverage.json ] || coverage+=(--coverage build/coverage/coverage.json)
+[ ! -e build/coverage/kernels.csv ] || coverage+=(--kcheck build/coverage/kernels.csv)
 quantgate history check "$HISTORY"
 echo "history=$HISTORY" >>"$GITHUB_OUTPUT"
 quantgate dashboard --history "$HISTORY" "${coverage[@]}" -o "$SITE"
