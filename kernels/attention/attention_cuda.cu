@@ -15,23 +15,34 @@ typedef struct attention_args {
     __half *out;
     const __half *q, *k, *v;
     int stride, n_heads, n_kv_heads, head_dim, block_tokens, window;
-    float scale;  /* of the scores, times log2(e): powers of two are cheap */
-    float *parts; /* scratch [rows][n_heads][splits][2 + head_dim] */
+    int block_shift; /* block_tokens as a power of two; -1: it is none */
+    float scale;     /* of the scores, times log2(e): powers of two are cheap */
+    float *parts;    /* scratch [rows][n_heads][splits][2 + head_dim] */
     qgk_batch batch;
 } attention_args;
 
 static __device__ inline size_t token_at(const attention_args &a, const int32_t *blocks, int head,
                                          int pos)
 {
-    size_t block = (size_t)blocks[pos / a.block_tokens];
+    int in_row = a.block_shift < 0 ? pos / a.block_tokens : pos >> a.block_shift;
+    size_t block = (size_t)blocks[in_row];
     return ((block * (size_t)a.n_kv_heads + (size_t)head) * (size_t)a.block_tokens +
-            (size_t)(pos % a.block_tokens)) *
+            (size_t)(pos - in_row * a.block_tokens)) *
            (size_t)a.head_dim;
 }
 
 static __device__ inline const int32_t *blocks_of(const qgk_batch &b, int seq)
 {
     return b.block_table + (size_t)seq * (size_t)b.table_stride;
+}
+
+static inline int shift_of(int tokens)
+{
+    int shift = 0;
+
+    while (1 << shift < tokens)
+        shift++;
+    return 1 << shift == tokens ? shift : -1;
 }
 
 /* The first position that a row at `pos` sees. */
@@ -72,6 +83,7 @@ static void kv_append(qgk_ctx *ctx, const qgk_kv *kv, const qgk_act *k, const qg
     a.n_kv_heads = kv->n_kv_heads;
     a.head_dim = kv->head_dim;
     a.block_tokens = kv->block_tokens;
+    a.block_shift = shift_of(kv->block_tokens);
     a.batch = *batch;
     dim3 grid((unsigned)qgk_ceil_div(kv->n_kv_heads * kv->head_dim, (int)APPEND_THREADS),
               (unsigned)batch->n_rows);
@@ -86,28 +98,12 @@ enum {
     FEW_THREADS = 128,
     LANES_A_KEY = 8,
     GROUPS = FEW_THREADS / LANES_A_KEY,
-    KEYS = 4, /* of a group in a turn: loads that do not wait for each other */
+    MOST_KEYS = 4, /* of a group in a turn: loads that do not wait for each other */
     MAX_DIM = 256,
     MAX_SPLITS = 32,
     FILLED = 1024,          /* blocks beyond which more of them hurt */
     MAX_COUNTERS = 1 << 16, /* rows times heads that may be split */
 };
-
-/* VEC neighbouring elements to float32. */
-template <int VEC> static __device__ inline void read_piece(float out[VEC], const __half *p)
-{
-    if constexpr (VEC == 8) {
-        uint4 bits = *(const uint4 *)p;
-        const __half2 *pairs = (const __half2 *)&bits;
-        for (int i = 0; i < 4; i++) {
-            float2 f = __half22float2(pairs[i]);
-            out[2 * i] = f.x;
-            out[2 * i + 1] = f.y;
-        }
-    } else {
-        out[0] = __half2float(*p);
-    }
-}
 
 /* What a block knows of its keys: the largest score and the sum of weights. */
 typedef struct part_of_block {
@@ -181,6 +177,7 @@ static __device__ inline void merge_blocks(__half *out, const float *parts, int 
 template <int PIECES, int VEC>
 static __global__ void __launch_bounds__(FEW_THREADS) few_rows(attention_args a)
 {
+    constexpr int KEYS = PIECES * VEC > 32 || VEC == 1 ? 1 : MOST_KEYS; /* registers run out */
     __shared__ float largest[GROUPS], total[GROUPS], sums[GROUPS][MAX_DIM];
     int row = (int)blockIdx.x, head = (int)blockIdx.y, group = (int)threadIdx.x / LANES_A_KEY;
     int lane = (int)threadIdx.x % LANES_A_KEY, kv_head = head / (a.n_heads / a.n_kv_heads);
@@ -190,8 +187,8 @@ static __global__ void __launch_bounds__(FEW_THREADS) few_rows(attention_args a)
     float query[PIECES][VEC] = {}, acc[PIECES][VEC] = {}, m = -INFINITY, l = 0;
 
     for (int i = 0; i < PIECES; i++)
-        if (lane + i * LANES_A_KEY < n_pieces)
-            read_piece<VEC>(query[i], q + (lane + i * LANES_A_KEY) * VEC);
+        for (int j = 0; lane + i * LANES_A_KEY < n_pieces && j < VEC; j++)
+            query[i][j] = __half2float(q[(lane + i * LANES_A_KEY) * VEC + j]);
     /* all groups take as many turns, so that the lanes of a warp meet in the shuffles */
     int first = first_seen(a, pos), turns = qgk_ceil_div(pos + 1 - first, (int)(GROUPS * KEYS));
     int n_splits = min(turns, (int)gridDim.z), split = (int)blockIdx.z;
@@ -199,22 +196,23 @@ static __global__ void __launch_bounds__(FEW_THREADS) few_rows(attention_args a)
         return;
     for (int turn = turns * split / n_splits; turn < turns * (split + 1) / n_splits; turn++) {
         int p0 = first + (turn * GROUPS + group) * KEYS;
-        size_t at[KEYS];
-        float score[KEYS], piece[VEC], top = m;
+        alignas(16) __half key[KEYS][PIECES][VEC], value[KEYS][PIECES][VEC];
+        float score[KEYS], top = m;
 #pragma unroll
-        for (int n = 0; n < KEYS; n++) {
-            at[n] = token_at(a, blocks, kv_head, min(p0 + n, pos));
-            float dot = 0;
+        for (int n = 0; n < KEYS; n++) { /* all loads, before any of them is waited for */
+            size_t at = token_at(a, blocks, kv_head, min(p0 + n, pos));
             for (int i = 0; i < PIECES; i++)
                 if (lane + i * LANES_A_KEY < n_pieces) {
-                    read_piece<VEC>(piece, a.k + at[n] + (lane + i * LANES_A_KEY) * VEC);
-                    for (int j = 0; j < VEC; j++)
-                        dot += query[i][j] * piece[j];
+                    load_halves<VEC>(key[n][i], a.k + at + (lane + i * LANES_A_KEY) * VEC);
+                    load_halves<VEC>(value[n][i], a.v + at + (lane + i * LANES_A_KEY) * VEC);
                 }
-            score[n] = dot;
         }
 #pragma unroll
         for (int n = 0; n < KEYS; n++) {
+            score[n] = 0;
+            for (int i = 0; i < PIECES; i++)
+                for (int j = 0; lane + i * LANES_A_KEY < n_pieces && j < VEC; j++)
+                    score[n] += query[i][j] * __half2float(key[n][i][j]);
             for (int step = LANES_A_KEY / 2; step > 0; step /= 2)
                 score[n] += __shfl_xor_sync(0xffffffffu, score[n], step);
             score[n] = p0 + n <= pos ? score[n] * a.scale : -INFINITY;
@@ -230,11 +228,8 @@ static __global__ void __launch_bounds__(FEW_THREADS) few_rows(attention_args a)
             float weight = exp2f(score[n] - base);
             l += weight;
             for (int i = 0; i < PIECES; i++)
-                if (lane + i * LANES_A_KEY < n_pieces) {
-                    read_piece<VEC>(piece, a.v + at[n] + (lane + i * LANES_A_KEY) * VEC);
-                    for (int j = 0; j < VEC; j++)
-                        acc[i][j] += weight * piece[j];
-                }
+                for (int j = 0; lane + i * LANES_A_KEY < n_pieces && j < VEC; j++)
+                    acc[i][j] += weight * __half2float(value[n][i][j]);
         }
         m = top;
     }
@@ -271,7 +266,7 @@ static __global__ void __launch_bounds__(FEW_THREADS) few_rows(attention_args a)
  * sequences are like is not asked: a graph must serve them all. */
 static int splits_of(int blocks, int most)
 {
-    int splits = qgk_ceil_div(most, (int)(GROUPS * KEYS));
+    int splits = qgk_ceil_div(most, (int)(GROUPS * MOST_KEYS));
     int room = blocks > MAX_COUNTERS ? 1 : FILLED / blocks;
 
     splits = splits < room ? splits : room;
@@ -486,6 +481,7 @@ static void attention(qgk_ctx *ctx, qgk_act *out, const qgk_act *q, int stride, 
     a.n_kv_heads = kv->n_kv_heads;
     a.head_dim = kv->head_dim;
     a.block_tokens = kv->block_tokens;
+    a.block_shift = shift_of(kv->block_tokens);
     a.window = window;
     a.scale = scale * 1.44269504088896341f;
     a.parts = (float *)ctx->scratch;

@@ -9,8 +9,11 @@
  * atomics, the same bits each time. The order of inputs within a step is free as long as both sides
  * agree, so each lane takes neighbours in memory, 16 bytes at a time.
  *
- * How many warps a block has depends on the number of blocks: as few as fill the device at once.
- * More blocks than fit would leave it half empty at the end.
+ * A block is SPLITS warps wide, which share the inputs, and HEIGHT high: so many tiles of 16
+ * outputs. With one tile of tokens the blocks are one high, and wide enough to fill the device at
+ * once; more blocks than fit would leave it half empty at the end. With more tokens, what limits is
+ * how often activations come from the second cache: warps above each other read the same ones, from
+ * the first.
  */
 #ifndef QGK_SKINNY_CUH
 #define QGK_SKINNY_CUH
@@ -22,12 +25,11 @@ enum {
     SKINNY_TOKENS = 8, /* columns of a matrix instruction  */
 };
 
-/* Which segment of a weight a block works on. */
 typedef struct skinny_args {
     qgk_weight w;
     const __half *x; /* [rows][k]; the int8 product has its own */
     void *out;
-    int rows, first_block[QGK_MAX_SEGMENTS + 1]; /* of each segment */
+    int rows, first_tile[QGK_MAX_SEGMENTS + 1]; /* of each segment */
     bool f32_out;
 } skinny_args;
 
@@ -42,24 +44,28 @@ static inline skinny_args skinny_of(void *out, const qgk_act *x, const qgk_weigh
     a.rows = rows;
     a.f32_out = f32_out != 0;
     for (int i = 0; i < w->n_segments; i++)
-        a.first_block[i + 1] = a.first_block[i] + qgk_ceil_div(w->segment[i].n, (int)SKINNY_ROWS);
+        a.first_tile[i + 1] = a.first_tile[i] + qgk_ceil_div(w->segment[i].n, (int)SKINNY_ROWS);
     return a;
 }
 
-static inline int skinny_blocks(const skinny_args *a)
+static __host__ __device__ inline int skinny_tiles(const skinny_args &a)
 {
-    return a->first_block[a->w.n_segments];
+    return a.first_tile[a.w.n_segments];
 }
 
-static __device__ inline const qgk_segment *skinny_segment(const skinny_args &a, int block,
-                                                           int *row0)
+/* The segment that this warp works on, and its first output there; false: the tile is one too many,
+ * and only keeps the others company. */
+static __device__ inline bool skinny_place(const skinny_args &a, const qgk_segment **segment,
+                                           int *row0)
 {
-    int s = 0;
+    int wanted = (int)(blockIdx.x * blockDim.y + threadIdx.y), s = 0;
+    int tile = min(wanted, skinny_tiles(a) - 1);
 
-    while (s + 1 < a.w.n_segments && block >= a.first_block[s + 1])
+    while (s + 1 < a.w.n_segments && tile >= a.first_tile[s + 1])
         s++;
-    *row0 = (block - a.first_block[s]) * SKINNY_ROWS;
-    return &a.w.segment[s];
+    *row0 = (tile - a.first_tile[s]) * SKINNY_ROWS;
+    *segment = &a.w.segment[s];
+    return wanted == tile;
 }
 
 /* One output. */
@@ -89,22 +95,24 @@ static __global__ void skinny_add_bias(skinny_args a, int at, int n)
         ((__half *)a.out)[to] = to_half(__half2float(((__half *)a.out)[to]) + a.w.bias[at + i]);
 }
 
-/* Adds up what the warps have of [16 outputs][TILES * 8 tokens] and hands each sum to
+/* Adds up what the warps side by side have of [16 outputs][TILES * 8 tokens] and hands each sum to
  * put(output, token, sum). acc as mma_f16 leaves it. */
-template <int WARPS, int TILES, typename T, typename Put>
+template <int SPLITS, int HEIGHT, int TILES, typename T, typename Put>
 static __device__ inline void skinny_finish(const T acc[TILES][4], Put put)
 {
-    __shared__ T sums[WARPS][TILES][SKINNY_ROWS * SKINNY_TOKENS];
+    __shared__ T all[HEIGHT][SPLITS][TILES][SKINNY_ROWS * SKINNY_TOKENS];
+    auto sums = all[threadIdx.y];
     int g = lane_id() / 4, t = lane_id() % 4;
 
     for (int i = 0; i < TILES; i++)
         for (int c = 0; c < 4; c++)
             sums[warp_id()][i][(g + c / 2 * 8) * SKINNY_TOKENS + 2 * t + c % 2] = acc[i][c];
     __syncthreads();
-    for (int i = (int)threadIdx.x; i < TILES * SKINNY_ROWS * SKINNY_TOKENS; i += WARPS * QGK_WARP) {
+    for (int i = (int)threadIdx.x; i < TILES * SKINNY_ROWS * SKINNY_TOKENS;
+         i += SPLITS * QGK_WARP) {
         int tile = i / (SKINNY_ROWS * SKINNY_TOKENS), at = i % (SKINNY_ROWS * SKINNY_TOKENS);
         T sum = 0;
-        for (int w = 0; w < WARPS; w++)
+        for (int w = 0; w < SPLITS; w++)
             sum += sums[w][tile][at];
         /* neighbouring threads take neighbouring tokens' outputs of one row */
         put(at / SKINNY_TOKENS, tile * SKINNY_TOKENS + at % SKINNY_TOKENS, sum);
@@ -112,38 +120,41 @@ static __device__ inline void skinny_finish(const T acc[TILES][4], Put put)
 }
 
 /* The steps of this warp: a contiguous piece of 0 .. n_steps - 1. */
-template <int WARPS> static __device__ inline void skinny_share(int n_steps, int *first, int *end)
+template <int SPLITS> static __device__ inline void skinny_share(int n_steps, int *first, int *end)
 {
-    *first = (int)((long long)n_steps * warp_id() / WARPS);
-    *end = (int)((long long)n_steps * (warp_id() + 1) / WARPS);
+    *first = (int)((long long)n_steps * warp_id() / SPLITS);
+    *end = (int)((long long)n_steps * (warp_id() + 1) / SPLITS);
 }
 
-/* Warps of a block where there are so many blocks. */
-static inline int skinny_warps(int blocks)
-{
-    return blocks <= 320 ? 8 : blocks <= 1024 ? 4 : 2;
-}
-
-/* Calls LAUNCH(warps, tiles) with what `rows` tokens in `blocks` blocks want: a macro, since both
- * numbers are a template's. */
-#define SKINNY_LAUNCH(blocks, rows, LAUNCH)                                                        \
+/* Calls LAUNCH(splits, height, tiles) as `rows` tokens and `n` tiles of outputs want it: a macro,
+ * since all three are a template's. */
+#define SKINNY_LAUNCH(n, rows, LAUNCH)                                                             \
     do {                                                                                           \
-        int warps_ = skinny_warps(blocks);                                                         \
         if ((rows) <= SKINNY_TOKENS)                                                               \
-            SKINNY_WARPS(warps_, LAUNCH, 1);                                                       \
+            SKINNY_FEW(n, LAUNCH);                                                                 \
         else if ((rows) <= 2 * SKINNY_TOKENS)                                                      \
-            SKINNY_WARPS(warps_, LAUNCH, 2);                                                       \
+            SKINNY_MORE(n, LAUNCH, 2);                                                             \
         else                                                                                       \
-            SKINNY_WARPS(warps_, LAUNCH, 4);                                                       \
+            SKINNY_MORE(n, LAUNCH, 4);                                                             \
     } while (0)
-#define SKINNY_WARPS(warps, LAUNCH, tiles)                                                         \
+#define SKINNY_FEW(n, LAUNCH)                                                                      \
     do {                                                                                           \
-        if ((warps) == 8)                                                                          \
-            LAUNCH(8, tiles);                                                                      \
-        else if ((warps) == 4)                                                                     \
-            LAUNCH(4, tiles);                                                                      \
+        if ((n) <= 320)                                                                            \
+            LAUNCH(8, 1, 1);                                                                       \
+        else if ((n) <= 1024)                                                                      \
+            LAUNCH(4, 1, 1);                                                                       \
         else                                                                                       \
-            LAUNCH(2, tiles);                                                                      \
+            LAUNCH(2, 1, 1);                                                                       \
     } while (0)
+#define SKINNY_MORE(n, LAUNCH, tiles)                                                              \
+    do {                                                                                           \
+        if ((n) <= 512)                                                                            \
+            LAUNCH(4, 2, tiles);                                                                   \
+        else                                                                                       \
+            LAUNCH(2, 4, tiles);                                                                   \
+    } while (0)
+#define SKINNY_GRID(n, height, rows, tiles)                                                        \
+    dim3((unsigned)qgk_ceil_div(n, height), (unsigned)qgk_ceil_div(rows, tiles *SKINNY_TOKENS))
+#define SKINNY_BLOCK(splits, height) dim3(splits *QGK_WARP, height)
 
 #endif

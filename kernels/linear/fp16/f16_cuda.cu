@@ -15,12 +15,13 @@ static __device__ inline uint4 zero4()
     return make_uint4(0, 0, 0, 0);
 }
 
-template <int WARPS, int TILES>
-static __global__ void __launch_bounds__(WARPS *QGK_WARP) f16_skinny(skinny_args a)
+template <int SPLITS, int HEIGHT, int TILES>
+static __global__ void __launch_bounds__(SPLITS *HEIGHT *QGK_WARP) f16_skinny(skinny_args a)
 {
     int row0, g = lane_id() / 4, t = lane_id() % 4, k = a.w.k, first, end;
     int token0 = (int)blockIdx.y * TILES * SKINNY_TOKENS;
-    const qgk_segment *s = skinny_segment(a, (int)blockIdx.x, &row0);
+    const qgk_segment *s;
+    bool is_ours = skinny_place(a, &s, &row0);
     const __half *w = (const __half *)s->data;
     float acc[TILES][4] = {};
     /* rows behind the end are read as the last one, and not written */
@@ -30,7 +31,7 @@ static __global__ void __launch_bounds__(WARPS *QGK_WARP) f16_skinny(skinny_args
 
     for (int i = 0; i < TILES; i++)
         x[i] = a.x + (size_t)min(token0 + i * SKINNY_TOKENS + g, a.rows - 1) * (size_t)k + 8 * t;
-    skinny_share<WARPS>(qgk_ceil_div(k, (int)STEP_K), &first, &end);
+    skinny_share<SPLITS>(qgk_ceil_div(k, (int)STEP_K), &first, &end);
     uint4 ahead[AHEAD][2];
     auto load = [&](uint4 out[2], int step) {
         int at = step * STEP_K;
@@ -56,8 +57,8 @@ static __global__ void __launch_bounds__(WARPS *QGK_WARP) f16_skinny(skinny_args
             }
         }
     }
-    skinny_finish<WARPS, TILES>(acc, [&](int output, int token, float sum) {
-        if (row0 + output < s->n && token0 + token < a.rows)
+    skinny_finish<SPLITS, HEIGHT, TILES>(acc, [&](int output, int token, float sum) {
+        if (is_ours && row0 + output < s->n && token0 + token < a.rows)
             skinny_put(a, token0 + token, s->at + row0 + output, sum);
     });
 }
@@ -136,10 +137,11 @@ static void product(qgk_ctx *ctx, void *out, const qgk_act *x, const qgk_weight 
         product_many(ctx, a);
         return;
     }
-    int blocks = skinny_blocks(&a);
-#define LAUNCH(warps, tiles)                                                                       \
-    f16_skinny<warps, tiles><<<blocks, warps * QGK_WARP, 0, qgk_stream(ctx)>>>(a)
-    SKINNY_WARPS(skinny_warps(blocks), LAUNCH, 1);
+    int n = skinny_tiles(a);
+#define LAUNCH(splits, height, tiles)                                                              \
+    f16_skinny<splits, height, tiles><<<SKINNY_GRID(n, height, rows, tiles),                       \
+                                        SKINNY_BLOCK(splits, height), 0, qgk_stream(ctx)>>>(a)
+    SKINNY_FEW(n, LAUNCH);
 #undef LAUNCH
     qgk_launched(ctx, "f16");
 }

@@ -219,13 +219,14 @@ static __device__ inline void open_group(group_state *s, int group, const float 
     }
 }
 
-template <int BITS, int WARPS, int TILES>
-static __global__ void __launch_bounds__(WARPS *QGK_WARP) grouped_skinny(skinny_args a)
+template <int BITS, int SPLITS, int HEIGHT, int TILES>
+static __global__ void __launch_bounds__(SPLITS *HEIGHT *QGK_WARP) grouped_skinny(skinny_args a)
 {
     constexpr int STEP_K = BITS == 4 ? 64 : 32;
     int row0, g = lane_id() / 4, t = lane_id() % 4, k = a.w.k, first, end;
     int token0 = (int)blockIdx.y * TILES * SKINNY_TOKENS;
-    const qgk_segment *s = skinny_segment(a, (int)blockIdx.x, &row0);
+    const qgk_segment *s;
+    bool is_ours = skinny_place(a, &s, &row0);
     layout l = layout_of(s->n, k, s->group, BITS);
     size_t tile = (size_t)(row0 / SKINNY_ROWS), groups = tile * (size_t)l.n_groups * SKINNY_ROWS;
     const uint4 *codes =
@@ -238,7 +239,7 @@ static __global__ void __launch_bounds__(WARPS *QGK_WARP) grouped_skinny(skinny_
 
     for (int i = 0; i < TILES; i++)
         x[i] = a.x + (size_t)min(token0 + i * SKINNY_TOKENS + g, a.rows - 1) * (size_t)k + 8 * t;
-    skinny_share<WARPS>(l.n_steps, &first, &end);
+    skinny_share<SPLITS>(l.n_steps, &first, &end);
     uint4 ahead[AHEAD];
     auto load = [&](int step) {
         return step < end ? load_stream(codes + (size_t)step * QGK_WARP) : make_uint4(0, 0, 0, 0);
@@ -275,8 +276,8 @@ static __global__ void __launch_bounds__(WARPS *QGK_WARP) grouped_skinny(skinny_
         }
     if (state.group >= 0)
         close_group<TILES>(acc, part, state);
-    skinny_finish<WARPS, TILES>(acc, [&](int output, int token, float sum) {
-        if (row0 + output < s->n && token0 + token < a.rows)
+    skinny_finish<SPLITS, HEIGHT, TILES>(acc, [&](int output, int token, float sum) {
+        if (is_ours && row0 + output < s->n && token0 + token < a.rows)
             skinny_put(a, token0 + token, s->at + row0 + output, sum);
     });
 }
@@ -284,22 +285,18 @@ static __global__ void __launch_bounds__(WARPS *QGK_WARP) grouped_skinny(skinny_
 static void launch_few(qgk_ctx *ctx, const skinny_args &a)
 {
     cudaStream_t stream = qgk_stream(ctx);
-    dim3 grid((unsigned)skinny_blocks(&a));
+    int n = skinny_tiles(a);
 
-#define LAUNCH4(warps, tiles)                                                                      \
-    do {                                                                                           \
-        grid.y = (unsigned)qgk_ceil_div(a.rows, tiles * SKINNY_TOKENS);                            \
-        grouped_skinny<4, warps, tiles><<<grid, warps * QGK_WARP, 0, stream>>>(a);                 \
-    } while (0)
-#define LAUNCH8(warps, tiles)                                                                      \
-    do {                                                                                           \
-        grid.y = (unsigned)qgk_ceil_div(a.rows, tiles * SKINNY_TOKENS);                            \
-        grouped_skinny<8, warps, tiles><<<grid, warps * QGK_WARP, 0, stream>>>(a);                 \
-    } while (0)
+#define LAUNCH4(splits, height, tiles)                                                             \
+    grouped_skinny<4, splits, height, tiles>                                                       \
+        <<<SKINNY_GRID(n, height, a.rows, tiles), SKINNY_BLOCK(splits, height), 0, stream>>>(a)
+#define LAUNCH8(splits, height, tiles)                                                             \
+    grouped_skinny<8, splits, height, tiles>                                                       \
+        <<<SKINNY_GRID(n, height, a.rows, tiles), SKINNY_BLOCK(splits, height), 0, stream>>>(a)
     if (a.w.format == QGK_FORMAT_W4A16)
-        SKINNY_LAUNCH((int)grid.x, a.rows, LAUNCH4);
+        SKINNY_LAUNCH(n, a.rows, LAUNCH4);
     else
-        SKINNY_LAUNCH((int)grid.x, a.rows, LAUNCH8);
+        SKINNY_LAUNCH(n, a.rows, LAUNCH8);
 #undef LAUNCH4
 #undef LAUNCH8
 }

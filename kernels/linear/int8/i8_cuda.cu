@@ -88,13 +88,14 @@ static __device__ inline const float *scales_of(const qgk_segment &s, int k)
     return (const float *)((const char *)s.data + (size_t)s.n * (size_t)padded(k));
 }
 
-template <int WARPS, int TILES>
-static __global__ void __launch_bounds__(WARPS *QGK_WARP)
+template <int SPLITS, int HEIGHT, int TILES>
+static __global__ void __launch_bounds__(SPLITS *HEIGHT *QGK_WARP)
     i8_skinny(skinny_args a, const int8_t *codes, const float *token_scales)
 {
     int row0, g = lane_id() / 4, t = lane_id() % 4, k = padded(a.w.k), first, end;
     int token0 = (int)blockIdx.y * TILES * SKINNY_TOKENS;
-    const qgk_segment *s = skinny_segment(a, (int)blockIdx.x, &row0);
+    const qgk_segment *s;
+    bool is_ours = skinny_place(a, &s, &row0);
     const int8_t *w = (const int8_t *)s->data;
     int acc[TILES][4] = {};
     const int8_t *low = w + (size_t)min(row0 + g, s->n - 1) * (size_t)k + 16 * t;
@@ -103,7 +104,7 @@ static __global__ void __launch_bounds__(WARPS *QGK_WARP)
 
     for (int i = 0; i < TILES; i++)
         x[i] = codes + (size_t)min(token0 + i * SKINNY_TOKENS + g, a.rows - 1) * (size_t)k + 16 * t;
-    skinny_share<WARPS>(qgk_ceil_div(k, (int)STEP_K), &first, &end);
+    skinny_share<SPLITS>(qgk_ceil_div(k, (int)STEP_K), &first, &end);
     uint4 ahead[AHEAD][2];
     auto load = [&](uint4 out[2], int step) {
         int at = step * STEP_K;
@@ -130,8 +131,8 @@ static __global__ void __launch_bounds__(WARPS *QGK_WARP)
         }
     }
     const float *scales = scales_of(*s, a.w.k);
-    skinny_finish<WARPS, TILES>(acc, [&](int output, int token, int sum) {
-        if (row0 + output < s->n && token0 + token < a.rows)
+    skinny_finish<SPLITS, HEIGHT, TILES>(acc, [&](int output, int token, int sum) {
+        if (is_ours && row0 + output < s->n && token0 + token < a.rows)
             skinny_put(a, token0 + token, s->at + row0 + output,
                        (float)sum * (scales[row0 + output] * token_scales[token0 + token]));
     });
@@ -188,17 +189,15 @@ static void product(qgk_ctx *ctx, void *out, const qgk_act *x, const qgk_weight 
         return;
     assert(room.bytes <= ctx->scratch_bytes);
     round_tokens<<<rows, ROUND_THREADS, 0, stream>>>(room.codes, room.scales, a.x, w->k);
-    dim3 grid((unsigned)skinny_blocks(&a));
-#define LAUNCH(warps, tiles)                                                                       \
-    do {                                                                                           \
-        grid.y = (unsigned)qgk_ceil_div(rows, tiles * SKINNY_TOKENS);                              \
-        i8_skinny<warps, tiles>                                                                    \
-            <<<grid, warps * QGK_WARP, 0, stream>>>(a, room.codes, room.scales);                   \
-    } while (0)
+    int n = skinny_tiles(a);
+#define LAUNCH(splits, height, tiles)                                                              \
+    i8_skinny<splits, height, tiles>                                                               \
+        <<<SKINNY_GRID(n, height, rows, tiles), SKINNY_BLOCK(splits, height), 0, stream>>>(        \
+            a, room.codes, room.scales)
     if (rows > FEW && fits_library(w))
         product_many(ctx, a, room);
     else
-        SKINNY_LAUNCH((int)grid.x, rows, LAUNCH);
+        SKINNY_LAUNCH(n, rows, LAUNCH);
 #undef LAUNCH
     qgk_launched(ctx, "i8");
 }
