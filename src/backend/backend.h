@@ -26,6 +26,7 @@ struct qg_backend {
     qgk_table table;
     qgk_ctx ctx;
     qg_ledger ledger;
+    qg_backend *host; /* for what lies in the host's memory; itself on the CPU */
     void *state;
     /* A buffer for `purpose`, zeroed. QG_ENOMEM tells how much was asked for and for what. */
     qg_status (*alloc)(void **out, qg_backend *b, size_t bytes, qg_purpose purpose, qg_err *err);

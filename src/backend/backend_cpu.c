@@ -138,6 +138,7 @@ qg_status qg_backend_cpu_open(qg_backend **out, qg_arena *arena, const qg_backen
                       .sync = cpu_sync,
                       .available = cpu_available,
                       .reads_host_memory = true};
+    b->host = b;
     qgk_table_init(&b->table, features);
     b->ctx.table = &b->table;
     b->ctx.n_threads = options->n_threads ? options->n_threads : usable_threads();

@@ -309,6 +309,7 @@ qg_status qg_backend_cuda_open(qg_backend **out, qg_arena *arena, const qg_backe
     *b = (qg_backend){.name = "cuda",
                       .about = d->about,
                       .table = host->table,
+                      .host = host,
                       .state = d,
                       .alloc = cuda_alloc,
                       .upload = cuda_upload,

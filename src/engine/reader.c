@@ -95,7 +95,7 @@ static qg_status feed_side(const side *s, const int32_t *ids, int first, int n, 
 static qg_status read_chunk(qg_reading *out, qg_reader *r, const int32_t *ids, int first, int n,
                             qg_err *err)
 {
-    qg_backend *b = r->own.e->backend;
+    qg_backend *b = r->own.e->backend->host;
 
     QG_PASS(feed_side(&r->own, ids, first, n, r->vocabulary, err));
     if (r->reference.e)
