@@ -13,6 +13,8 @@ NVCC     ?= $(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard build/cu
 GPUS     ?= 80 90a     # compute capabilities that machine code is made for; others start from PTX of the first
 BUILD    ?= build
 ARGS     ?=            # arguments of `make kcheck` and `make bench`
+# Chart.js 3, minified, for the pages of `quantgate dashboard` (Debian's libjs-chart.js).
+CHART_JS ?= /usr/share/javascript/chart.js/chart.min.js
 # Where `make install` puts things, below $(DESTDIR).
 PREFIX   ?= /usr/local
 WARN     = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
@@ -121,6 +123,14 @@ $(GEN)/build_info.h: FORCE
 	@mkdir -p $(GEN)
 	$(file >$@.new,$(BUILD_INFO))@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
+# The pages of the dashboard and Chart.js go into the program as they are.
+WEB    := $(sort $(wildcard src/report/web/*))
+ASSETS := $(GEN)/web_assets.o
+$(GEN)/web_assets.c: $(WEB) $(or $(wildcard $(CHART_JS)),FORCE) ci/embed.sh $(OUT)/flags Makefile
+	ci/embed.sh $(CHART_JS) $(WEB) >$@
+$(ASSETS): $(GEN)/web_assets.c
+	$(CC) $(BASE_CFLAGS) $(OPT) $(CFLAGS) -c -o $@ $<
+
 # Unit suites and kernel cases are found by file name: declarations and list in one generated header.
 check_names  := $(notdir $(CHECKS:.c=))
 kcheck_names := $(notdir $(KCHECKS:.c=))
@@ -140,10 +150,10 @@ $(OUT)/%.o: %.cu $(OUT)/flags Makefile
 	@mkdir -p $(@D)
 	$(NVCC) $(NVCC_FLAGS) -MMD -MP -c -o $@ $<
 
-$(BIN)/quantgate: $(call obj,$(SOURCES) $(KERNELS) src/main.c) $(RUNTIME)
+$(BIN)/quantgate: $(call obj,$(SOURCES) $(KERNELS) src/main.c) $(ASSETS) $(RUNTIME)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
-$(BIN)/unit: $(call obj,$(SOURCES) $(KERNELS) $(CHECKS) src/check_main.c) $(RUNTIME)
+$(BIN)/unit: $(call obj,$(SOURCES) $(KERNELS) $(CHECKS) src/check_main.c) $(ASSETS) $(RUNTIME)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) $(CHECK_LIBS)
 $(BIN)/kcheck: $(call obj,$(KERNELS) $(KCHECKS) $(HARNESS) kernels/kcheck_main.c) $(RUNTIME)
@@ -153,7 +163,7 @@ $(BIN)/race: $(call obj,ci/tsan/race.c) $(RUNTIME)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(OPENMP) -lpthread
 
-$(BIN)/history-scale: $(call obj,$(SOURCES) $(KERNELS) ci/scale/history.c) $(RUNTIME)
+$(BIN)/history-scale: $(call obj,$(SOURCES) $(KERNELS) ci/scale/history.c) $(RUNTIME) $(ASSETS)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -161,7 +171,7 @@ $(BIN)/history-scale: $(call obj,$(SOURCES) $(KERNELS) ci/scale/history.c) $(RUN
 FAULTY := qgk_table_init qg_ledger_add qg_backend_cpu_open qg_forward
 comma := ,
 faulty: $(BUILD)/faulty/quantgate ## link the program that can be given faults (ci/mutation.sh)
-$(BUILD)/faulty/quantgate: $(call obj,$(SOURCES) $(KERNELS) src/main.c ci/mutation/fault.c)
+$(BUILD)/faulty/quantgate: $(call obj,$(SOURCES) $(KERNELS) src/main.c ci/mutation/fault.c) $(ASSETS)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(FAULTY:%=-Wl$(comma)--wrap=%) -o $@ $^ $(LIBS)
 
