@@ -197,6 +197,26 @@ static qg_status read_suite(run_search *f, int64_t suite)
     return QG_OK;
 }
 
+qg_status qg_history_count(int64_t *out, qg_history *h, const char *suite, const char *branch,
+                           qg_err *err)
+{
+    qg_statement *s;
+    bool is_row;
+
+    *out = 0;
+    QG_PASS(qg_db_query(&s, h->db,
+                        "SELECT count(*) FROM runs JOIN suites ON suites.id = runs.suite"
+                        " LEFT JOIN texts br ON br.id = branch"
+                        " WHERE suites.name = ?1 AND (?2 IS NULL OR br.text = ?2)",
+                        err));
+    qg_bind_text(s, 1, suite);
+    qg_bind_text(s, 2, branch);
+    QG_PASS(qg_statement_step(&is_row, s, err));
+    if (is_row)
+        *out = qg_column_int(s, 0);
+    return QG_OK;
+}
+
 typedef struct named {
     int64_t id;
     const char *name;

@@ -127,6 +127,10 @@ typedef struct qg_history_runs {
 qg_status qg_history_runs_find(qg_history_runs *out, qg_arena *arena, qg_history *h,
                                const qg_history_filter *filter, qg_err *err);
 
+/* How many runs of the suite of that name there are; `branch` NULL: on any. */
+qg_status qg_history_count(int64_t *out, qg_history *h, const char *suite, const char *branch,
+                           qg_err *err);
+
 typedef struct qg_history_number {
     size_t run;  /* index in the runs asked for */
     bool judged; /* `verdict` is known */

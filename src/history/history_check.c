@@ -434,6 +434,24 @@ START_TEST(every_allocation_may_fail)
 }
 END_TEST
 
+START_TEST(runs_of_a_suite_are_counted)
+{
+    const char *const branches[] = {"main", "main", NULL, "next"};
+    qg_history *h = history_opened(path, true);
+    int64_t n;
+
+    for (int day = 0; day < 4; day++)
+        history_put(h, run_made("perf*", day), &(qg_history_source){.branch = branches[day]});
+    history_put(h, run_made("perform", 0), NULL); /* names are no globs here */
+    ck_ok(qg_history_count(&n, h, "perf*", NULL, &why));
+    ck_assert_int_eq(n, 4);
+    ck_ok(qg_history_count(&n, h, "perf*", "main", &why));
+    ck_assert_int_eq(n, 2);
+    ck_ok(qg_history_count(&n, h, "absent", NULL, &why));
+    ck_assert_int_eq(n, 0);
+}
+END_TEST
+
 /* ---- check ---- */
 
 START_TEST(check_counts_and_changes_nothing)
@@ -477,6 +495,7 @@ Suite *history_check(void)
     tcase_add_test(t, pruning_keeps_what_it_must);
     tcase_add_test(t, pruning_gives_room_back);
     tcase_add_test(t, every_allocation_may_fail);
+    tcase_add_test(t, runs_of_a_suite_are_counted);
     tcase_add_test(t, check_counts_and_changes_nothing);
     suite_add_tcase(s, t);
     return s;
