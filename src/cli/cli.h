@@ -137,6 +137,7 @@ const char *qg_cli_program(qg_arena *arena);
     X(plan)                                                                                        \
     X(merge)                                                                                       \
     X(history)                                                                                     \
+    X(dashboard)                                                                                   \
     X(lint)                                                                                        \
     X(generate)                                                                                    \
     X(score) X(eval) X(tokenize) X(bench) X(inspect) X(doctor) X(quantize) X(synth) X(worker)
