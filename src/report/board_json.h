@@ -15,7 +15,7 @@
 enum {
     QG_BOARD_STRIP = 40,   /* verdicts of the newest runs in the overview */
     QG_BOARD_BAD = 5,      /* notices of a suite there                    */
-    QG_BOARD_CHANGES = 10, /* newest change points of a suite there       */
+    QG_BOARD_CHANGES = 40, /* newest change points of a suite there       */
 };
 
 /* What stands around a board. */

@@ -74,6 +74,17 @@ QG.commit = function(commit, prefix) {
     return QG.link(prefix && prefix + encodeURIComponent(commit), QG.make("code", {}, short));
 };
 
+/* The id of what had the focus when a view was drawn again; it has it back as soon as it is there.
+ */
+QG.wanted = "";
+QG.refocus = function() {
+    const e = QG.wanted && document.getElementById(QG.wanted);
+    if (e) {
+        e.focus();
+        QG.wanted = "";
+    }
+};
+
 QG.say = function(text) {
     document.getElementById("said").textContent = text;
 };

@@ -87,8 +87,13 @@ QG.metricAxis = function(metric, values, title, more) {
     const [low, high] = QG.extent(values), room = (high - low) * 0.15;
     const axis = QG.axis(title, (v) => QG.print(metric, v, high),
                          {...more, min: low >= 0 && low < room ? 0 : undefined});
-    axis.ticks.stepSize = QG.tickStep(metric, axis.min === 0 ? 0 : low, high);
-    axis.ticks.autoSkip = axis.ticks.stepSize === undefined;
+    const step = QG.tickStep(metric, axis.min === 0 ? 0 : low, high);
+    if (step)
+        axis.afterBuildTicks = (scale) => {
+            scale.ticks = [];
+            for (let i = Math.ceil(scale.min / step); i * step <= scale.max; i++)
+                scale.ticks.push({value: i * step});
+        };
     return axis;
 };
 

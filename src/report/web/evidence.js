@@ -17,7 +17,7 @@ QG.views.push({
         box.append(...(site.coverage.length ? lineCoverage(site.coverage, kernels) : [
             QG.empty("No line coverage was given.", "Make it with ", QG.command("make coverage"),
                      " and write this page with ",
-                     QG.command("--coverage build/coverage/summary.json"),
+                     QG.command("--coverage build/coverage/coverage.json"),
                      "; several, oldest first, make a trend."),
             kernels
         ]));

@@ -14,10 +14,8 @@ QG.views.push({
 });
 
 /* Shown in the table where they were measured, and offered as axes. */
-const tableMetrics = [
-    "weights", "memory_peak", "ppl", "ppl_increase", "kld_mean", "same_top", "ttft_p50", "tpot_p50",
-    "throughput"
-];
+const tableMetrics =
+    ["weights", "memory_peak", "ppl", "kld_mean", "same_top", "ttft_p50", "tpot_p50", "throughput"];
 
 function drawMethods(box, query, entry, data) {
     const runs = QG.chosenRuns(data, query);
@@ -30,7 +28,8 @@ function drawMethods(box, query, entry, data) {
         return;
     }
     const measured =
-        data.series
+        [...data.series]
+            .sort(QG.byModel(entry, data))
             .map((s) => ({series: s, metric: QG.metricOf(s), point: QG.pointOf(data, s, run)}))
             .filter((m) => m.point && m.series.model);
     const batches =
@@ -64,18 +63,33 @@ function drawMethods(box, query, entry, data) {
     box.append(paretoCard(models, x, y, size));
 }
 
-/* Each model with its value of every metric, at the batch chosen where it has one. */
+/* What the reference has against itself, which no run measures. */
+function againstItself(name) {
+    if (name === "same_top" || name.endsWith("_vs_fp16"))
+        return 1;
+    return /^(kld_|dp_rms|ppl_increase|accuracy_drop)/.test(name) ? 0 : null;
+}
+
+function completeReference(model, measured) {
+    measured.forEach((m) => {
+        const value = againstItself(m.metric.name);
+        if (value !== null && !model.of.has(m.metric.name))
+            model.of.set(m.metric.name, {metric: m.metric, point: {value}, itself: true});
+    });
+}
+
+/* Each model with its value of every metric: at the batch chosen, else of its case without one. */
 function modelsOf(entry, data, measured, batch) {
-    return QG.unique(measured.map((m) => m.series.model)).map((name) => {
-        const of = new Map();
-        const own = measured.filter((m) => m.series.model === name);
-        own.filter((m) => !m.series.batch || m.series.batch === batch).forEach((m) => {
-            if (!of.has(m.metric.name))
-                of.set(m.metric.name, {metric: m.metric, point: m.point});
-        });
+    const models = QG.unique(measured.map((m) => m.series.model)).map((name) => {
+        const of = new Map(), own = measured.filter((m) => m.series.model === name);
+        for (const wanted of [batch, 0])
+            own.filter((m) => m.series.batch === wanted && !of.has(m.metric.name))
+                .forEach((m) => of.set(m.metric.name, {metric: m.metric, point: m.point}));
         const info = data.models.find((m) => m.name === name) || {};
         return {name, of, method: own[0].series.method, info, reference: name === entry.reference};
     });
+    models.filter((m) => m.reference).forEach((m) => completeReference(m, measured));
+    return models;
 }
 
 function methodText(m) {
@@ -85,6 +99,8 @@ function methodText(m) {
     return parts.join(", ");
 }
 
+const soft = (text) => QG.make("span", {class: "soft"}, text);
+
 function methodsCard(entry, models, batch) {
     const reference = models.find((m) => m.reference);
     const names = tableMetrics.filter((name) => models.some((m) => m.of.has(name)));
@@ -92,7 +108,7 @@ function methodsCard(entry, models, batch) {
         const own = m.of.get(name), held = reference && reference.of.get(name);
         if (!own)
             return "–";
-        const text = [QG.print(own.metric, own.point.value)];
+        const text = [QG.print(own.metric, own.point.value), own.itself && soft(" by definition")];
         const share = held && held.point.value > 0 &&
             ["duration", "bytes", "speed"].includes(own.metric.unit);
         if (share && !m.reference)

@@ -90,10 +90,10 @@ function failing(site) {
     const more = site.suites.reduce((n, s) => n + s.n_bad - s.bad.length, 0);
     if (!rows.length)
         return QG.card(
-            QG.make("h2", {}, "What asks for somebody"),
+            QG.make("h2", {}, "What needs a look"),
             QG.make("p", {}, "Nothing: no judgement of a last run failed or stayed open."));
     return QG.card(
-        QG.make("h2", {}, "What asks for somebody"),
+        QG.make("h2", {}, "What needs a look"),
         QG.table("Judgements of the last runs that failed or stayed open",
                  [
                      {name: "Suite", cell: (r) => r.suite},
@@ -115,26 +115,37 @@ function metricLink(suite, r) {
     return QG.make("a", {href: QG.address("trends", {suite, metric: name, case: r.case})}, name);
 }
 
+/* One change mostly moves several numbers: of those that moved at one run the greatest is shown,
+ * with how many more there are. */
+function grouped(site) {
+    const groups = [];
+    const size = (c) => c.before > 0 && c.after > 0 ? Math.abs(Math.log(c.after / c.before)) : 1e9;
+    for (const s of site.suites)
+        for (const at of QG.unique(s.changes.map((c) => c.at))) {
+            const all = s.changes.filter((c) => c.at === at).sort((a, b) => size(b) - size(a));
+            groups.push({suite: s.name, commit_url: s.commit_url, more: all.length - 1, ...all[0]});
+        }
+    return groups.sort((a, b) => b.at - a.at);
+}
+
 function moved(site) {
-    const rows = site.suites.flatMap(
-        (s) => s.changes.map((c) => ({suite: s.name, commit_url: s.commit_url, ...c})));
-    rows.sort((a, b) => b.at - a.at);
+    const rows = grouped(site);
     const card = QG.card(QG.make("h2", {}, "What moved"));
     if (!rows.length) {
         card.append(QG.make(
             "p", {}, "No change point among the runs shown: their numbers keep their level."));
         return card;
     }
-    card.append(QG.table("Newest change points of all suites",
-                         [
-                             {name: "Since", cell: (r) => QG.when(r.at)},
-                             {name: "Suite", cell: (r) => r.suite},
-                             {name: "Case", cell: (r) => r.case},
-                             {name: "Metric", cell: (r) => metricLink(r.suite, r)},
-                             ...QG.changeColumns((r) => site.metrics[r.metric]),
-                             {name: "Commit", cell: (r) => QG.commit(r.commit, r.commit_url)},
-                         ],
-                         rows.slice(0, 12)));
+    const columns = [
+        {name: "Since", cell: (r) => QG.when(r.at)},
+        {name: "Suite", cell: (r) => r.suite},
+        {name: "Case", cell: (r) => r.case},
+        {name: "Metric", cell: (r) => metricLink(r.suite, r)},
+        ...QG.changeColumns((r) => site.metrics[r.metric]),
+        {name: "With it", cell: (r) => r.more ? QG.plural(r.more, "number") + " more" : "–"},
+        {name: "Commit", cell: (r) => QG.commit(r.commit, r.commit_url)},
+    ];
+    card.append(QG.table("Newest change points of all suites", columns, rows.slice(0, 12)));
     return card;
 }
 

@@ -22,8 +22,10 @@ function show(event) {
         window.scrollTo(0, 0);
         document.getElementById("title").focus();
         QG.say(view.title);
-    } else if (focus && document.getElementById(focus))
-        document.getElementById(focus).focus();
+    } else {
+        QG.wanted = focus;
+        QG.refocus();
+    }
 }
 
 /* The suite that is looked at goes along. */

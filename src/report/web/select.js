@@ -92,6 +92,8 @@ QG.seriesName = function(s, others) {
         parts.push(s.method);
     if (s.batch)
         parts.push("batch " + s.batch);
+    else if (others.some((o) => o.batch))
+        return s.case;
     if (QG.unique(others.map((o) => o.device)).length > 1)
         parts.push(s.device);
     const name = parts.filter(Boolean).join(" · ");
@@ -101,6 +103,13 @@ QG.seriesName = function(s, others) {
                 .length > 1 ?
         s.case :
         name;
+};
+
+/* Order of series: the reference first, then models as the suite names them, then batches. */
+QG.byModel = function(entry, data) {
+    const names = [entry.reference, ...data.models.map((m) => m.name)];
+    const place = (s) => names.includes(s.model) ? names.indexOf(s.model) : names.length;
+    return (a, b) => place(a) - place(b) || a.batch - b.batch;
 };
 
 QG.metricOf = (series) => QG.data.get("site").metrics[series.metric];

@@ -21,7 +21,7 @@ function drawTrend(box, query, entry, data) {
     const wanted = present.find((m) => metrics[m].name === query.get("metric"));
     const usual = present.find((m) => metrics[m].name === "tpot_p50");
     const metric = [wanted, usual, present[0]].find((m) => m !== undefined);
-    const all = data.series.filter((s) => s.metric === metric);
+    const all = data.series.filter((s) => s.metric === metric).sort(QG.byModel(entry, data));
     const runs = QG.chosenRuns(data, query);
     const chosen = chosenFilters(all, query);
     const one = all.some((s) => s.case === query.get("case")) ? query.get("case") : "";
@@ -109,12 +109,14 @@ function legend(metric, lines) {
                                   " " + QG.print(metric, l.points[l.points.length - 1].value),
                                   lastLimit(metric, l, sight))));
     const has = (key) => lines.some((l) => l.points.some((p) => p[key] !== null));
+    const sees = (key) =>
+        lines.some((l) => l.points.some((p) => p[key] !== null && sight.sees(p[key])));
     const bad = (verdict) => lines.some((l) => l.points.some((p) => p.verdict === verdict));
     const signs = [
         has("low") && "band: the interval of the value",
-        has("limit") && "thin dashes: the budget",
-        has("base") && "dots: the baseline",
-        has("anchor") && "long dots: the anchor that it must not drift from",
+        sees("limit") && "thin dashes: the budget",
+        sees("base") && "dots: the baseline",
+        sees("anchor") && "long dots: the anchor that it must not drift from",
         bad(1) && "✗ failed",
         bad(2) && "△ inconclusive",
     ].filter(Boolean);

@@ -142,9 +142,10 @@ QG.withSuite = function(box, query, then) {
         if (location.hash !== place || !box.isConnected)
             return;
         box.querySelector(".waiting").remove();
-        if (data)
+        if (data) {
             then(entry, data);
-        else
+            QG.refocus();
+        } else
             box.append(QG.empty("The data of this suite are missing.",
                                 "Copy the folder data/ beside this page."));
     });
