@@ -14,7 +14,7 @@ GPUS     ?= 80 90a     # compute capabilities that machine code is made for; oth
 BUILD    ?= build
 ARGS     ?=            # arguments of `make kcheck` and `make bench`
 # Chart.js 3, minified, for the pages of `quantgate dashboard` (Debian's libjs-chart.js).
-CHART_JS ?= /usr/share/javascript/chart.js/chart.min.js
+CHART_JS ?= $(firstword $(wildcard $(addprefix /usr/share/javascript/chart.js/,chart.min.js Chart.min.js)) libjs-chart.js)
 # Where `make install` puts things, below $(DESTDIR).
 PREFIX   ?= /usr/local
 WARN     = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
@@ -204,6 +204,9 @@ suites: all ## judge the embedded models, and prove that damage turns the gate r
 transcripts: all ## compare what the program prints (ci/cli.sh --set-exact-output renews)
 	ci/cli.sh
 
+browser: all ## look at the dashboard in a real Chromium
+	ci/browser.sh
+
 sanitize: ## every test under AddressSanitizer and UBSan
 	ci/sanitize.sh
 
@@ -228,7 +231,7 @@ headers: | $(GEN)/check_suites.h $(GEN)/kcheck_cases.h $(GEN)/build_info.h ## co
 
 CLANG_FORMAT ?= $(firstword $(wildcard $(BUILD)/venv/bin/clang-format) clang-format)
 format: ## rewrite the sources in the house style
-	$(CLANG_FORMAT) -i $$(find src kernels ci -name '*.[ch]')
+	$(CLANG_FORMAT) -i $$(find src kernels ci -name '*.[ch]' -o -name '*.js')
 
 ci: ## all that CI runs
 	ci/gate.sh
@@ -237,6 +240,6 @@ clean: ## remove what was built
 	rm -rf $(BUILD)
 
 FORCE:
-.PHONY: all help faulty check kcheck manual install bench style layers suites transcripts sanitize threads coverage \
-        convert workflows actions headers format ci clean FORCE
+.PHONY: all help faulty check kcheck manual install bench style layers suites transcripts browser sanitize threads \
+        coverage convert workflows actions headers format ci clean FORCE
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -43,6 +43,7 @@ step suites ci/suites.sh
 step cli ci/cli.sh
 step reports ci/reports.sh
 step manual ci/manual.sh
+step browser ci/browser.sh
 step emulate ci/emulate.sh
 step mutation ci/mutation.sh
 step sanitize ci/sanitize.sh

@@ -15,13 +15,13 @@ fail() {
 
 clang-format --version | grep -q 'version 14\.0\.6' ||
     fail "clang-format 14.0.6 wanted; run scripts/bootstrap.sh --dev"
-git ls-files -z '*.[ch]' | xargs -0 clang-format --dry-run -Werror || fail "run 'make format'"
+git ls-files -z '*.[ch]' '*.js' | xargs -0 clang-format --dry-run -Werror || fail "run 'make format'"
 git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck || fail "shellcheck found something"
 git ls-files -z '*.yaml' '*.yml' ':!suites/bad' | xargs -0 yamllint --strict -c ci/yamllint.yaml ||
     fail "yamllint found something"
 git grep -nIE '[[:blank:]]+$' -- ':!golden' ':!*.exact' ':!*.svg' ':!suites/bad' ':!suites/data' &&
     fail "blanks at the end of a line"
-git grep -nIP '\t' -- '*.[ch]' '*.sh' '*.py' '*.y*ml' ':!suites/bad' && fail "tabs; use blanks"
+git grep -nIP '\t' -- '*.[ch]' '*.js' '*.css' '*.html' '*.sh' '*.py' '*.y*ml' ':!suites/bad' && fail "tabs; use blanks"
 # Subjects of what is not pushed yet: later it is too late to mend one.
 git log --no-merges --format=%s origin/HEAD..HEAD 2>/dev/null | awk '
     length > 50 || /\.$/ || !/^[^ ].*: ./ { print "commit subject \"" $0 "\""; bad = 1 }

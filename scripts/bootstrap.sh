@@ -9,11 +9,15 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-# liblapacke and OpenBLAS are opened at run time, by src/quantize/factor.c alone
+# liblapacke and OpenBLAS are opened at run time, by src/quantize/factor.c alone; Chart.js goes into the program
 build_packages=(gcc libc6-dev make pkg-config git libjansson-dev libyaml-dev libpcre2-dev
-    libutf8proc-dev libssl-dev libxml2-dev libsqlite3-dev liblapacke libopenblas0-pthread)
+    libutf8proc-dev libssl-dev libxml2-dev libsqlite3-dev liblapacke libopenblas0-pthread libjs-chart.js)
 # groff, mandoc and man look at the manual page; qemu is a CPU without AVX2; jq and curl are what workflows use
 dev_packages=(check python3 python3-venv shellcheck ccache jq curl libxml2-utils groff-base mandoc man-db qemu-user)
+# a browser for the pages of the dashboard; Ubuntu has none as a package, GitHub's runners have Chrome
+if ! command -v google-chrome >/dev/null && grep -qx 'ID=debian' /etc/os-release; then
+    dev_packages+=(chromium)
+fi
 
 say() { echo "bootstrap: $*"; }
 die() {
