@@ -192,6 +192,9 @@ install: $(BIN)/quantgate $(BUILD)/quantgate.1 ## install program and manual pag
 bench: all ## prove, then time every kernel tier
 	$(BIN)/kcheck --bench $(ARGS)
 
+cuda: ## build the CUDA backend, and see what the program says where no GPU is
+	ci/cuda.sh
+
 layers: ## check who includes whom
 	ci/layers.sh
 
@@ -240,6 +243,6 @@ clean: ## remove what was built
 	rm -rf $(BUILD)
 
 FORCE:
-.PHONY: all help faulty check kcheck manual install bench style layers suites transcripts browser sanitize threads \
+.PHONY: all help cuda faulty check kcheck manual install bench style layers suites transcripts browser sanitize threads \
         coverage convert workflows actions headers format ci clean FORCE
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -37,6 +37,7 @@ step style ci/style.sh
 step layers ci/layers.sh
 step headers make headers
 step build make all
+step cuda ci/cuda.sh
 step unit make check
 step kernels make kcheck ARGS="--most 1.5e8"
 step suites ci/suites.sh

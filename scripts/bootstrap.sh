@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs what quantgate needs on Debian 12/13 or Ubuntu 22.04/24.04, and only what is missing.
-# usage: scripts/bootstrap.sh [--dev | --only PACKAGE...]
+# usage: scripts/bootstrap.sh [--dev | --cuda | --only PACKAGE...]
 #   (nothing)   the compiler and the libraries: what `make build/quantgate` and the program want
 #   --dev       also what `make` and the tests want: Check, shellcheck, and build/venv with the
 #               Python tools of ci/requirements.txt
+#   --cuda      also what builds the CUDA backend: g++, and nvcc in build/cuda where no toolkit is installed
 #   --only      these packages and no others: what a released program links with
 # What apt fetches is kept in the folder $QUANTGATE_APT_CACHE, where that is set.
 set -eu
@@ -28,12 +29,13 @@ die() {
 case ${1:-} in
 '') packages=("${build_packages[@]}") ;;
 --dev) packages=("${build_packages[@]}" "${dev_packages[@]}") ;;
+--cuda) packages=("${build_packages[@]}" g++ python3 python3-venv) ;;
 --only)
     shift
     packages=("$@")
     set -- --only
     ;;
--h | --help) sed -n '2,9s/^# //p' "$0" && exit 0 ;;
+-h | --help) sed -n '2,10s/^# //p' "$0" && exit 0 ;;
 *) echo "bootstrap: unknown option '$1'; see scripts/bootstrap.sh --help" >&2 && exit 2 ;;
 esac
 
@@ -76,9 +78,26 @@ if [ ${#missing[@]} -gt 0 ]; then
 else
     say "all ${#packages[@]} packages are installed"
 fi
+
+# The lists say what a folder holds.
+if [ "${1:-}" = --cuda ]; then
+    if command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; then
+        say "an nvcc is installed"
+    elif cmp -s ci/cuda-requirements.txt build/cuda-packages/requirements.txt; then
+        say "build/cuda is up to date"
+    else
+        say "making build/cuda with $(grep -v '^#' ci/cuda-requirements.txt | tr '\n' ' ')"
+        rm -rf build/cuda build/cuda-packages build/cuda-venv
+        python3 -m venv build/cuda-venv
+        build/cuda-venv/bin/pip install --quiet --disable-pip-version-check --no-deps --target build/cuda-packages \
+            -r ci/cuda-requirements.txt || die "pip could not install ci/cuda-requirements.txt"
+        rm -rf build/cuda-venv
+        ln -s cuda-packages/nvidia/cu13 build/cuda
+        cp ci/cuda-requirements.txt build/cuda-packages/requirements.txt
+    fi
+fi
 [ "${1:-}" = --dev ] || exit 0
 
-# The copy of the list says what the environment holds.
 if cmp -s ci/requirements.txt build/venv/requirements.txt; then
     say "build/venv is up to date"
 else

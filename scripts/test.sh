@@ -3,4 +3,5 @@
 set -eu
 cd "$(dirname "$0")/.."
 scripts/bootstrap.sh --dev
+scripts/bootstrap.sh --cuda
 exec ci/gate.sh

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# The CUDA backend where no GPU is: every kernel compiles for the GPUs of the Makefile and to PTX, and the program that
+# holds them starts, runs on the CPU, needs none of CUDA's libraries, and says why it cannot have a GPU.
+set -eu
+cd "$(dirname "$0")/.."
+command -v nvcc >/dev/null || [ -x build/cuda/bin/nvcc ] || [ -x /usr/local/cuda/bin/nvcc ] || {
+    echo "cuda: no nvcc here; scripts/bootstrap.sh --cuda installs one"
+    exit 77
+}
+fail() {
+    echo "cuda: $*"
+    exit 1
+}
+make -s all CUDA=1
+sources=$(find kernels -name '*.cu' | wc -l)
+for source in $(find kernels -name '*.cu'); do
+    object=build/release/${source%.cu}.o
+    for target in sm_80 sm_90a; do # the PTX names the first of them as its target
+        strings -a "$object" | grep -q "$target" || fail "'$object' holds nothing for $target"
+    done
+done
+program=build/quantgate
+ldd "$program" | grep -E 'libcuda|libcublas|libnvidia' && fail "'$program' needs what a machine without a GPU lacks"
+"$program" score golden/models/tiny-llama --text "The capital of" --device cpu >/dev/null
+code=0
+said=$("$program" score golden/models/tiny-llama --text "The capital of" --device cuda:999 2>&1) || code=$?
+[ $code = 3 ] || fail "a GPU that is not there exits $code, wanted 3: $said"
+[[ $said =~ (driver|'no CUDA device'|'out of range') ]] || fail "it does not say why there is no GPU: $said"
+CUDA_VISIBLE_DEVICES='' "$program" run suites/smoke.yaml --only '*/b1' --device cuda --out build/ci/cuda-report >build/ci/cuda-skips.log ||
+    fail "cases that no GPU runs are not skipped: see build/ci/cuda-skips.log"
+grep -qi 'skip' build/ci/cuda-skips.log || fail "nothing is skipped: see build/ci/cuda-skips.log"
+echo "cuda: $sources files of kernels for sm_80, sm_90a and PTX; without a GPU: ${said##*: }"
