@@ -44,5 +44,5 @@ gcovr -j"$(nproc)" --config gcovr.cfg "${exclude[@]}" --html-details build/cover
     echo "coverage: lines under 90 %"
     exit 1
 }
-ci/kernels.py build/cov/kcheck build/coverage
+ci/kernels.py build/cov/kcheck build/coverage build/kcheck
 echo "coverage: $(awk '/^TOTAL/ { print $3 " of " $2 " lines, " $4 }' build/coverage/lines.txt); see build/coverage/index.html"

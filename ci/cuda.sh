@@ -12,8 +12,8 @@ fail() {
     exit 1
 }
 make -s all CUDA=1
-sources=$(find kernels -name '*.cu' | wc -l)
-for source in $(find kernels -name '*.cu'); do
+mapfile -t sources < <(find kernels -name '*.cu')
+for source in "${sources[@]}"; do
     object=build/release/${source%.cu}.o
     for target in sm_80 sm_90a; do # the PTX names the first of them as its target
         strings -a "$object" | grep -q "$target" || fail "'$object' holds nothing for $target"
@@ -29,4 +29,4 @@ said=$("$program" score golden/models/tiny-llama --text "The capital of" --devic
 CUDA_VISIBLE_DEVICES='' "$program" run suites/smoke.yaml --only '*/b1' --device cuda --out build/ci/cuda-report >build/ci/cuda-skips.log ||
     fail "cases that no GPU runs are not skipped: see build/ci/cuda-skips.log"
 grep -qi 'skip' build/ci/cuda-skips.log || fail "nothing is skipped: see build/ci/cuda-skips.log"
-echo "cuda: $sources files of kernels for sm_80, sm_90a and PTX; without a GPU: ${said##*: }"
+echo "cuda: ${#sources[@]} files of kernels for sm_80, sm_90a and PTX; without a GPU: ${said##*: }"

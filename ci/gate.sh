@@ -40,6 +40,7 @@ step build make all
 step cuda ci/cuda.sh
 step unit make check
 step kernels make kcheck ARGS="--most 1.5e8"
+step threads ci/tsan.sh kernels
 step suites ci/suites.sh
 step cli ci/cli.sh
 step reports ci/reports.sh

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What kcheck proves, kernel by shape by tier: JSON, a table in Markdown, and a list for `quantgate dashboard --kcheck`.
 
-usage: ci/kernels.py KCHECK DIR          (writes DIR/kernels.json, DIR/kernels.md and DIR/kernels.csv)
+usage: ci/kernels.py KCHECK DIR [KCHECK]     (the second one, if it was built with CUDA, names what is proved where a GPU is;
+                                             writes DIR/kernels.json, DIR/kernels.md and DIR/kernels.csv)
 
 Lines say little of a kernel: one pass runs them all, and no counter runs on a GPU. What counts is which shapes of which
 tier were compared with the double-precision truth; `kcheck --list` names them. A tier that has sources and no case here
@@ -17,11 +18,14 @@ import sys
 TIERS = ("ref", "avx2", "avx512", "cuda", "cuda_sm80", "cuda_sm90")
 
 
-def listed(program):
+def listed(program, with_cuda):
     """{kernel: {shape: [tier, ...]}}"""
     kernels = collections.defaultdict(lambda: collections.defaultdict(list))
-    text = subprocess.run([program, "--list"], check=True, capture_output=True, text=True).stdout
-    for line in text.splitlines():
+    lines = []
+    for one, tiers in ((program, ()), (with_cuda, ("--tier", "cuda"))):
+        if one and pathlib.Path(one).exists():
+            lines += subprocess.run([one, "--list", *tiers], check=True, capture_output=True, text=True).stdout.splitlines()
+    for line in lines:
         tier, case = line.split(" ", 1)
         kernel, _, shape = case.partition("_")
         if tier not in kernels[kernel][shape]:
@@ -42,7 +46,7 @@ def sources():
 
 def main():
     program, folder = sys.argv[1], pathlib.Path(sys.argv[2])
-    kernels, tree = listed(program), sources()
+    kernels, tree = listed(program, sys.argv[3] if len(sys.argv) > 3 else None), sources()
     proved = [t for t in TIERS if any(t in tiers for shapes in kernels.values() for tiers in shapes.values())]
     absent = [t for t in TIERS if t in tree and t not in proved]
     if "ref" not in proved:
@@ -63,7 +67,8 @@ def main():
     with open(folder / "kernels.md", "w") as page:
         print("Kernels are covered by what `kcheck` proves of each: so many shapes of a tier against the formula in "
               "double precision, with random, extreme and denormal contents, split rows and threads. CUDA kernels are "
-              "covered so and in no other way: no counter of lines runs on a GPU.\n", file=page)
+              "covered so and in no other way: no counter of lines runs on a GPU, and these proofs run where there is one "
+              "(golden/cuda/kcheck.txt has the last).\n", file=page)
         print("| kernel | " + " | ".join(proved) + " |\n|---|" + "---:|" * len(proved), file=page)
         for kernel, shapes in sorted(kernels.items()):
             counts = [sum(t in tiers for tiers in shapes.values()) for t in proved]

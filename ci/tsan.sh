@@ -2,6 +2,7 @@
 # Where our threads meet, under ThreadSanitizer: the kernels of every tier, and the unit tests of all that has parallel
 # regions. All of them are OpenMP's, whose runtime TSan does not see through, so ci/tsan/gomp.c stands in its place; that
 # races are seen then, and waits are understood, is proved first.
+# usage: ci/tsan.sh [kernels]          (kernels: them alone, which is what the gate has time for)
 set -eu
 cd "$(dirname "$0")/.."
 logs=build/ci/tsan
@@ -11,7 +12,9 @@ mkdir -p build/ci
 export TSAN=1 OMP_NUM_THREADS=3 CK_TIMEOUT_MULTIPLIER=20
 # A child of a test starts threads of its own; what is uninstrumented (LAPACK) is none of ours.
 export TSAN_OPTIONS="die_after_fork=0 ignore_noninstrumented_modules=1 halt_on_error=1"
-make -s all build/tsan/race
+only=${1:-}
+make -s build/tsan/race build/tsan/kcheck
+[ -n "$only" ] || make -s all
 
 for loop in fine:0 waits:0 hurries:66 overlaps:66; do
     code=0
@@ -37,8 +40,9 @@ kernels() {
         build/tsan/kcheck --threads 3 --most 1e5 --case "$glob" || return
     done
 }
-lane units units
+[ -n "$only" ] || lane units units
 lane kernels kernels
 finish
 proved=$(awk '/ passed, / { n += $1 } END { print n }' $logs-kernels.log)
-echo "tsan: no race in ${#suites[@]} suites and $proved cases of kernels; planted ones are seen"
+[ -n "$only" ] || of_suites="${#suites[@]} suites and "
+echo "tsan: no race in ${of_suites:-}$proved cases of kernels; planted ones are seen"

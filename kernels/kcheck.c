@@ -656,12 +656,12 @@ kc_counts kc_run(const kc_options *options)
         kc.tier = t;
         qgk_table_init(&kc.table[t], tiers[t].features);
         int absent = (tiers[t].needs & ~qgk_cpu_features()) != 0;
-        if (is_cuda())
-            absent = !kc_cuda_open(&kc.table[t]);
+        if (is_cuda()) /* a list needs no device */
+            absent = !kc_cuda_slots(&kc.table[t]) || (!options->list && !kc_cuda_open());
         if (options->tier && strcmp(options->tier, tiers[t].name) != 0)
             continue;
         if (absent) {
-            if (!options->fault)
+            if (!options->fault && !options->list)
                 printf("skipped: tier %s, this machine lacks it\n", tiers[t].name);
             continue;
         }

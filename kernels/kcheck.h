@@ -88,8 +88,10 @@ void kc_bench(const kc_proof *p, double bytes, double flops);
 
 const qgk_table *kc_table(void); /* of the tier at hand: to prepare weights */
 
-/* kcheck_cuda.cu: slots that run the CUDA kernels for the host's float32. 0: no device. */
-int kc_cuda_open(qgk_table *table);
+/* kcheck_cuda.cu: slots that run the CUDA kernels for the host's float32; 0: not built in. Opening
+ * the device they run on; 0: there is none. */
+int kc_cuda_slots(qgk_table *table);
+int kc_cuda_open(void);
 extern double *kc_device_ns; /* where the time of a launch goes; NULL: nobody asks */
 
 /* For kcheck_main.c. */

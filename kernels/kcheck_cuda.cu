@@ -452,35 +452,10 @@ static void product(qgk_ctx *, void *out, const qgk_act *x, const qgk_weight *w,
 
 /* ---- the door ---- */
 
-extern "C" int kc_cuda_open(qgk_table *table)
+extern "C" int kc_cuda_slots(qgk_table *table)
 {
-    int n = 0;
-    qgk_limits most = {1, 1024, 64, 1 << 15, 1 << 17, 1 << 13, 64, 256, (1u << QGK_N_FORMATS) - 1};
-    static bool is_open;
-
-    if (cudaGetDeviceCount(&n) != cudaSuccess || n == 0)
-        return 0;
-    if (!is_open) {
-        cudaStream_t stream;
-        qgk_table_init(&dev.table, 0);
-        qgk_table_init_cuda(&dev.table);
-        must(cudaStreamCreate(&stream), "opening a stream");
-        must(cudaEventCreate(&dev.begin), "opening an event");
-        must(cudaEventCreate(&dev.end), "opening an event");
-        must(cudaMalloc((void **)&dev.pool, POOL_BYTES), "taking memory");
-        must(cudaMalloc((void **)&dev.flush, FLUSH_BYTES), "taking memory");
-        must(cudaMemset(dev.flush, 0, FLUSH_BYTES), "clearing");
-        dev.blas.f16 = product_f16;
-        dev.blas.i8 = product_i8;
-        dev.ctx.table = &dev.table;
-        dev.ctx.n_threads = 1;
-        dev.ctx.stream = stream;
-        dev.ctx.blas = &dev.blas;
-        dev.ctx.scratch_bytes = dev.table.scratch_bytes(&most);
-        must(cudaMalloc(&dev.ctx.scratch, dev.ctx.scratch_bytes), "taking memory");
-        must(cudaMemset(dev.ctx.scratch, 0xff, dev.ctx.scratch_bytes), "poisoning");
-        is_open = true;
-    }
+    qgk_table_init(&dev.table, 0);
+    qgk_table_init_cuda(&dev.table);
     table->tier = "cuda";
     table->embed = embed;
     table->embed_add = embed_add;
@@ -500,6 +475,36 @@ extern "C" int kc_cuda_open(qgk_table *table)
     for (int f = 0; f < QGK_N_FORMATS; f++) {
         table->linear[f] = dev.table.linear[f];
         table->linear[f].product = product;
+    }
+    return 1;
+}
+
+extern "C" int kc_cuda_open(void)
+{
+    int n = 0;
+    qgk_limits most = {1, 1024, 64, 1 << 15, 1 << 17, 1 << 13, 64, 256, (1u << QGK_N_FORMATS) - 1};
+    static bool is_open;
+
+    if (cudaGetDeviceCount(&n) != cudaSuccess || n == 0)
+        return 0;
+    if (!is_open) {
+        cudaStream_t stream;
+        must(cudaStreamCreate(&stream), "opening a stream");
+        must(cudaEventCreate(&dev.begin), "opening an event");
+        must(cudaEventCreate(&dev.end), "opening an event");
+        must(cudaMalloc((void **)&dev.pool, POOL_BYTES), "taking memory");
+        must(cudaMalloc((void **)&dev.flush, FLUSH_BYTES), "taking memory");
+        must(cudaMemset(dev.flush, 0, FLUSH_BYTES), "clearing");
+        dev.blas.f16 = product_f16;
+        dev.blas.i8 = product_i8;
+        dev.ctx.table = &dev.table;
+        dev.ctx.n_threads = 1;
+        dev.ctx.stream = stream;
+        dev.ctx.blas = &dev.blas;
+        dev.ctx.scratch_bytes = dev.table.scratch_bytes(&most);
+        must(cudaMalloc(&dev.ctx.scratch, dev.ctx.scratch_bytes), "taking memory");
+        must(cudaMemset(dev.ctx.scratch, 0xff, dev.ctx.scratch_bytes), "poisoning");
+        is_open = true;
     }
     return 1;
 }
