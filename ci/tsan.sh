@@ -33,10 +33,12 @@ units() {
     local suite
     for suite in "${suites[@]}"; do make -s check SUITE="$suite" || return; done
 }
-# Of the shapes those that are cut into parts, and attention, whose parts are its rows and heads.
+# Of the shapes those that are cut into parts, and attention, whose parts are its rows and heads; alone, one or two a kernel.
+cases=('*_[1-9][0-9]*x*' 'attention_*' 'kv-append_*')
+[ -z "$only" ] || cases=('*_64x72*' '*_70x1536*' 'attention_*' 'kv-append_*' 'swiglu_*' 'add-*64x*' 'rope_33*' 'gram_1[0-9]x*' 'compare_1[0-9]x*')
 kernels() {
     local glob
-    for glob in '*_[1-9][0-9]*x*' 'attention_*' 'kv-append_*'; do
+    for glob in "${cases[@]}"; do
         build/tsan/kcheck --threads 3 --most 1e5 --case "$glob" || return
     done
 }
