@@ -30,8 +30,10 @@ typedef struct scheduler {
     int n, n_admitted, n_finished;
     qg_room room; /* what admission may still give away */
     int vocabulary;
-    qg_feed *feeds; /* of this step */
-    int *fed;       /* [n_feeds] index of the sequence */
+    qg_feed *feeds;  /* of this step */
+    int *fed;        /* [n_feeds] index of the sequence */
+    int32_t *chosen; /* [n_feeds] greedily, by the forward itself */
+    bool all_plain;  /* that is all that is wanted of this step */
     qg_on_text *on_text;
     void *user;
 } scheduler;
@@ -112,18 +114,15 @@ static qg_status finish(scheduler *s, sequence *q, bool stopped, const char *why
     return QG_OK;
 }
 
-static qg_status take_token(void *user, int feed, int position, const float *logits, qg_err *err)
+static qg_status accept(scheduler *s, sequence *q, int32_t id, double margin, qg_err *err)
 {
-    scheduler *s = user;
-    sequence *q = &s->seqs[s->fed[feed]];
     qg_completion *out = q->out;
     size_t i = out->ids.n++;
     bool stopped = false, ended;
     qg_str piece;
 
-    (void)position;
-    int32_t id = out->ids.id[i] = qg_sampler_next(q->sampler, logits);
-    out->margins[i] = qg_margin(logits, s->vocabulary);
+    out->ids.id[i] = id;
+    out->margins[i] = margin;
     out->token_ns[i] = qg_clock_ns();
     if (i == 0)
         out->first_ns = out->token_ns[0] - out->start_ns;
@@ -136,6 +135,20 @@ static qg_status take_token(void *user, int feed, int position, const float *log
     if (ended || out->ids.n == (size_t)q->max_tokens)
         return finish(s, q, stopped, ended ? "stop" : "length", err);
     return QG_OK;
+}
+
+static qg_status take_logits(void *user, int feed, int position, const float *logits, qg_err *err)
+{
+    scheduler *s = user;
+    sequence *q = &s->seqs[s->fed[feed]];
+
+    (void)position;
+    return accept(s, q, qg_sampler_next(q->sampler, logits), qg_margin(logits, s->vocabulary), err);
+}
+
+static bool is_plain(const qg_request *r)
+{
+    return r->no_margins && r->sampling.temperature == 0 && r->sampling.repetition_penalty == 1;
 }
 
 /* ---- requests ---- */
@@ -215,20 +228,34 @@ static int gather_feeds(scheduler *s)
 {
     int n = 0;
 
+    s->all_plain = true;
     for (int i = 0; i < s->n_admitted; i++) {
         sequence *q = &s->seqs[i];
         if (!q->session)
             continue;
         const qg_ids *prompt = &q->request->prompt;
+        s->all_plain = s->all_plain && is_plain(q->request);
         s->fed[n] = i;
-        s->feeds[n++] = (qg_feed){
+        s->feeds[n] = (qg_feed){
             .session = q->session,
             .ids = q->prefilled ? &q->out->ids.id[q->out->ids.n - 1] : prompt->id,
             .n_ids = q->prefilled ? 1 : (int)prompt->n,
             .want = QG_WANT_LAST,
+            .greedy = &s->chosen[n],
         };
+        n++;
     }
     return n;
+}
+
+static qg_status step(scheduler *s, int n, qg_err *err)
+{
+    if (!s->all_plain)
+        return qg_forward(s->e, s->feeds, n, take_logits, s, err);
+    QG_PASS(qg_forward(s->e, s->feeds, n, NULL, NULL, err));
+    for (int i = 0; i < n; i++)
+        QG_PASS(accept(s, &s->seqs[s->fed[i]], s->chosen[i], 0, err));
+    return QG_OK;
 }
 
 static qg_status run_to_end(scheduler *s, qg_err *err)
@@ -236,7 +263,7 @@ static qg_status run_to_end(scheduler *s, qg_err *err)
     while (s->n_finished < s->n) {
         QG_PASS(admit(s, err));
         int n = gather_feeds(s);
-        QG_PASS(qg_forward(s->e, s->feeds, n, take_token, s, err));
+        QG_PASS(step(s, n, err));
         for (int i = 0; i < n; i++)
             if (s->seqs[s->fed[i]].finished)
                 release(s, &s->seqs[s->fed[i]]);
@@ -250,7 +277,8 @@ static qg_status set_up(scheduler *s, qg_completion *out, qg_arena *arena,
     s->seqs = QG_NEW_N(arena, sequence, (size_t)s->n);
     s->feeds = QG_NEW_N(arena, qg_feed, (size_t)s->n);
     s->fed = QG_NEW_N(arena, int, (size_t)s->n);
-    QG_NEED(s->seqs && s->feeds && s->fed, err);
+    s->chosen = QG_NEW_N(arena, int32_t, (size_t)s->n);
+    QG_NEED(s->seqs && s->feeds && s->fed && s->chosen, err);
     if (s->n > 0 && s->room.n_sessions == 0)
         return qg_fail(err, QG_EREFUSED, "all sessions of the engine are in use");
     for (int i = 0; i < s->n; i++) {

@@ -15,6 +15,7 @@ typedef struct qg_request {
     int max_tokens; /* at least 1 */
     qg_sampling sampling;
     bool ignore_end;    /* --ignore-eos: only max_tokens ends it */
+    bool no_margins;    /* they stay 0; then greedy choices are made where the logits lie */
     const qg_str *stop; /* stop strings; the text ends before the first that occurs */
     int n_stop;
 } qg_request;
@@ -23,10 +24,10 @@ typedef struct qg_completion {
     qg_ids ids;         /* new tokens, the end token included where it stopped */
     qg_str text;        /* without special tokens, cut before a stop string */
     const char *finish; /* "stop" or "length" */
-    double *margins;    /* [ids.n] logit of the best minus second best at each choice */
-    int64_t start_ns;   /* monotonic, absolute: when the request was admitted */
-    int64_t *token_ns;  /* [ids.n] and each of its tokens was there */
-    int64_t first_ns;   /* from start_ns to the first token */
+    double *margins;  /* [ids.n] logit of the best minus second best at each choice, where wanted */
+    int64_t start_ns; /* monotonic, absolute: when the request was admitted */
+    int64_t *token_ns; /* [ids.n] and each of its tokens was there */
+    int64_t first_ns;  /* from start_ns to the first token */
 } qg_completion;
 
 /* Called after each token with the text that it completes (never half a character); may be NULL. */

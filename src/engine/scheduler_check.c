@@ -102,6 +102,30 @@ START_TEST(a_batch_generates_what_each_request_does_alone)
 }
 END_TEST
 
+/* Without margins the forward itself chooses; beside a request that is sampled it does not. */
+START_TEST(choices_of_the_forward_are_the_same)
+{
+    qg_engine *alone = fixture_open(folder, &(qg_engine_options){0});
+    qg_engine *e = fixture_open(folder, &(qg_engine_options){.max_seqs = 3});
+    qg_request r[3];
+    qg_completion out[3];
+
+    for (int i = 0; i < 3; i++) {
+        r[i] = request(prompt_of(3 + 4 * i, (uint32_t)i), 12 + i);
+        r[i].no_margins = true;
+    }
+    if (_i)
+        r[1].sampling = (qg_sampling){.temperature = 0.8, .top_p = 1, .repetition_penalty = 1};
+    ck_assert_int_eq(qg_generate(out, arena, e, r, 3, NULL, NULL, &err), QG_OK);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_uint_eq(out[i].ids.n, 12 + (size_t)i);
+        assert_as_by_hand(alone, &r[i], (uint64_t)i, &out[i]);
+        for (size_t k = 0; k < out[i].ids.n && !_i; k++)
+            ck_assert(out[i].margins[k] == 0);
+    }
+}
+END_TEST
+
 /* The text of a request, streamed: pieces joined. */
 static qg_status collect(void *user, int index, qg_str piece, qg_err *e)
 {
@@ -341,6 +365,7 @@ Suite *scheduler_check(void)
     tcase_add_checked_fixture(c, setup, fixture_end);
     tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, a_batch_generates_what_each_request_does_alone, 0, 2);
+    tcase_add_loop_test(c, choices_of_the_forward_are_the_same, 0, 2);
     tcase_add_loop_test(c, pieces_join_to_the_text, 0, 4);
     tcase_add_test(c, stop_strings_cut_across_tokens);
     tcase_add_test(c, what_only_begins_like_a_stop_string_is_said_in_the_end);

@@ -23,8 +23,8 @@
  *     QG_ENOTFOUND (2)  read-only, and there is no such file
  *     QG_EFORMAT (2)    the file is no history: another program's database, a text; or read-only,
  *                       and it is damaged
- *     QG_ENOSUP (2)     it was written by a newer program, with a schema that this one does not
- * know QG_EIO (3)        locked for longer than the timeout, not writable, a read that failed
+ *     QG_ENOSUP (2)     a newer program wrote it, with a schema that this one does not know
+ *     QG_EIO (3)        locked for longer than the timeout, not writable, a read that failed
  *     QG_ENOSPACE (3)   disk full
  *
  * All leave the file as it was. A damaged history opened for writing is set aside with its log,

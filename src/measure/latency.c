@@ -87,7 +87,8 @@ qg_status qg_latency_sample(qg_sample *out, qg_arena *arena, qg_engine *e, const
     for (int64_t i = 0; i < n; i++) {
         requests[i] = (qg_request){.max_tokens = (int)task->output_len,
                                    .sampling = QG_SAMPLING_GREEDY,
-                                   .ignore_end = true};
+                                   .ignore_end = true,
+                                   .no_margins = true};
         QG_PASS(random_ids(&requests[i].prompt, arena, task->input_len,
                            qg_engine_describe(e).vocab_size, &state, err));
     }
