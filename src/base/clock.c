@@ -23,6 +23,14 @@ void qg_clock_replace(int64_t (*fake)(void))
     source = fake ? fake : monotonic;
 }
 
+void qg_clock_wait_until(int64_t ns)
+{
+    struct timespec until = {ns / 1000000000, ns % 1000000000};
+
+    while (source == monotonic && monotonic() < ns)
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+}
+
 static int64_t calendar(void)
 {
     return (int64_t)time(NULL);

@@ -6,6 +6,8 @@
 
 /* Monotonic nanoseconds from an arbitrary start. */
 int64_t qg_clock_ns(void);
+/* Sleeps until qg_clock_ns() has reached `ns`; not at all where tests have replaced it. */
+void qg_clock_wait_until(int64_t ns);
 /* Wall time as "2026-01-31T23:59:59Z" (20 characters and the NUL). */
 void qg_clock_utc(char out[21]);
 /* Wall time in seconds since 1970, and such a time as text. */

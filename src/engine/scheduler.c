@@ -1,7 +1,7 @@
-/* Generation for many prompts: requests wait in order; one is admitted when a session is free and
- * the KV cache could hold the longest that it can become; all that run share one forward a step,
- * new prompts and old sequences alike. Invariant: the blocks that running requests may still need
- * never exceed the pool, so a step cannot fail for want of room.
+/* Generation for many prompts: requests come and wait in order; one is admitted when a session is
+ * free and the KV cache could hold the longest that it can become; all that run share one forward a
+ * step, new prompts and old sequences alike. Invariant: the blocks that running requests may still
+ * need never exceed the pool, so a step cannot fail for want of room.
  */
 #include "engine/scheduler.h"
 
@@ -27,7 +27,10 @@ typedef struct sequence {
 typedef struct scheduler {
     qg_engine *e;
     sequence *seqs; /* [n] in the order of the requests */
-    int n, n_admitted, n_finished;
+    int n, n_arrived, n_admitted, n_finished;
+    const qg_arrivals *arrivals; /* NULL: all are there from the start */
+    int64_t start_ns;
+    qg_on_done *on_done;
     qg_room room; /* what admission may still give away */
     int vocabulary;
     qg_feed *feeds;  /* of this step */
@@ -198,10 +201,32 @@ static qg_status prepare(scheduler *s, sequence *q, qg_arena *arena, qg_err *err
 
 /* ---- steps ---- */
 
-/* Admits waiting requests in order as far as there is room. */
+/* When the next request comes, at the earliest; INT64_MAX: not before another has ended. */
+static int64_t next_arrival(const scheduler *s)
+{
+    const qg_arrivals *a = s->arrivals;
+
+    if (a->concurrency > 0 && s->n_arrived >= s->n_finished + a->concurrency)
+        return INT64_MAX;
+    return s->start_ns + (a->at_ns ? a->at_ns[s->n_arrived] : 0);
+}
+
+/* Takes those that have come by now. */
+static void receive(scheduler *s)
+{
+    int64_t now_ns = s->n_arrived < s->n ? qg_clock_ns() : 0;
+
+    while (s->n_arrived < s->n && next_arrival(s) <= now_ns) {
+        s->seqs[s->n_arrived].out->arrive_ns = s->arrivals->at_ns ? next_arrival(s) : now_ns;
+        s->n_arrived++;
+    }
+}
+
+/* Admits requests that have come, in order, as far as there is room. */
 static qg_status admit(scheduler *s, qg_err *err)
 {
-    while (s->n_admitted < s->n && s->room.n_sessions > 0) {
+    receive(s);
+    while (s->n_admitted < s->n_arrived && s->room.n_sessions > 0) {
         sequence *q = &s->seqs[s->n_admitted];
         if (q->n_blocks > s->room.n_blocks)
             break;
@@ -210,6 +235,8 @@ static qg_status admit(scheduler *s, qg_err *err)
         s->room.n_blocks -= q->n_blocks;
         s->n_admitted++;
         q->out->start_ns = qg_clock_ns();
+        if (!s->arrivals)
+            q->out->arrive_ns = q->out->start_ns;
     }
     return QG_OK;
 }
@@ -221,6 +248,8 @@ static void release(scheduler *s, sequence *q)
     s->room.n_sessions++;
     s->room.n_blocks += q->n_blocks;
     s->n_finished++;
+    if (s->on_done)
+        s->on_done(s->user, (int)(q - s->seqs));
 }
 
 /* All that run: a new one with its prompt, an old one with its last token. */
@@ -263,6 +292,10 @@ static qg_status run_to_end(scheduler *s, qg_err *err)
     while (s->n_finished < s->n) {
         QG_PASS(admit(s, err));
         int n = gather_feeds(s);
+        if (n == 0) { /* nobody is there yet */
+            qg_clock_wait_until(next_arrival(s));
+            continue;
+        }
         QG_PASS(step(s, n, err));
         for (int i = 0; i < n; i++)
             if (s->seqs[s->fed[i]].finished)
@@ -292,22 +325,47 @@ static qg_status set_up(scheduler *s, qg_completion *out, qg_arena *arena,
     return QG_OK;
 }
 
+static qg_status run(scheduler *s, qg_completion *out, qg_arena *arena, const qg_request *requests,
+                     qg_err *err)
+{
+    QG_PASS(set_up(s, out, arena, requests, err));
+    if (s->arrivals)
+        s->start_ns = qg_clock_ns();
+    else
+        s->n_arrived = s->n;
+    qg_status status = run_to_end(s, err);
+    for (int i = 0; i < s->n_admitted; i++)
+        if (s->seqs[i].session)
+            qg_session_close(s->seqs[i].session);
+    return status;
+}
+
+static scheduler scheduler_of(qg_engine *e, int n_requests)
+{
+    return (scheduler){.e = e,
+                       .n = n_requests,
+                       .room = qg_engine_room(e),
+                       .vocabulary = qg_engine_describe(e).vocab_size};
+}
+
 qg_status qg_generate(qg_completion *out, qg_arena *arena, qg_engine *e, const qg_request *requests,
                       int n_requests, qg_on_text *on_text, void *user, qg_err *err)
 {
-    scheduler s = {
-        .e = e,
-        .n = n_requests,
-        .room = qg_engine_room(e),
-        .vocabulary = qg_engine_describe(e).vocab_size,
-        .on_text = on_text,
-        .user = user,
-    };
+    scheduler s = scheduler_of(e, n_requests);
 
-    QG_PASS(set_up(&s, out, arena, requests, err));
-    qg_status status = run_to_end(&s, err);
-    for (int i = 0; i < s.n_admitted; i++)
-        if (s.seqs[i].session)
-            qg_session_close(s.seqs[i].session);
-    return status;
+    s.on_text = on_text;
+    s.user = user;
+    return run(&s, out, arena, requests, err);
+}
+
+qg_status qg_serve(qg_completion *out, qg_arena *arena, qg_engine *e, const qg_request *requests,
+                   int n_requests, const qg_arrivals *arrivals, qg_on_done *on_done, void *user,
+                   qg_err *err)
+{
+    scheduler s = scheduler_of(e, n_requests);
+
+    s.arrivals = arrivals;
+    s.on_done = on_done;
+    s.user = user;
+    return run(&s, out, arena, requests, err);
 }

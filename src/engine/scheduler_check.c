@@ -356,6 +356,67 @@ START_TEST(times_are_in_order)
 }
 END_TEST
 
+static void count(void *user, int index)
+{
+    int *done = user;
+    done[index]++;
+}
+
+/* Three users and seven requests, with room for two at once: each is answered once, and as alone; a
+ * user sends the next when the last is answered. */
+START_TEST(users_send_one_request_after_the_other)
+{
+    qg_engine *alone = fixture_open(folder, &(qg_engine_options){0});
+    qg_engine *e = fixture_open(folder, &(qg_engine_options){.max_seqs = 2});
+    qg_arrivals arrivals = {.concurrency = 3};
+    qg_request r[7];
+    qg_completion out[7];
+    int done[7] = {0};
+
+    for (int i = 0; i < 7; i++)
+        r[i] = request(prompt_of(2 + i, (uint32_t)i), 3 + i % 3);
+    ticks = 0;
+    qg_clock_replace(tick);
+    ck_assert_int_eq(qg_serve(out, arena, e, r, 7, &arrivals, count, done, &err), QG_OK);
+    qg_clock_replace(NULL);
+    for (int i = 0; i < 7; i++) {
+        int n_out = 0; /* requests that had come and were not answered when this one came */
+        ck_assert_int_eq(done[i], 1);
+        assert_as_by_hand(alone, &r[i], (uint64_t)i, &out[i]);
+        ck_assert_int_le(out[i].arrive_ns, out[i].start_ns);
+        for (int j = 0; j < i; j++)
+            n_out += out[j].token_ns[out[j].ids.n - 1] > out[i].arrive_ns;
+        ck_assert_int_lt(n_out, 3);
+    }
+    ck_assert_int_eq(out[0].arrive_ns, out[2].arrive_ns);
+    ck_assert_int_gt(out[2].start_ns, out[0].token_ns[0]); /* waited for a session */
+    ck_assert_int_eq(qg_engine_room(e).n_sessions, 2);
+}
+END_TEST
+
+/* Arrivals far apart: nobody is there in between, and the second never meets the first. */
+START_TEST(requests_come_at_their_times)
+{
+    qg_engine *e = fixture_open(folder, &(qg_engine_options){.max_seqs = 2});
+    const int64_t at_ns[] = {0, 500000, 500000};
+    qg_arrivals arrivals = {.at_ns = at_ns};
+    qg_request r[] = {request(prompt_of(4, 1), 3), request(prompt_of(5, 2), 3),
+                      request(prompt_of(6, 3), 3)};
+    qg_completion out[3];
+
+    ticks = 0;
+    qg_clock_replace(tick);
+    ck_assert_int_eq(qg_serve(out, arena, e, r, 3, &arrivals, NULL, NULL, &err), QG_OK);
+    qg_clock_replace(NULL);
+    ck_assert_int_eq(out[0].arrive_ns, 1000);
+    ck_assert_int_eq(out[1].arrive_ns, 501000);
+    ck_assert_int_eq(out[2].arrive_ns, 501000);
+    ck_assert_int_lt(out[0].token_ns[2], 501000);
+    ck_assert_int_ge(out[1].start_ns, 501000);
+    ck_assert_int_eq(out[1].token_ns[2] + 1000, out[2].token_ns[2]); /* in the same steps */
+}
+END_TEST
+
 Suite *scheduler_check(void)
 {
     Suite *s = suite_create("scheduler_check");
@@ -374,6 +435,8 @@ Suite *scheduler_check(void)
     tcase_add_test(c, max_model_len_bounds_the_text);
     tcase_add_test(c, requests_that_cannot_run_are_refused_before_any_runs);
     tcase_add_test(c, an_error_of_the_reader_gives_everything_back);
+    tcase_add_test(c, users_send_one_request_after_the_other);
+    tcase_add_test(c, requests_come_at_their_times);
     tcase_add_test(c, times_are_in_order);
     return s;
 }
