@@ -14,3 +14,9 @@ try $model --input-len 1024 --output-len 1
 try "$T/nothing"
 quantgate bench $model --batch 1,3 --input-len 20 --output-len 3 --repeat 2 --warmup 0 --tier ref --threads 1 --json |
     sed -E 's/\[[0-9.e+-]+,[0-9.e+-]+\]/[TWO]/g; s/(tok_s|workspace|peak)(":)[0-9.e+-]+/\1\2X/g'
+try $model --rate 0
+try $model --load --kv-tokens 30 --input-len 64 --output-len 32
+try $model --load --input-len 900 --max-model-len 1000
+# of load what the seed alone says
+quantgate bench $model --load --requests 12 --concurrency 3 --input-len 10 --output-len 4 --threads 1 --json |
+    jq -c '[.requests, .concurrency, .input_tokens, .output_tokens, (.itl_ns.samples | length), .most_running <= 3]'

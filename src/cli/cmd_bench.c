@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "base/units.h"
+#include "cli/bench_load.h"
 #include "cli/examine.h"
 #include "measure/latency.h"
 #include "measure/pressure.h"
@@ -19,10 +20,13 @@ typedef struct bench_options {
     const char *batch;
     int64_t input_len, output_len, repeat, warmup, seed;
     bool json;
+    bool load; /* or any of these */
+    int64_t requests, concurrency, kv_tokens;
+    double rate, spread;
 } bench_options;
 
 static const bench_options defaults = {
-    .batch = "1", .input_len = 512, .output_len = 128, .repeat = 5, .warmup = 1};
+    .batch = "1", .input_len = 512, .output_len = 128, .repeat = 5, .warmup = 1, .spread = -1};
 static const qg_option options[] = {
     QG_TEXT("batch", bench_options, batch, "1,2,4", "sequences that run together (1)"),
     QG_INT("input-len", bench_options, input_len, "N", 1, 1 << 24, "tokens of a prompt (512)"),
@@ -32,6 +36,17 @@ static const qg_option options[] = {
     QG_INT("warmup", bench_options, warmup, "N", 0, 100000, "runs before that do not count (1)"),
     QG_INT("seed", bench_options, seed, "N", 0, (double)((int64_t)1 << 53), "of the prompts (0)"),
     QG_FLAG("json", bench_options, json, "one JSON object with every sample"),
+    QG_FLAG("load", bench_options, load, "requests that come and go, instead of batches"),
+    QG_INT("concurrency", bench_options, concurrency, "N", 1, 65536,
+           "load: users, each of whom sends the next request when one is answered (8)"),
+    QG_REAL("rate", bench_options, rate, "X", 1e-3, 1e6,
+            "load: requests a second, at random times (Poisson), instead of users"),
+    QG_INT("requests", bench_options, requests, "N", 1, 1000000, "load: in all (100)"),
+    QG_REAL("spread", bench_options, spread, "X", 0, 1,
+            "load: lengths vary by so much of them, up and down (0.5)"),
+    QG_INT("kv-tokens", bench_options, kv_tokens, "N", 1, (double)((int64_t)1 << 40),
+           "load: tokens that the KV cache holds (every user's longest request); who finds no room "
+           "waits"),
     {0},
 };
 
@@ -279,11 +294,40 @@ static qg_status measure_all(bench *b, qg_err *err)
     return QG_OK;
 }
 
+static qg_status run_load(qg_cli *cli, qg_err *err)
+{
+    const bench_options *o = cli->options;
+    qg_bench_load b = {.model = cli->args[0],
+                       .options = qg_cli_engine_options(&o->model),
+                       .kv_tokens = o->kv_tokens,
+                       .json = o->json,
+                       .load = {.seed = (uint64_t)o->seed,
+                                .n_requests = o->requests ? o->requests : 100,
+                                .concurrency = o->concurrency,
+                                .rate = o->rate,
+                                .input_len = o->input_len,
+                                .output_len = o->output_len,
+                                .spread = o->spread < 0 ? 0.5 : o->spread}};
+
+    if (o->rate <= 0 && !o->concurrency)
+        b.load.concurrency = 8;
+    QG_PASS(qg_cli_examine(b.model, o->model.quantization, b.options.activations, err));
+    return qg_bench_load_run(cli, &b, err);
+}
+
+static bool wants_load(const bench_options *o)
+{
+    return o->load || o->concurrency || o->rate > 0 || o->requests || o->spread >= 0 ||
+           o->kv_tokens;
+}
+
 static qg_status run_bench(qg_cli *cli, qg_err *err)
 {
     bench b = {.cli = cli, .o = cli->options};
     qg_buf out;
 
+    if (wants_load(cli->options))
+        return run_load(cli, err);
     QG_PASS(parse_batches(&b, err));
     b.rows = QG_NEW_N(cli->run, row, (size_t)b.n_rows);
     QG_NEED(b.rows, err);
@@ -307,7 +351,10 @@ const qg_command qg_cmd_bench = {
     .details = "A sample is that of `run`: ttft until the last sequence has its first token, "
                "tpot the time\nof each further token (mean of the batch), throughput new tokens "
                "over the whole time.\nprefill and decode: tokens a second of the whole batch, from "
-               "the medians of ttft and tpot.\nMemory is the engine's own ledger.",
+               "the medians of ttft and tpot.\nMemory is the engine's own ledger.\n\n"
+               "Under --load requests of mixed lengths come one after the other and are answered "
+               "together as they\ncome: ttft and e2e count from a request's arrival, wait is "
+               "until it was admitted.",
     .example = "quantgate bench golden/models/tiny-llama --batch 1,2,4 --input-len 64 "
                "--output-len 32",
     .min_args = 1,
