@@ -362,7 +362,7 @@ def a_night_is_kept_and_published():
     if lacking:
         return f"left out, the program has no command {lacking[0]}"
     run = fresh("nightly", variables={"QUANTGATE_PAGES": "true"})
-    answers(run, **{"repos": {"default_branch": "main"}, "runs": {"workflow_runs": []}})
+    answers(run, **{"repo": {"default_branch": "main"}, "runs": {"workflow_runs": []}})
     shutil.rmtree(ROOT / "build/nightly", ignore_errors=True)
     # the suites and coverage take minutes: the same scripts on what is short
     job = runner.Job()

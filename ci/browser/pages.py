@@ -82,6 +82,8 @@ def until(page, condition):
 
 
 def settle(page):
+    # a click changes the address at once, and the page when it is told; without data it is never told
+    until(page, "(document.getElementById('main').dataset.shown ?? location.hash) === location.hash")
     until(page, "!document.querySelector('.waiting')")
     until(page, "[...document.querySelectorAll('canvas')].every((c) => Chart.getChart(c))")
 

@@ -16,6 +16,7 @@ function show(event) {
     navigation(view, query.get("suite"));
     document.title = view.title + " · " + site.title;
     view.draw(box, query);
+    main.dataset.shown = location.hash;
     if (!event)
         return;
     if (other) {
