@@ -16,7 +16,7 @@ extern "C" {
 #include <cassert>
 #include <cmath>
 
-enum { QGK_WARP = 32, QGK_ALL_LANES = -1 };
+enum { QGK_WARP = 32 };
 
 static inline cudaStream_t qgk_stream(const qgk_ctx *ctx)
 {

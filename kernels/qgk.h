@@ -96,6 +96,7 @@ typedef struct qgk_linear {
 typedef struct qgk_table {
     const char *tier; /* the highest tier that filled something in: "ref", "avx2", ... */
     int act_bytes;    /* bytes of one activation */
+    int max_head_dim; /* of attention; 0: any */
     size_t (*scratch_bytes)(const qgk_limits *limits);
 
     qgk_linear linear[QGK_N_FORMATS];

@@ -19,6 +19,7 @@ void qgk_table_init_cuda(qgk_table *t)
 {
     t->tier = "cuda";
     t->act_bytes = (int)sizeof(qgk_half);
+    t->max_head_dim = 256;
     t->scratch_bytes = scratch_cuda;
     qgk_embed_cuda(t);
     qgk_norm_cuda(t);

@@ -202,10 +202,15 @@ static qg_status check_fits(const qg_ledger *l, const qg_backend *backend, qg_er
 static qg_status open_backend(qg_engine *e, qg_arena *arena, const qg_engine_options *o,
                               qg_err *err)
 {
-    return qg_backend_open(
+    QG_PASS(qg_backend_open(
         &e->backend, arena,
         &(qg_backend_options){.device = o->device, .tier = o->tier, .n_threads = o->n_threads},
-        err);
+        err));
+    int most = e->backend->table.max_head_dim;
+    if (most && e->config.head_dim > most)
+        return qg_fail(err, QG_ENOSUP, "heads of %d numbers are not supported on %s, at most %d",
+                       e->config.head_dim, e->backend->name, most);
+    return QG_OK;
 }
 
 static qg_status allocate(qg_engine *e, qg_arena *arena, qg_slab slabs[QG_N_PURPOSES], qg_err *err)
