@@ -140,10 +140,19 @@ code() {
     unset QUANTGATE_FAULT
 }
 
-# slow NAME FAULT METRIC WHERE: a slower program, judged against the good one.
+# The same file without its fault: another link of the same code can differ by more than the faults that are looked for.
+healthy=$work/healthy
+cat >"$healthy" <<END
+#!/bin/sh
+unset QUANTGATE_FAULT
+exec "$faulty" "\$@"
+END
+chmod +x "$healthy"
+
+# slow NAME FAULT METRIC WHERE: a slower program, judged against itself without the fault.
 slow() {
     wanted "$1" || return 0
-    code "$1" "$2" time fp16/perf/b1 "$3" 1 "$4" --against "$good"
+    code "$1" "$2" time fp16/perf/b1 "$3" 1 "$4" --against "$healthy"
 }
 
 # ---- the faults ----
@@ -156,7 +165,7 @@ controls() {
     judge "control faulty" "no fault, the program linked for faults" "$work/llama.yaml" awq/quality none 0 "$faulty"
     judge "control opt" "no fault" "$work/opt.yaml" fp16/quality none 0 "$faulty"
     judge "control memory" "no fault" "$work/memory.yaml" fp16/perf/b1 none 0 "$faulty"
-    judge "control time" "no fault" "$work/time.yaml" fp16/perf/b1 none 0 "$faulty" --against "$good"
+    judge "control time" "no fault" "$work/time.yaml" fp16/perf/b1 none 0 "$faulty" --against "$healthy"
 }
 
 checkpoints() {

@@ -508,6 +508,8 @@ qg_status __wrap_qg_forward(qg_engine *e, const qg_feed *feeds, int n_feeds,
     qg_status s = on_logits ? __real_qg_forward(e, feeds, n_feeds, hand_out, &p, err)
                             : __real_qg_forward(e, feeds, n_feeds, NULL, user, err);
 
+    if (!on_logits && chosen()->within) /* tokens are stamped when the forward is back */
+        chosen()->within(feeds, n_feeds, qg_clock_ns() - start_ns);
     if (chosen()->after)
         chosen()->after(feeds, n_feeds, qg_clock_ns() - start_ns);
     return s;
