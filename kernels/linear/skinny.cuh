@@ -126,6 +126,76 @@ template <int SPLITS> static __device__ inline void skinny_share(int n_steps, in
     *end = (int)((long long)n_steps * (warp_id() + 1) / SPLITS);
 }
 
+/* One more product of a step into the sums: halves, 8-bit integers. */
+static __device__ inline void skinny_mma(float d[4], const unsigned a[4], unsigned b0, unsigned b1)
+{
+    mma_f16(d, a, b0, b1);
+}
+
+static __device__ inline void skinny_mma(int d[4], const unsigned a[4], unsigned b0, unsigned b1)
+{
+    mma_i8(d, a, b0, b1);
+}
+
+/* acc += w x^T for a lane's share of weights that lie row by row: w [.][k] of segment s from output
+ * row0 on, x [rows][k] from token0 on, k a multiple of 16 bytes. AHEAD steps are under way. */
+template <int SPLITS, int TILES, int AHEAD, typename T, typename Sum>
+static __device__ inline void skinny_rows(Sum acc[TILES][4], const T *w, const T *x, int k,
+                                          const qgk_segment *s, int row0, int token0, int rows)
+{
+    constexpr int LANE = 16 / (int)sizeof(T); /* neighbours of a lane: two matrix instructions */
+    constexpr int STEP_K = 4 * LANE;
+    int g = lane_id() / 4, t = lane_id() % 4, first, end;
+    /* rows behind the end are read as the last one, and not written */
+    const T *low = w + (size_t)min(row0 + g, s->n - 1) * (size_t)k + LANE * t;
+    const T *high = w + (size_t)min(row0 + g + 8, s->n - 1) * (size_t)k + LANE * t;
+    const T *token[TILES];
+    const uint4 none = make_uint4(0, 0, 0, 0);
+
+    for (int i = 0; i < TILES; i++)
+        token[i] = x + (size_t)min(token0 + i * SKINNY_TOKENS + g, rows - 1) * (size_t)k + LANE * t;
+    skinny_share<SPLITS>(qgk_ceil_div(k, STEP_K), &first, &end);
+    uint4 ahead[AHEAD][2];
+    auto load = [&](uint4 out[2], int step) {
+        int at = step * STEP_K;
+        bool there = step < end && at + LANE * t < k;
+        out[0] = there ? load_stream(low + at) : none;
+        out[1] = there ? load_stream(high + at) : none;
+    };
+#pragma unroll
+    for (int i = 0; i < AHEAD; i++)
+        load(ahead[i], first + i);
+    for (int step = first; step < end; step += AHEAD) {
+#pragma unroll
+        for (int i = 0; i < AHEAD; i++) {
+            int at = (step + i) * STEP_K;
+            bool there = step + i < end && at + LANE * t < k;
+            unsigned a0[4] = {ahead[i][0].x, ahead[i][1].x, ahead[i][0].y, ahead[i][1].y};
+            unsigned a1[4] = {ahead[i][0].z, ahead[i][1].z, ahead[i][0].w, ahead[i][1].w};
+            load(ahead[i], step + i + AHEAD);
+            for (int j = 0; j < TILES; j++) {
+                uint4 b = there ? *(const uint4 *)(token[j] + at) : none;
+                skinny_mma(acc[j], a0, b.x, b.y);
+                skinny_mma(acc[j], a1, b.z, b.w);
+            }
+        }
+    }
+}
+
+/* Columns at .. at + n - 1 by the library, from rows w [n][k] of halves; then their bias. */
+static inline void skinny_library(qgk_ctx *ctx, const skinny_args &a, int at, const void *w, int n)
+{
+    void *out = (char *)a.out + (size_t)at * (a.f32_out ? sizeof(float) : sizeof(__half));
+
+    if (ctx->blas->f16(ctx->blas->handle, out, a.w.n, a.f32_out, a.x, w, a.rows, n, a.w.k) != 0 &&
+        !ctx->failed)
+        ctx->failed = "cublasGemmEx (float16)";
+    if (a.w.bias) {
+        dim3 grid((unsigned)qgk_ceil_div(n, 256), (unsigned)a.rows);
+        skinny_add_bias<<<grid, 256, 0, qgk_stream(ctx)>>>(a, at, n);
+    }
+}
+
 /* Calls LAUNCH(splits, height, tiles) as `rows` tokens and `n` tiles of outputs want it: a macro,
  * since all three are a template's. */
 #define SKINNY_LAUNCH(n, rows, LAUNCH)                                                             \

@@ -4,59 +4,21 @@
 #include "kernels/linear/skinny.cuh"
 
 enum {
-    STEP_K = 32,     /* inputs of a step: 8 of each lane's output, two matrix instructions */
     AHEAD = 4,       /* steps that are under way */
     FEW = 8,         /* rows up to which the frame is faster than the library */
     PLAIN_WARPS = 4, /* of the product element by element */
 };
 
-static __device__ inline uint4 zero4()
-{
-    return make_uint4(0, 0, 0, 0);
-}
-
 template <int SPLITS, int HEIGHT, int TILES>
 static __global__ void __launch_bounds__(SPLITS *HEIGHT *QGK_WARP) f16_skinny(skinny_args a)
 {
-    int row0, g = lane_id() / 4, t = lane_id() % 4, k = a.w.k, first, end;
-    int token0 = (int)blockIdx.y * TILES * SKINNY_TOKENS;
+    int row0, token0 = (int)blockIdx.y * TILES * SKINNY_TOKENS;
     const qgk_segment *s;
     bool is_ours = skinny_place(a, &s, &row0);
-    const __half *w = (const __half *)s->data;
     float acc[TILES][4] = {};
-    /* rows behind the end are read as the last one, and not written */
-    const __half *low = w + (size_t)min(row0 + g, s->n - 1) * (size_t)k + 8 * t;
-    const __half *high = w + (size_t)min(row0 + g + 8, s->n - 1) * (size_t)k + 8 * t;
-    const __half *x[TILES];
 
-    for (int i = 0; i < TILES; i++)
-        x[i] = a.x + (size_t)min(token0 + i * SKINNY_TOKENS + g, a.rows - 1) * (size_t)k + 8 * t;
-    skinny_share<SPLITS>(qgk_ceil_div(k, (int)STEP_K), &first, &end);
-    uint4 ahead[AHEAD][2];
-    auto load = [&](uint4 out[2], int step) {
-        int at = step * STEP_K;
-        bool there = step < end && at + 8 * t < k;
-        out[0] = there ? load_stream(low + at) : zero4();
-        out[1] = there ? load_stream(high + at) : zero4();
-    };
-#pragma unroll
-    for (int i = 0; i < AHEAD; i++)
-        load(ahead[i], first + i);
-    for (int step = first; step < end; step += AHEAD) {
-#pragma unroll
-        for (int i = 0; i < AHEAD; i++) {
-            int at = (step + i) * STEP_K;
-            bool there = step + i < end && at + 8 * t < k;
-            unsigned a0[4] = {ahead[i][0].x, ahead[i][1].x, ahead[i][0].y, ahead[i][1].y};
-            unsigned a1[4] = {ahead[i][0].z, ahead[i][1].z, ahead[i][0].w, ahead[i][1].w};
-            load(ahead[i], step + i + AHEAD);
-            for (int j = 0; j < TILES; j++) {
-                uint4 b = there ? *(const uint4 *)(x[j] + at) : zero4();
-                mma_f16(acc[j], a0, b.x, b.y);
-                mma_f16(acc[j], a1, b.z, b.w);
-            }
-        }
-    }
+    skinny_rows<SPLITS, TILES, AHEAD>(acc, (const __half *)s->data, a.x, a.w.k, s, row0, token0,
+                                      a.rows);
     skinny_finish<SPLITS, HEIGHT, TILES>(acc, [&](int output, int token, float sum) {
         if (is_ours && row0 + output < s->n && token0 + token < a.rows)
             skinny_put(a, token0 + token, s->at + row0 + output, sum);
@@ -95,20 +57,8 @@ static void product_plain(qgk_ctx *ctx, const skinny_args &a)
 
 static void product_many(qgk_ctx *ctx, const skinny_args &a)
 {
-    size_t out_bytes = a.f32_out ? sizeof(float) : sizeof(__half);
-
-    for (int i = 0; i < a.w.n_segments; i++) {
-        const qgk_segment &s = a.w.segment[i];
-        void *out = (char *)a.out + (size_t)s.at * out_bytes;
-        if (ctx->blas->f16(ctx->blas->handle, out, a.w.n, a.f32_out, a.x, s.data, a.rows, s.n,
-                           a.w.k) != 0 &&
-            !ctx->failed)
-            ctx->failed = "cublasGemmEx (float16)";
-        if (a.w.bias) {
-            dim3 grid((unsigned)qgk_ceil_div(s.n, 256), (unsigned)a.rows);
-            skinny_add_bias<<<grid, 256, 0, qgk_stream(ctx)>>>(a, s.at, s.n);
-        }
-    }
+    for (int i = 0; i < a.w.n_segments; i++)
+        skinny_library(ctx, a, a.w.segment[i].at, a.w.segment[i].data, a.w.segment[i].n);
     qgk_launched(ctx, "f16");
 }
 

@@ -348,26 +348,17 @@ static int strip_rows(int k)
 static void launch_many(qgk_ctx *ctx, const skinny_args &a, __half *strip)
 {
     const qgk_segment &s = a.w.segment[0];
-    size_t out_bytes = a.f32_out ? sizeof(float) : sizeof(__half);
     int step = strip_rows(a.w.k);
     cudaStream_t stream = qgk_stream(ctx);
 
     for (int from = 0; from < s.n; from += step) {
         int n = s.n - from < step ? s.n - from : step;
         unsigned tiles = (unsigned)qgk_ceil_div(n, (int)SKINNY_ROWS);
-        void *out = (char *)a.out + (size_t)(s.at + from) * out_bytes;
         if (a.w.format == QGK_FORMAT_W4A16)
             widen<4><<<tiles, WIDEN_WARPS * QGK_WARP, 0, stream>>>(strip, s, a.w.k, from);
         else
             widen<8><<<tiles, WIDEN_WARPS * QGK_WARP, 0, stream>>>(strip, s, a.w.k, from);
-        if (ctx->blas->f16(ctx->blas->handle, out, a.w.n, a.f32_out, a.x, strip, a.rows, n,
-                           a.w.k) != 0 &&
-            !ctx->failed)
-            ctx->failed = "cublasGemmEx (float16)";
-        if (a.w.bias) {
-            dim3 grid((unsigned)qgk_ceil_div(n, 256), (unsigned)a.rows);
-            skinny_add_bias<<<grid, 256, 0, stream>>>(a, s.at + from, n);
-        }
+        skinny_library(ctx, a, s.at + from, strip, n);
     }
 }
 

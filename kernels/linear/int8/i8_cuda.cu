@@ -8,7 +8,6 @@
 #include "kernels/linear/skinny.cuh"
 
 enum {
-    STEP_K = 64, /* inputs of a step: 16 of each lane's output, two matrix instructions */
     AHEAD = 4,
     FEW = 32,              /* rows up to which the frame is faster than the library */
     STRIP_BYTES = 8 << 20, /* of int32 sums, which stay in the second cache */
@@ -92,44 +91,13 @@ template <int SPLITS, int HEIGHT, int TILES>
 static __global__ void __launch_bounds__(SPLITS *HEIGHT *QGK_WARP)
     i8_skinny(skinny_args a, const int8_t *codes, const float *token_scales)
 {
-    int row0, g = lane_id() / 4, t = lane_id() % 4, k = padded(a.w.k), first, end;
-    int token0 = (int)blockIdx.y * TILES * SKINNY_TOKENS;
+    int row0, token0 = (int)blockIdx.y * TILES * SKINNY_TOKENS;
     const qgk_segment *s;
     bool is_ours = skinny_place(a, &s, &row0);
-    const int8_t *w = (const int8_t *)s->data;
     int acc[TILES][4] = {};
-    const int8_t *low = w + (size_t)min(row0 + g, s->n - 1) * (size_t)k + 16 * t;
-    const int8_t *high = w + (size_t)min(row0 + g + 8, s->n - 1) * (size_t)k + 16 * t;
-    const int8_t *x[TILES];
 
-    for (int i = 0; i < TILES; i++)
-        x[i] = codes + (size_t)min(token0 + i * SKINNY_TOKENS + g, a.rows - 1) * (size_t)k + 16 * t;
-    skinny_share<SPLITS>(qgk_ceil_div(k, (int)STEP_K), &first, &end);
-    uint4 ahead[AHEAD][2];
-    auto load = [&](uint4 out[2], int step) {
-        int at = step * STEP_K;
-        bool there = step < end && at + 16 * t < k;
-        out[0] = there ? load_stream(low + at) : make_uint4(0, 0, 0, 0);
-        out[1] = there ? load_stream(high + at) : make_uint4(0, 0, 0, 0);
-    };
-#pragma unroll
-    for (int i = 0; i < AHEAD; i++)
-        load(ahead[i], first + i);
-    for (int step = first; step < end; step += AHEAD) {
-#pragma unroll
-        for (int i = 0; i < AHEAD; i++) {
-            int at = (step + i) * STEP_K;
-            bool there = step + i < end && at + 16 * t < k;
-            unsigned a0[4] = {ahead[i][0].x, ahead[i][1].x, ahead[i][0].y, ahead[i][1].y};
-            unsigned a1[4] = {ahead[i][0].z, ahead[i][1].z, ahead[i][0].w, ahead[i][1].w};
-            load(ahead[i], step + i + AHEAD);
-            for (int j = 0; j < TILES; j++) {
-                uint4 b = there ? *(const uint4 *)(x[j] + at) : make_uint4(0, 0, 0, 0);
-                mma_i8(acc[j], a0, b.x, b.y);
-                mma_i8(acc[j], a1, b.z, b.w);
-            }
-        }
-    }
+    skinny_rows<SPLITS, TILES, AHEAD>(acc, (const int8_t *)s->data, codes, padded(a.w.k), s, row0,
+                                      token0, a.rows);
     const float *scales = scales_of(*s, a.w.k);
     skinny_finish<SPLITS, HEIGHT, TILES>(acc, [&](int output, int token, int sum) {
         if (is_ours && row0 + output < s->n && token0 + token < a.rows)
