@@ -92,6 +92,16 @@ static void down_act(void *host, const void *at, size_t count)
     free(halves);
 }
 
+/* The greatest of them plus one, at least 0. */
+static int beyond(const int32_t *x, int n)
+{
+    int most = -1;
+
+    for (int i = 0; i < n; i++)
+        most = x[i] > most ? x[i] : most;
+    return most + 1;
+}
+
 /* Reads, so that nothing is left to be written back while a kernel is timed. */
 static __global__ void flush_cache(const uint4 *p, size_t count)
 {
@@ -187,12 +197,10 @@ static int product_i8(void *, int32_t *out, int ldo, const int8_t *x, const int8
 static void embed(qgk_ctx *, qgk_act *out, const qgk_half *table, const int32_t *ids, int rows,
                   int cols)
 {
-    int vocabulary = 0;
+    int vocabulary = beyond(ids, rows);
     size_t count = (size_t)rows * (size_t)cols;
 
     begin_call();
-    for (int i = 0; i < rows; i++)
-        vocabulary = ids[i] >= vocabulary ? ids[i] + 1 : vocabulary;
     const qgk_half *t = (const qgk_half *)up(table, (size_t)vocabulary * (size_t)cols * 2);
     const int32_t *at = (const int32_t *)up(ids, (size_t)rows * 4);
     qgk_act *to = room_act(count);
@@ -203,12 +211,10 @@ static void embed(qgk_ctx *, qgk_act *out, const qgk_half *table, const int32_t 
 static void embed_add(qgk_ctx *, qgk_act *x, const qgk_half *table, const int32_t *ids, int rows,
                       int cols)
 {
-    int vocabulary = 0;
+    int vocabulary = beyond(ids, rows);
     size_t count = (size_t)rows * (size_t)cols;
 
     begin_call();
-    for (int i = 0; i < rows; i++)
-        vocabulary = ids[i] >= vocabulary ? ids[i] + 1 : vocabulary;
     const qgk_half *t = (const qgk_half *)up(table, (size_t)vocabulary * (size_t)cols * 2);
     const int32_t *at = (const int32_t *)up(ids, (size_t)rows * 4);
     qgk_act *to = up_act(x, count);
@@ -219,12 +225,10 @@ static void embed_add(qgk_ctx *, qgk_act *x, const qgk_half *table, const int32_
 static void gather(qgk_ctx *, qgk_act *out, const qgk_act *x, const int32_t *index, int rows,
                    int cols)
 {
-    int n = 0;
+    int n = beyond(index, rows);
     size_t count = (size_t)rows * (size_t)cols;
 
     begin_call();
-    for (int i = 0; i < rows; i++)
-        n = index[i] >= n ? index[i] + 1 : n;
     const qgk_act *from = up_act(x, (size_t)n * (size_t)cols);
     const int32_t *at = (const int32_t *)up(index, (size_t)rows * 4);
     qgk_act *to = room_act(count);
@@ -300,13 +304,11 @@ static void rope(qgk_ctx *, qgk_act *x, int stride, const float *cos_sin, const 
                  int rows, int heads, int head_dim)
 {
     size_t count = (size_t)rows * (size_t)stride;
-    int last = 0;
+    int length = beyond(row_pos, rows);
 
     begin_call();
-    for (int i = 0; i < rows; i++)
-        last = row_pos[i] > last ? row_pos[i] : last;
     qgk_act *to = up_act(x, count);
-    const float *angles = (const float *)up(cos_sin, (size_t)(last + 1) * (size_t)head_dim * 4);
+    const float *angles = (const float *)up(cos_sin, (size_t)length * (size_t)head_dim * 4);
     const int32_t *at = (const int32_t *)up(row_pos, (size_t)rows * 4);
     run([&] { dev.table.rope(&dev.ctx, to, stride, angles, at, rows, heads, head_dim); });
     down_act(x, to, count);
@@ -327,10 +329,8 @@ static qgk_batch up_batch(const qgk_batch *b)
 
 static size_t cache_elements(const qgk_kv *kv, const qgk_batch *b)
 {
-    int n_blocks = 0;
+    int n_blocks = beyond(b->block_table, b->n_seqs * b->table_stride);
 
-    for (int i = 0; i < b->n_seqs * b->table_stride; i++)
-        n_blocks = b->block_table[i] >= n_blocks ? b->block_table[i] + 1 : n_blocks;
     return (size_t)n_blocks * (size_t)(kv->n_kv_heads * kv->block_tokens * kv->head_dim);
 }
 
