@@ -1,7 +1,14 @@
-/* What CUDA kernels share: the launch check, sums over a warp and a block, halves sixteen bytes at
- * a time, and the matrix instructions by name.
+/* What CUDA kernels share: their launch, sums over a warp and a block, halves sixteen bytes at a
+ * time, and the matrix instructions by name.
  *
- * Kernels are static in their files and launched on ctx->stream; activations are halves.
+ * Kernels are static in their files; activations are halves.
+ *
+ * Launches overlap where the device can: the blocks of a kernel come up while the one before still
+ * runs (programmatic dependent launch; CUDA C++ Programming Guide), and load what no kernel writes:
+ * weights, and the tables of a batch, which come by copies, for which a stream waits. Every kernel
+ * calls wait_for_others() before it reads what another one writes, and before it writes anything;
+ * from then on all kernels before have ended. One that ends without having waited breaks the order
+ * for those behind it.
  */
 #ifndef QGK_CUDA_CUH
 #define QGK_CUDA_CUH
@@ -23,11 +30,52 @@ static inline cudaStream_t qgk_stream(const qgk_ctx *ctx)
     return (cudaStream_t)ctx->stream;
 }
 
-/* After a launch: the first kernel that could not be started stays in ctx->failed. */
-static inline void qgk_launched(qgk_ctx *ctx, const char *kernel)
+/* Starts a kernel on ctx->stream. The first that could not be started stays in ctx->failed, by
+ * `name`. */
+template <typename... Params, typename... Args>
+static inline void qgk_launch(qgk_ctx *ctx, const char *name, void (*kernel)(Params...), dim3 grid,
+                              dim3 block, size_t shared_bytes, Args... args)
 {
-    if (cudaPeekAtLastError() != cudaSuccess && !ctx->failed)
-        ctx->failed = kernel;
+    cudaLaunchConfig_t config = {};
+    cudaLaunchAttribute overlap = {};
+
+    overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    overlap.val.programmaticStreamSerializationAllowed = 1;
+    config.gridDim = grid;
+    config.blockDim = block;
+    config.dynamicSmemBytes = shared_bytes;
+    config.stream = qgk_stream(ctx);
+    config.attrs = &overlap;
+    config.numAttrs = ctx->overlaps ? 1 : 0;
+    if (cudaLaunchKernelEx(&config, kernel, Params(args)...) != cudaSuccess && !ctx->failed)
+        ctx->failed = name;
+}
+
+/* Until all kernels before have ended and what they wrote is seen here. */
+static __device__ inline void wait_for_others()
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+/* Lets the blocks of the next kernel come up, once all blocks of this one have said so. */
+static __device__ inline void let_next_start()
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
+/* Asks for bytes to come to the second cache, whole sixteens of them; one thread asks for all. */
+static __device__ inline void prefetch(const void *p, size_t bytes)
+{
+#if __CUDA_ARCH__ >= 900
+    if (bytes >= 16 && (size_t)p % 16 == 0)
+        asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(p),
+                     "r"((unsigned)bytes / 16 * 16)
+                     : "memory");
+#endif
 }
 
 template <typename T> static __host__ __device__ inline T qgk_ceil_div(T a, T b)

@@ -350,6 +350,25 @@ static void kv_append(qgk_ctx *, const qgk_kv *kv, const qgk_act *k, const qgk_a
     down_act(kv->v, at.v, cache);
 }
 
+static void rope_append(qgk_ctx *, const qgk_kv *kv, qgk_act *qkv, int stride, const float *cos_sin,
+                        const qgk_batch *batch, int n_heads)
+{
+    size_t cache = cache_elements(kv, batch), count = (size_t)batch->n_rows * (size_t)stride;
+    int length = beyond(batch->row_pos, batch->n_rows);
+    qgk_kv at = *kv;
+
+    begin_call();
+    qgk_batch b = up_batch(batch);
+    qgk_act *to = up_act(qkv, count);
+    const float *angles = (const float *)up(cos_sin, (size_t)length * (size_t)kv->head_dim * 4);
+    at.k = up_act(kv->k, cache);
+    at.v = up_act(kv->v, cache);
+    run([&] { dev.table.rope_append(&dev.ctx, &at, to, stride, angles, &b, n_heads); });
+    down_act(qkv, to, count);
+    down_act(kv->k, at.k, cache);
+    down_act(kv->v, at.v, cache);
+}
+
 static void attention(qgk_ctx *, qgk_act *out, const qgk_act *q, int stride, const qgk_kv *kv,
                       const qgk_batch *batch, int n_heads, float scale, int window)
 {
@@ -467,6 +486,7 @@ extern "C" int kc_cuda_slots(qgk_table *table)
     table->add_layernorm = add_layernorm;
     table->rope = rope;
     table->kv_append = kv_append;
+    table->rope_append = rope_append;
     table->attention = attention;
     table->swiglu = swiglu;
     table->relu = relu;
@@ -477,6 +497,14 @@ extern "C" int kc_cuda_slots(qgk_table *table)
         table->linear[f].product = product;
     }
     return 1;
+}
+
+static int can_overlap()
+{
+    cudaDeviceProp p;
+
+    must(cudaGetDeviceProperties(&p, 0), "asking for the device");
+    return p.major >= 9;
 }
 
 extern "C" int kc_cuda_open(void)
@@ -501,6 +529,7 @@ extern "C" int kc_cuda_open(void)
         dev.ctx.n_threads = 1;
         dev.ctx.stream = stream;
         dev.ctx.blas = &dev.blas;
+        dev.ctx.overlaps = can_overlap();
         dev.ctx.scratch_bytes = dev.table.scratch_bytes(&most);
         must(cudaMalloc(&dev.ctx.scratch, dev.ctx.scratch_bytes), "taking memory");
         must(cudaMemset(dev.ctx.scratch, 0xff, dev.ctx.scratch_bytes), "poisoning");

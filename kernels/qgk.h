@@ -41,6 +41,7 @@ typedef struct qgk_ctx {
     size_t scratch_bytes;
     void *stream;         /* CUDA */
     const qgk_blas *blas; /* CUDA */
+    int overlaps;         /* CUDA: a kernel's blocks may come up before the one before has ended */
     const char *failed;   /* the first kernel that could not be launched, or NULL; sticky */
 } qgk_ctx;
 
@@ -132,6 +133,10 @@ typedef struct qgk_table {
      */
     void (*kv_append)(qgk_ctx *ctx, const qgk_kv *kv, const qgk_act *k, const qgk_act *v,
                       int stride, const qgk_batch *batch);
+    /* Rotates q and k of qkv [rows][stride] (n_heads heads, then kv's, then the values) and appends
+     * k and v: fused, by default the composition. The keys in qkv may stay as they were. */
+    void (*rope_append)(qgk_ctx *ctx, const qgk_kv *kv, qgk_act *qkv, int stride,
+                        const float *cos_sin, const qgk_batch *batch, int n_heads);
     /* out [rows][n_heads * head_dim] = softmax(scale q k^T) v, causal: row r sees positions 0 ..
      * row_pos[r] of its sequence, at most the last `window` of them where window > 0. q
      * [rows][stride]. Query head h reads KV head h / (n_heads / n_kv_heads). */

@@ -33,6 +33,8 @@ static __global__ void argmax_kernel(int32_t *ids, const float *logits, int cols
     const float *row = logits + (size_t)blockIdx.x * (size_t)cols;
     best v = {-INFINITY, INT32_MAX, 0};
 
+    let_next_start();
+    wait_for_others();
     for (int i = (int)threadIdx.x; i < cols; i += THREADS) {
         best one = {row[i], i, !isfinite(row[i])};
         v = better(v, one);
@@ -51,10 +53,8 @@ static __global__ void argmax_kernel(int32_t *ids, const float *logits, int cols
 
 static void argmax(qgk_ctx *ctx, int32_t *ids, const float *logits, int rows, int cols)
 {
-    if (rows == 0)
-        return;
-    argmax_kernel<<<rows, THREADS, 0, qgk_stream(ctx)>>>(ids, logits, cols);
-    qgk_launched(ctx, "argmax");
+    if (rows > 0)
+        qgk_launch(ctx, "argmax", argmax_kernel, rows, THREADS, 0, ids, logits, cols);
 }
 
 extern "C" void qgk_argmax_cuda(qgk_table *t)

@@ -2,48 +2,25 @@
  * while keys go by (Milakov and Gimelshein 2018; Dao et al. 2022).
  *
  * Few rows a sequence (decoding): eight lanes read a key together, each group of eight lanes its
- * own keys, and what the groups found is merged at the end. The keys of a row and head are shared
- * by as many blocks as the longest sequence may want; the block that ends last merges what they
- * left in scratch, in the order of the keys, so that it does not matter which one that is. Many
- * rows (prefill): a block takes 64 rows of one sequence and a head; tiles of 64 keys pass through
- * shared memory and both products are matrix instructions, with float32 sums. Which way is taken
- * depends on the number of rows alone, so the same pass gives the same bits.
+ * own keys, and what the groups found is merged at the end, within warps, then among them. The keys
+ * of a row and head are shared by as many blocks as the longest sequence may want; the block that
+ * ends last merges what they left in scratch, in the order of the keys, so that it does not matter
+ * which one that is. Many rows (prefill): a block takes 64 rows of one sequence and a head; tiles
+ * of 64 keys pass through shared memory and both products are matrix instructions, with float32
+ * sums. Which way is taken depends on the number of rows alone, so the same pass gives the same
+ * bits.
  */
-#include "kernels/cuda.cuh"
+#include "kernels/attention/paged.cuh"
 
 typedef struct attention_args {
     __half *out;
     const __half *q, *k, *v;
-    int stride, n_heads, n_kv_heads, head_dim, block_tokens, window;
-    int block_shift; /* block_tokens as a power of two; -1: it is none */
-    float scale;     /* of the scores, times log2(e): powers of two are cheap */
-    float *parts;    /* scratch [rows][n_heads][splits][2 + head_dim] */
+    int stride, n_heads, window;
+    kv_paging paging;
+    float scale;  /* of the scores, times log2(e): powers of two are cheap */
+    float *parts; /* scratch [rows][n_heads][splits][2 + head_dim] */
     qgk_batch batch;
 } attention_args;
-
-static __device__ inline size_t token_at(const attention_args &a, const int32_t *blocks, int head,
-                                         int pos)
-{
-    int in_row = a.block_shift < 0 ? pos / a.block_tokens : pos >> a.block_shift;
-    size_t block = (size_t)blocks[in_row];
-    return ((block * (size_t)a.n_kv_heads + (size_t)head) * (size_t)a.block_tokens +
-            (size_t)(pos - in_row * a.block_tokens)) *
-           (size_t)a.head_dim;
-}
-
-static __device__ inline const int32_t *blocks_of(const qgk_batch &b, int seq)
-{
-    return b.block_table + (size_t)seq * (size_t)b.table_stride;
-}
-
-static inline int shift_of(int tokens)
-{
-    int shift = 0;
-
-    while (1 << shift < tokens)
-        shift++;
-    return 1 << shift == tokens ? shift : -1;
-}
 
 /* The first position that a row at `pos` sees. */
 static __device__ inline int first_seen(const attention_args &a, int pos)
@@ -55,82 +32,115 @@ static __device__ inline int first_seen(const attention_args &a, int pos)
 
 enum { APPEND_THREADS = 128 };
 
-/* Blocks over the elements of a row. */
+/* Blocks over the elements of a row, a thread VEC of them. */
+template <int VEC>
 static __global__ void append_kernel(attention_args a, __half *k_cache, __half *v_cache)
 {
-    int row = (int)blockIdx.y, i = (int)(blockIdx.x * APPEND_THREADS + threadIdx.x);
-    const int32_t *blocks = blocks_of(a.batch, a.batch.row_seq[row]);
+    int row = (int)blockIdx.y, i = (int)(blockIdx.x * APPEND_THREADS + threadIdx.x) * VEC;
+    int dim = a.paging.head_dim, head = i / dim;
     size_t from = (size_t)row * (size_t)a.stride + (size_t)i;
+    alignas(16) __half k[VEC], v[VEC];
 
-    if (i >= a.n_kv_heads * a.head_dim)
+    let_next_start();
+    wait_for_others();
+    if (head >= a.paging.n_kv_heads)
         return;
-    int head = i / a.head_dim;
-    size_t to = token_at(a, blocks, head, a.batch.row_pos[row]) + (size_t)(i - head * a.head_dim);
-    k_cache[to] = a.k[from];
-    v_cache[to] = a.v[from];
+    const int32_t *blocks = blocks_of(a.batch, a.batch.row_seq[row]);
+    size_t to = token_at(a.paging, blocks, head, a.batch.row_pos[row]) + (size_t)(i - head * dim);
+    load_halves<VEC>(k, a.k + from);
+    load_halves<VEC>(v, a.v + from);
+    store_halves<VEC>(k_cache + to, k);
+    store_halves<VEC>(v_cache + to, v);
 }
 
 static void kv_append(qgk_ctx *ctx, const qgk_kv *kv, const qgk_act *k, const qgk_act *v,
                       int stride, const qgk_batch *batch)
 {
     attention_args a = {};
+    bool aligned = kv->head_dim % 8 == 0 && stride % 8 == 0 && ((size_t)k | (size_t)v) % 16 == 0;
+    int count = kv->n_kv_heads * kv->head_dim / (aligned ? 8 : 1);
 
     if (batch->n_rows == 0)
         return;
     a.k = (const __half *)k;
     a.v = (const __half *)v;
     a.stride = stride;
-    a.n_kv_heads = kv->n_kv_heads;
-    a.head_dim = kv->head_dim;
-    a.block_tokens = kv->block_tokens;
-    a.block_shift = shift_of(kv->block_tokens);
+    a.paging = paging_of(kv);
     a.batch = *batch;
-    dim3 grid((unsigned)qgk_ceil_div(kv->n_kv_heads * kv->head_dim, (int)APPEND_THREADS),
-              (unsigned)batch->n_rows);
-    append_kernel<<<grid, APPEND_THREADS, 0, qgk_stream(ctx)>>>(a, (__half *)kv->k,
-                                                                (__half *)kv->v);
-    qgk_launched(ctx, "kv_append");
+    dim3 grid((unsigned)qgk_ceil_div(count, (int)APPEND_THREADS), (unsigned)batch->n_rows);
+    qgk_launch(ctx, "kv_append", aligned ? append_kernel<8> : append_kernel<1>, grid,
+               APPEND_THREADS, 0, a, (__half *)kv->k, (__half *)kv->v);
 }
 
 /* ---- few rows ---- */
 
 enum {
-    FEW_THREADS = 128,
+    FEW_WARPS = 8,
+    FEW_THREADS = FEW_WARPS * QGK_WARP,
     LANES_A_KEY = 8,
     GROUPS = FEW_THREADS / LANES_A_KEY,
-    MOST_KEYS = 4, /* of a group in a turn: loads that do not wait for each other */
+    MOST_KEYS = 4,     /* of a group in a turn: loads that do not wait for each other */
+    TURNS_A_SPLIT = 2, /* at least: what less keys would gain, the merge costs */
     MAX_DIM = 256,
     MAX_SPLITS = 32,
     FILLED = 1024,          /* blocks beyond which more of them hurt */
     MAX_COUNTERS = 1 << 16, /* rows times heads that may be split */
 };
 
-/* What a block knows of its keys: the largest score and the sum of weights. */
-typedef struct part_of_block {
+/* What a lane, a warp or a block knows of its keys: the largest score and the sum of weights. */
+typedef struct part_of_keys {
     float top, total;
-} part_of_block;
+} part_of_keys;
 
-static __device__ inline part_of_block merge_groups(const float largest[GROUPS],
-                                                    const float total[GROUPS])
+/* What the groups of a warp found, in the lanes of its first group. */
+template <int N> static __device__ inline void merge_groups(part_of_keys *p, float acc[N])
 {
-    part_of_block p = {largest[0], 0};
+    for (int step = LANES_A_KEY; step < QGK_WARP; step *= 2) {
+        float other = __shfl_xor_sync(0xffffffffu, p->top, step), top = fmaxf(p->top, other);
+        float base = top == -INFINITY ? 0 : top;
+        float keep = exp2f(p->top - base), take = exp2f(other - base);
+        p->total = p->total * keep + __shfl_xor_sync(0xffffffffu, p->total, step) * take;
+        for (int i = 0; i < N; i++)
+            acc[i] = acc[i] * keep + __shfl_xor_sync(0xffffffffu, acc[i], step) * take;
+        p->top = top;
+    }
+}
 
-    for (int g = 1; g < GROUPS; g++)
-        p.top = fmaxf(p.top, largest[g]);
-    for (int g = 0; g < GROUPS; g++)
-        p.total += largest[g] == -INFINITY ? 0 : total[g] * exp2f(largest[g] - p.top);
+static __device__ inline part_of_keys merge_warps(const part_of_keys of[FEW_WARPS])
+{
+    part_of_keys p = of[0];
+
+    for (int w = 1; w < FEW_WARPS; w++)
+        p.top = fmaxf(p.top, of[w].top);
+    p.total = 0;
+    for (int w = 0; w < FEW_WARPS; w++)
+        p.total += of[w].top == -INFINITY ? 0 : of[w].total * exp2f(of[w].top - p.top);
     return p;
 }
 
-static __device__ inline float sum_groups(const float largest[GROUPS], const float sums[][MAX_DIM],
-                                          float top, int i)
+static __device__ inline float sum_warps(const part_of_keys of[FEW_WARPS],
+                                         const float sums[][MAX_DIM], float top, int i)
 {
     float sum = 0;
 
-    for (int g = 0; g < GROUPS; g++)
-        if (largest[g] != -INFINITY)
-            sum += sums[g][i] * exp2f(largest[g] - top);
+    for (int w = 0; w < FEW_WARPS; w++)
+        if (of[w].top != -INFINITY)
+            sum += sums[w][i] * exp2f(of[w].top - top);
     return sum;
+}
+
+/* Asks for the keys and values of positions from .. to - 1. */
+static __device__ inline void prefetch_keys(const attention_args &a, const int32_t *blocks,
+                                            int kv_head, int from, int to)
+{
+    int tokens = a.paging.block_tokens, step = FEW_THREADS * tokens;
+    size_t bytes = (size_t)tokens * (size_t)a.paging.head_dim * sizeof(__half);
+
+    for (int pos = from / tokens * tokens + (int)threadIdx.x * tokens; pos < to; pos += step) {
+        size_t at = token_at(a.paging, blocks, kv_head, pos);
+        prefetch(a.k + at, bytes);
+        prefetch(a.v + at, bytes);
+    }
 }
 
 /* Blocks of a row and head that have ended; 0 again when all have. */
@@ -175,32 +185,44 @@ static __device__ inline void merge_blocks(__half *out, const float *parts, int 
 
 /* A head's elements in pieces of VEC, of which a lane has every eighth: PIECES at most. */
 template <int PIECES, int VEC>
-static __global__ void __launch_bounds__(FEW_THREADS) few_rows(attention_args a)
+static __global__ void __launch_bounds__(FEW_THREADS, 2) few_rows(attention_args a)
 {
     constexpr int KEYS = PIECES * VEC > 32 || VEC == 1 ? 1 : MOST_KEYS; /* registers run out */
-    __shared__ float largest[GROUPS], total[GROUPS], sums[GROUPS][MAX_DIM];
+    __shared__ part_of_keys of[FEW_WARPS];
+    __shared__ float sums[FEW_WARPS][MAX_DIM];
     int row = (int)blockIdx.x, head = (int)blockIdx.y, group = (int)threadIdx.x / LANES_A_KEY;
-    int lane = (int)threadIdx.x % LANES_A_KEY, kv_head = head / (a.n_heads / a.n_kv_heads);
-    int pos = a.batch.row_pos[row], n_pieces = a.head_dim / VEC;
+    int lane = (int)threadIdx.x % LANES_A_KEY, kv_head = head / (a.n_heads / a.paging.n_kv_heads);
+    int pos = a.batch.row_pos[row], dim = a.paging.head_dim, n_pieces = dim / VEC;
     const int32_t *blocks = blocks_of(a.batch, a.batch.row_seq[row]);
-    const __half *q = a.q + (size_t)row * (size_t)a.stride + (size_t)(head * a.head_dim);
-    float query[PIECES][VEC] = {}, acc[PIECES][VEC] = {}, m = -INFINITY, l = 0;
+    const __half *q = a.q + (size_t)row * (size_t)a.stride + (size_t)(head * dim);
+    float query[PIECES][VEC] = {}, acc[PIECES * VEC] = {};
+    part_of_keys p = {-INFINITY, 0};
 
-    for (int i = 0; i < PIECES; i++)
-        for (int j = 0; lane + i * LANES_A_KEY < n_pieces && j < VEC; j++)
-            query[i][j] = __half2float(q[(lane + i * LANES_A_KEY) * VEC + j]);
+    let_next_start();
     /* all groups take as many turns, so that the lanes of a warp meet in the shuffles */
     int first = first_seen(a, pos), turns = qgk_ceil_div(pos + 1 - first, (int)(GROUPS * KEYS));
-    int n_splits = min(turns, (int)gridDim.z), split = (int)blockIdx.z;
-    if (split >= n_splits) /* nothing is left for this block */
+    int n_splits = min(qgk_ceil_div(turns, (int)TURNS_A_SPLIT), (int)gridDim.z);
+    int split = (int)blockIdx.z, begin = turns * split / n_splits;
+    int end = split < n_splits ? turns * (split + 1) / n_splits : begin;
+    prefetch_keys(a, blocks, kv_head, first + begin * GROUPS * KEYS,
+                  min(first + end * GROUPS * KEYS, pos + 1));
+    wait_for_others();
+    if (begin == end) /* nothing is left for this block */
         return;
-    for (int turn = turns * split / n_splits; turn < turns * (split + 1) / n_splits; turn++) {
+    for (int i = 0; i < PIECES; i++)
+        if (lane + i * LANES_A_KEY < n_pieces) {
+            alignas(16) __half piece[VEC];
+            load_halves<VEC>(piece, q + (lane + i * LANES_A_KEY) * VEC);
+            for (int j = 0; j < VEC; j++)
+                query[i][j] = __half2float(piece[j]);
+        }
+    for (int turn = begin; turn < end; turn++) {
         int p0 = first + (turn * GROUPS + group) * KEYS;
         alignas(16) __half key[KEYS][PIECES][VEC], value[KEYS][PIECES][VEC];
-        float score[KEYS], top = m;
+        float score[KEYS], top = p.top;
 #pragma unroll
         for (int n = 0; n < KEYS; n++) { /* all loads, before any of them is waited for */
-            size_t at = token_at(a, blocks, kv_head, min(p0 + n, pos));
+            size_t at = token_at(a.paging, blocks, kv_head, min(p0 + n, pos));
             for (int i = 0; i < PIECES; i++)
                 if (lane + i * LANES_A_KEY < n_pieces) {
                     load_halves<VEC>(key[n][i], a.k + at + (lane + i * LANES_A_KEY) * VEC);
@@ -218,55 +240,53 @@ static __global__ void __launch_bounds__(FEW_THREADS) few_rows(attention_args a)
             score[n] = p0 + n <= pos ? score[n] * a.scale : -INFINITY;
             top = fmaxf(top, score[n]);
         }
-        float base = top == -INFINITY ? 0 : top, keep = exp2f(m - base);
-        l *= keep;
-        for (int i = 0; i < PIECES; i++)
-            for (int j = 0; j < VEC; j++)
-                acc[i][j] *= keep;
+        float base = top == -INFINITY ? 0 : top, keep = exp2f(p.top - base);
+        p.total *= keep;
+        for (int i = 0; i < PIECES * VEC; i++)
+            acc[i] *= keep;
 #pragma unroll
         for (int n = 0; n < KEYS; n++) {
             float weight = exp2f(score[n] - base);
-            l += weight;
+            p.total += weight;
             for (int i = 0; i < PIECES; i++)
                 for (int j = 0; lane + i * LANES_A_KEY < n_pieces && j < VEC; j++)
-                    acc[i][j] += weight * __half2float(value[n][i][j]);
+                    acc[i * VEC + j] += weight * __half2float(value[n][i][j]);
         }
-        m = top;
+        p.top = top;
     }
-    if (lane == 0) {
-        largest[group] = m;
-        total[group] = l;
-    }
+    merge_groups<PIECES * VEC>(&p, acc);
+    if (lane_id() == 0)
+        of[warp_id()] = p;
     for (int i = 0; i < PIECES; i++)
         for (int j = 0; j < VEC; j++)
-            if (lane + i * LANES_A_KEY < n_pieces)
-                sums[group][(lane + i * LANES_A_KEY) * VEC + j] = acc[i][j];
+            if (lane_id() < LANES_A_KEY && lane + i * LANES_A_KEY < n_pieces)
+                sums[warp_id()][(lane + i * LANES_A_KEY) * VEC + j] = acc[i * VEC + j];
     __syncthreads();
-    part_of_block own = merge_groups(largest, total);
+    part_of_keys own = merge_warps(of);
     size_t row_head = (size_t)row * (size_t)a.n_heads + (size_t)head;
-    __half *out = a.out + row_head * (size_t)a.head_dim;
+    __half *out = a.out + row_head * (size_t)dim;
     if (n_splits == 1) {
-        for (int i = (int)threadIdx.x; i < a.head_dim; i += FEW_THREADS)
-            out[i] = to_half(sum_groups(largest, sums, own.top, i) / own.total);
+        for (int i = (int)threadIdx.x; i < dim; i += FEW_THREADS)
+            out[i] = to_half(sum_warps(of, sums, own.top, i) / own.total);
         return;
     }
-    float *parts = a.parts + row_head * gridDim.z * (size_t)(a.head_dim + 2);
-    float *mine = parts + blockIdx.z * (size_t)(a.head_dim + 2);
-    for (int i = (int)threadIdx.x; i < a.head_dim; i += FEW_THREADS)
-        mine[2 + i] = sum_groups(largest, sums, own.top, i);
+    float *parts = a.parts + row_head * gridDim.z * (size_t)(dim + 2);
+    float *mine = parts + blockIdx.z * (size_t)(dim + 2);
+    for (int i = (int)threadIdx.x; i < dim; i += FEW_THREADS)
+        mine[2 + i] = sum_warps(of, sums, own.top, i);
     if (threadIdx.x == 0) {
         mine[0] = own.top;
         mine[1] = own.total;
     }
     if (is_last_block((int)row_head, n_splits))
-        merge_blocks(out, parts, n_splits, a.head_dim);
+        merge_blocks(out, parts, n_splits, dim);
 }
 
 /* Blocks that share the keys of a row and head, of which there are `most`. What the device's
  * sequences are like is not asked: a graph must serve them all. */
 static int splits_of(int blocks, int most)
 {
-    int splits = qgk_ceil_div(most, (int)(GROUPS * MOST_KEYS));
+    int splits = qgk_ceil_div(most, (int)(GROUPS * MOST_KEYS * TURNS_A_SPLIT));
     int room = blocks > MAX_COUNTERS ? 1 : FILLED / blocks;
 
     splits = splits < room ? splits : room;
@@ -281,22 +301,22 @@ extern "C" size_t qgk_attention_cuda_scratch(const qgk_limits *limits)
 
 static void launch_few(qgk_ctx *ctx, const attention_args &a)
 {
-    int blocks = a.batch.n_rows * a.n_heads, most = a.batch.table_stride * a.block_tokens;
+    int blocks = a.batch.n_rows * a.n_heads, most = a.batch.table_stride * a.paging.block_tokens;
     int splits = splits_of(blocks, a.window > 0 && a.window < most ? a.window : most);
     dim3 grid((unsigned)a.batch.n_rows, (unsigned)a.n_heads, (unsigned)splits);
-    cudaStream_t stream = qgk_stream(ctx);
-    bool aligned = a.head_dim % 8 == 0 && a.stride % 8 == 0;
+    bool aligned = a.paging.head_dim % 8 == 0 && a.stride % 8 == 0;
+    void (*run)(attention_args);
 
-    assert(a.head_dim <= MAX_DIM);
-    if (aligned && a.head_dim <= 64)
-        few_rows<1, 8><<<grid, FEW_THREADS, 0, stream>>>(a);
-    else if (aligned && a.head_dim <= 128)
-        few_rows<2, 8><<<grid, FEW_THREADS, 0, stream>>>(a);
+    assert(a.paging.head_dim <= MAX_DIM);
+    if (aligned && a.paging.head_dim <= 64)
+        run = few_rows<1, 8>;
+    else if (aligned && a.paging.head_dim <= 128)
+        run = few_rows<2, 8>;
     else if (aligned)
-        few_rows<4, 8><<<grid, FEW_THREADS, 0, stream>>>(a);
+        run = few_rows<4, 8>;
     else
-        few_rows<32, 1><<<grid, FEW_THREADS, 0, stream>>>(a);
-    qgk_launched(ctx, "attention");
+        run = few_rows<32, 1>;
+    qgk_launch(ctx, "attention", run, grid, FEW_THREADS, 0, a);
 }
 
 /* ---- many rows ---- */
@@ -355,7 +375,7 @@ static __device__ inline void load_tile(__half *k_tile, __half *v_tile, const at
     for (int i = (int)threadIdx.x; i < TILE_KEYS * (DIM / 8); i += MANY_THREADS) {
         int key = i / (DIM / 8), piece = i % (DIM / 8), pos = key0 + key;
         bool there = pos <= last;
-        size_t from = token_at(a, blocks, kv_head, there ? pos : last) + (size_t)piece * 8;
+        size_t from = token_at(a.paging, blocks, kv_head, there ? pos : last) + (size_t)piece * 8;
         int to = key * (DIM + PAD) + piece * 8;
         copy_async(k_tile + to, a.k + from, there);
         copy_async(v_tile + to, a.v + from, there);
@@ -368,9 +388,11 @@ static __global__ void __launch_bounds__(MANY_THREADS) many_rows(attention_args 
 {
     extern __shared__ uint4 tiles[];
     __half *k_tile = (__half *)tiles, *v_tile = k_tile + TILE_KEYS * (DIM + PAD);
-    int head = (int)blockIdx.y, kv_head = head / (a.n_heads / a.n_kv_heads), seq, row0;
+    int head = (int)blockIdx.y, kv_head = head / (a.n_heads / a.paging.n_kv_heads), seq, row0;
     int g = lane_id() / 4, t = lane_id() % 4;
 
+    let_next_start();
+    wait_for_others();
     if (!find_tile(a.batch, (int)(gridDim.x - 1 - blockIdx.x), &seq, &row0)) /* longest first */
         return;
     const int32_t *blocks = blocks_of(a.batch, seq);
@@ -461,8 +483,7 @@ template <int DIM> static void launch_many(qgk_ctx *ctx, const attention_args &a
 
     if (bytes > 48 << 10)
         cudaFuncSetAttribute(many_rows<DIM>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
-    many_rows<DIM><<<grid, MANY_THREADS, bytes, qgk_stream(ctx)>>>(a);
-    qgk_launched(ctx, "attention");
+    qgk_launch(ctx, "attention", many_rows<DIM>, grid, MANY_THREADS, (size_t)bytes, a);
 }
 
 static void attention(qgk_ctx *ctx, qgk_act *out, const qgk_act *q, int stride, const qgk_kv *kv,
@@ -478,10 +499,7 @@ static void attention(qgk_ctx *ctx, qgk_act *out, const qgk_act *q, int stride, 
     a.v = (const __half *)kv->v;
     a.stride = stride;
     a.n_heads = n_heads;
-    a.n_kv_heads = kv->n_kv_heads;
-    a.head_dim = kv->head_dim;
-    a.block_tokens = kv->block_tokens;
-    a.block_shift = shift_of(kv->block_tokens);
+    a.paging = paging_of(kv);
     a.window = window;
     a.scale = scale * 1.44269504088896341f;
     a.parts = (float *)ctx->scratch;

@@ -25,8 +25,8 @@ typedef struct args {
     const shape *s;
     qgk_kv kv;
     qgk_batch batch;
-    const float *q, *k, *v;
-    float *out, *cache; /* out of attention; [2] caches, out of kv_append */
+    const float *q, *k, *v, *qkv, *cos_sin;
+    float *out, *cache; /* out of attention; [2] caches, out of kv_append; qkv behind them */
     size_t cache_floats;
     int stride;
     float scale;
@@ -231,6 +231,91 @@ static void prove_append(const shape *s)
     kc_prove(&p, "normal");
 }
 
+/* ---- turning and appending ---- */
+
+static void call_rope_append(qgk_ctx *ctx, const void *p, int row0, int n_rows)
+{
+    const args *a = p;
+    size_t count = (size_t)a->batch.n_rows * (size_t)a->stride;
+    float *qkv = a->cache + 2 * a->cache_floats;
+    qgk_kv kv = a->kv;
+
+    (void)row0;
+    (void)n_rows;
+    memset(a->cache, 0, 2 * a->cache_floats * 4);
+    memcpy(qkv, a->qkv, count * 4);
+    kv.k = (qgk_act *)a->cache;
+    kv.v = (qgk_act *)(a->cache + a->cache_floats);
+    ctx->table->rope_append(ctx, &kv, (qgk_act *)qkv, a->stride, a->cos_sin, &a->batch,
+                            a->s->n_heads);
+}
+
+/* Element i of a head, turned by the angles of its position: two products and a sum, each rounded
+ * once. */
+static void turned(double *truth, double *bound, const float *head, const float *angles, int dim,
+                   int i)
+{
+    int half = dim / 2;
+    double other = i < half ? -(double)head[i + half] : (double)head[i - half];
+    double own = (double)head[i] * (double)angles[i % half];
+    double across = other * (double)angles[half + i % half];
+
+    *truth = own + across;
+    *bound = (fabs(own) + fabs(across)) * kc_units(2) + 0x1p-148;
+}
+
+static void expect_rope_append(double *truth, double *bound, const args *a, int row)
+{
+    const shape *s = a->s;
+    int d = s->head_dim, n_turned = s->n_heads + s->n_kv_heads, pos = a->batch.row_pos[row];
+    const float *from = a->qkv + (size_t)row * (size_t)a->stride;
+    const float *angles = a->cos_sin + pos * d;
+    size_t own = 2 * a->cache_floats + (size_t)row * (size_t)a->stride;
+
+    for (int i = 0; i < a->stride; i++) {
+        int head = i / d, kv_head = (head - s->n_heads) % s->n_kv_heads;
+        size_t at = own + (size_t)i, cached = 0;
+        truth[at] = (double)from[i];
+        if (head < n_turned)
+            turned(&truth[at], &bound[at], from + head * d, angles, d, i % d);
+        if (head < s->n_heads || head >= n_turned + s->n_kv_heads)
+            continue;
+        cached = place(a, a->batch.row_seq[row], pos, kv_head) + (size_t)(i % d);
+        cached += head < n_turned ? 0 : a->cache_floats;
+        truth[cached] = truth[at];
+        bound[cached] = bound[at];
+        if (head < n_turned) /* keys may stay as they were */
+            bound[at] = 2 * 65504.0;
+    }
+}
+
+static void prove_rope_append(const shape *s, int extra)
+{
+    args a = {.s = s, .stride = (s->n_heads + 2 * s->n_kv_heads) * s->head_dim + extra};
+    int len = 0;
+
+    make_batch(&a, s);
+    for (int i = 0; i < s->n_seqs; i++)
+        len = s->length[i] > len ? s->length[i] : len;
+    size_t count = (size_t)a.batch.n_rows * (size_t)a.stride, all = 2 * a.cache_floats + count;
+    float *qkv = kc_input(count * 4), *angles = kc_input((size_t)(len * s->head_dim) * 4);
+    double *truth = kc_doubles(all), *bound = kc_doubles(all);
+    for (int i = 0; i < len * s->head_dim; i++) {
+        double angle = i / s->head_dim * pow(10000, -2.0 * (i % (s->head_dim / 2)) / s->head_dim);
+        angles[i] = (float)(i % s->head_dim < s->head_dim / 2 ? cos(angle) : sin(angle));
+    }
+    kc_fill(qkv, count, KC_NORMAL);
+    a.qkv = qkv;
+    a.cos_sin = angles;
+    a.cache = kc_output(all * 4);
+    memset(truth, 0, all * sizeof *truth);
+    memset(bound, 0, all * sizeof *bound);
+    for (int row = 0; row < a.batch.n_rows; row++)
+        expect_rope_append(truth, bound, &a, row);
+    kc_proof p = {call_rope_append, &a, 1, (int)all, a.cache, truth, bound, 0};
+    kc_prove(&p, "normal");
+}
+
 void attention_kcheck(void)
 {
     static const char *const names[] = {"normal", "zeros", "largest", "denormal", "one-hot"};
@@ -270,6 +355,10 @@ void attention_kcheck(void)
         if (kc_enter(KC_SLOT(kv_append), "kv-append_%dx%d_%dx%d", s->n_seqs, s->length[0],
                      s->n_kv_heads, s->head_dim))
             prove_append(s);
+        for (int extra = 0; extra <= 3 && s->head_dim % 2 == 0; extra += 3)
+            if (kc_enter(KC_SLOT(rope_append), "rope-append_%dx%d_%d+%dx%d+%d", s->n_seqs,
+                         s->length[0], s->n_heads, s->n_kv_heads, s->head_dim, extra))
+                prove_rope_append(s, extra);
     }
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
         const shape *s = &models[i];

@@ -6,6 +6,8 @@ enum { THREADS = 128 };
 static __global__ void take_rows(__half *out, const __half *table, const int32_t *ids, int cols,
                                  bool adds)
 {
+    let_next_start();
+    wait_for_others();
     const __half *from = table + (size_t)ids[blockIdx.x] * (size_t)cols;
     __half *to = out + (size_t)blockIdx.x * (size_t)cols;
 
@@ -16,11 +18,9 @@ static __global__ void take_rows(__half *out, const __half *table, const int32_t
 static void launch(qgk_ctx *ctx, void *out, const void *table, const int32_t *ids, int rows,
                    int cols, bool adds, const char *kernel)
 {
-    if (rows == 0)
-        return;
-    take_rows<<<rows, THREADS, 0, qgk_stream(ctx)>>>((__half *)out, (const __half *)table, ids,
-                                                     cols, adds);
-    qgk_launched(ctx, kernel);
+    if (rows > 0)
+        qgk_launch(ctx, kernel, take_rows, rows, THREADS, 0, (__half *)out, (const __half *)table,
+                   ids, cols, adds);
 }
 
 static void embed(qgk_ctx *ctx, qgk_act *out, const qgk_half *table, const int32_t *ids, int rows,

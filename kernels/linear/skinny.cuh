@@ -21,9 +21,16 @@
 #include "kernels/cuda.cuh"
 
 enum {
-    SKINNY_ROWS = 16,  /* outputs of a block               */
-    SKINNY_TOKENS = 8, /* columns of a matrix instruction  */
+    SKINNY_ROWS = 16,       /* outputs of a block               */
+    SKINNY_TOKENS = 8,      /* columns of a matrix instruction  */
+    SKINNY_PREFETCH = 4096, /* bytes of weights that a warp asks for before it may begin */
 };
+
+/* Warps that a multiprocessor should hold at once: what limits registers. */
+static __host__ __device__ constexpr int skinny_warps(int tiles)
+{
+    return tiles == 1 ? 24 : 16;
+}
 
 typedef struct skinny_args {
     qgk_weight w;
@@ -87,6 +94,8 @@ static __global__ void skinny_add_bias(skinny_args a, int at, int n)
     int i = (int)(blockIdx.x * blockDim.x + threadIdx.x);
     size_t to = (size_t)blockIdx.y * (size_t)a.w.n + (size_t)(at + i);
 
+    let_next_start();
+    wait_for_others();
     if (i >= n)
         return;
     if (a.f32_out)
@@ -137,6 +146,21 @@ static __device__ inline void skinny_mma(int d[4], const unsigned a[4], unsigned
     mma_i8(d, a, b0, b1);
 }
 
+/* Between the first loads and the first use of activations. The next kernel may come up now: its
+ * own first loads, at the end of this one, keep the memory busy. */
+static __device__ inline void skinny_wait()
+{
+    wait_for_others();
+    let_next_start();
+}
+
+/* Asks for weights from .. to - 1, behind the loads that are under way: at most `most` bytes. */
+static __device__ inline void skinny_prefetch(const void *from, const void *to, size_t most)
+{
+    if (from < to)
+        prefetch(from, min((size_t)((const char *)to - (const char *)from), most));
+}
+
 /* acc += w x^T for a lane's share of weights that lie row by row: w [.][k] of segment s from output
  * row0 on, x [rows][k] from token0 on, k a multiple of 16 bytes. AHEAD steps are under way. */
 template <int SPLITS, int TILES, int AHEAD, typename T, typename Sum>
@@ -165,6 +189,13 @@ static __device__ inline void skinny_rows(Sum acc[TILES][4], const T *w, const T
 #pragma unroll
     for (int i = 0; i < AHEAD; i++)
         load(ahead[i], first + i);
+    if (t == 0) {
+        skinny_prefetch(low + (first + AHEAD) * STEP_K, low + end * STEP_K,
+                        SKINNY_PREFETCH / SKINNY_ROWS);
+        skinny_prefetch(high + (first + AHEAD) * STEP_K, high + end * STEP_K,
+                        SKINNY_PREFETCH / SKINNY_ROWS);
+    }
+    skinny_wait();
     for (int step = first; step < end; step += AHEAD) {
 #pragma unroll
         for (int i = 0; i < AHEAD; i++) {
@@ -192,7 +223,7 @@ static inline void skinny_library(qgk_ctx *ctx, const skinny_args &a, int at, co
         ctx->failed = "cublasGemmEx (float16)";
     if (a.w.bias) {
         dim3 grid((unsigned)qgk_ceil_div(n, 256), (unsigned)a.rows);
-        skinny_add_bias<<<grid, 256, 0, qgk_stream(ctx)>>>(a, at, n);
+        qgk_launch(ctx, "bias", skinny_add_bias, grid, 256, 0, a, at, n);
     }
 }
 
@@ -210,7 +241,7 @@ static inline void skinny_library(qgk_ctx *ctx, const skinny_args &a, int at, co
 #define SKINNY_FEW(n, LAUNCH)                                                                      \
     do {                                                                                           \
         if ((n) <= 320)                                                                            \
-            LAUNCH(8, 1, 1);                                                                       \
+            LAUNCH(12, 1, 1);                                                                      \
         else if ((n) <= 1024)                                                                      \
             LAUNCH(4, 1, 1);                                                                       \
         else                                                                                       \

@@ -42,6 +42,12 @@ template <int VEC> static __global__ void __launch_bounds__(THREADS) norm_kernel
     size_t at = (size_t)blockIdx.x * (size_t)a.cols;
     float sum = 0, squares = 0, mean = 0;
 
+    let_next_start();
+    if (threadIdx.x == 0) {
+        prefetch(a.w, (size_t)a.cols * sizeof(float));
+        prefetch(a.b, a.b ? (size_t)a.cols * sizeof(float) : 0);
+    }
+    wait_for_others();
     for (int i = (int)threadIdx.x * VEC; i < a.cols; i += THREADS * VEC)
         sum += read_piece<VEC>(row, a, at, i);
     if (a.centred)
@@ -71,8 +77,7 @@ static void launch(qgk_ctx *ctx, norm_args a, int rows, const char *kernel)
         return;
     if (bytes > 40 << 10) /* a row beyond what a block gets unasked */
         cudaFuncSetAttribute(run, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes);
-    run<<<rows, THREADS, bytes, qgk_stream(ctx)>>>(a);
-    qgk_launched(ctx, kernel);
+    qgk_launch(ctx, kernel, run, rows, THREADS, bytes, a);
 }
 
 static void rmsnorm(qgk_ctx *ctx, qgk_act *out, const qgk_act *x, const float *w, int rows,
@@ -107,17 +112,17 @@ static __global__ void add_kernel(__half *x, const __half *y, size_t count)
 {
     size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
 
+    let_next_start();
+    wait_for_others();
     if (i < count)
         x[i] = to_half(__half2float(x[i]) + __half2float(y[i]));
 }
 
 static void add(qgk_ctx *ctx, qgk_act *x, const qgk_act *y, size_t count)
 {
-    if (count == 0)
-        return;
-    add_kernel<<<(unsigned)qgk_ceil_div(count, (size_t)THREADS), THREADS, 0, qgk_stream(ctx)>>>(
-        (__half *)x, (const __half *)y, count);
-    qgk_launched(ctx, "add");
+    if (count > 0)
+        qgk_launch(ctx, "add", add_kernel, (unsigned)qgk_ceil_div(count, (size_t)THREADS), THREADS,
+                   0, (__half *)x, (const __half *)y, count);
 }
 
 extern "C" void qgk_norm_cuda(qgk_table *t)

@@ -28,7 +28,20 @@ static void rope(qgk_ctx *ctx, qgk_act *x, int stride, const float *cos_sin, con
     }
 }
 
+/* qkv [rows][stride]: of whatever tier the parts are */
+static void rope_append(qgk_ctx *ctx, const qgk_kv *kv, qgk_act *qkv, int stride,
+                        const float *cos_sin, const qgk_batch *batch, int n_heads)
+{
+    const qgk_table *t = ctx->table;
+    size_t q = (size_t)(n_heads * kv->head_dim), k = (size_t)(kv->n_kv_heads * kv->head_dim);
+
+    t->rope(ctx, qkv, stride, cos_sin, batch->row_pos, batch->n_rows, n_heads + kv->n_kv_heads,
+            kv->head_dim);
+    t->kv_append(ctx, kv, qgk_act_at(t, qkv, q), qgk_act_at(t, qkv, q + k), stride, batch);
+}
+
 void qgk_rope_ref(qgk_table *t)
 {
     t->rope = rope;
+    t->rope_append = rope_append;
 }

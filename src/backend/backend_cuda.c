@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT = 64, N_STAGES = 2, LEAST_CAPABILITY = 80, N_RECORDS = 64 };
+enum { ALIGNMENT = 64, N_STAGES = 2, LEAST_CAPABILITY = 80, OVERLAPS = 90, N_RECORDS = 64 };
 static const size_t STAGE_BYTES = (size_t)8 << 20;
 
 typedef struct stage {
@@ -39,6 +39,7 @@ typedef struct device {
     qgk_blas blas;
     cudaError_t error; /* the first */
     const char *doing;
+    bool overlaps;
     char about[128];
 } device;
 
@@ -232,6 +233,7 @@ static qg_status describe_device(device *d, int index, qg_err *err)
     if (10 * p.major + p.minor < LEAST_CAPABILITY)
         return qg_fail(err, QG_EDEVICE, "'%s' has compute capability %d.%d, 8.0 is needed", p.name,
                        p.major, p.minor);
+    d->overlaps = 10 * p.major + p.minor >= OVERLAPS;
     cudaDriverGetVersion(&driver);
     snprintf(d->about, sizeof d->about, "%.80s, driver for CUDA %d.%d", p.name, driver / 1000,
              driver % 1000 / 10);
@@ -322,7 +324,8 @@ qg_status qg_backend_cuda_open(qg_backend **out, qg_arena *arena, const qg_backe
     b->ctx = (qgk_ctx){.table = &b->table,
                        .n_threads = host->ctx.n_threads,
                        .stream = d->stream,
-                       .blas = &d->blas};
+                       .blas = &d->blas,
+                       .overlaps = d->overlaps};
     QG_PASS(cuda_alloc(&workspace, b, QG_CUBLAS_BYTES, QG_PURPOSE_WORKSPACE, err));
     QG_PASS(qg_cublas_open(&d->blas, arena, d->stream, workspace, err));
     *out = b;

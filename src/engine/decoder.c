@@ -199,7 +199,6 @@ static bool attention_block(qg_transformer *d, int index, qgk_act *in, const qgk
     qgk_ctx *ctx = &d->backend->ctx;
     int width = qkv_width(c), rows = batch->n_rows;
     size_t q = (size_t)(c->n_heads * c->head_dim), k = (size_t)(c->n_kv_heads * c->head_dim);
-    qgk_act *keys = qgk_act_at(t, d->qkv, q), *values = qgk_act_at(t, d->qkv, q + k);
     float scale = (float)(1 / sqrt(c->head_dim));
     int window = c->is_windowed[index] ? c->sliding_window : 0;
 
@@ -208,10 +207,10 @@ static bool attention_block(qg_transformer *d, int index, qgk_act *in, const qgk
         return false;
     linear(d, d->qkv, in, &layer->qkv, rows, 0);
     made(d, QG_STEP_QKV, d->qkv, rows, width);
-    if (d->cos_sin) /* the heads of q and of k stand side by side */
-        t->rope(ctx, d->qkv, width, d->cos_sin, batch->row_pos, rows, c->n_heads + c->n_kv_heads,
-                c->head_dim);
-    t->kv_append(ctx, kv, keys, values, width, batch);
+    if (d->cos_sin)
+        t->rope_append(ctx, kv, d->qkv, width, d->cos_sin, batch, c->n_heads);
+    else
+        t->kv_append(ctx, kv, qgk_act_at(t, d->qkv, q), qgk_act_at(t, d->qkv, q + k), width, batch);
     t->attention(ctx, d->attended, d->qkv, width, kv, batch, c->n_heads, scale, window);
     made(d, QG_STEP_ATTENDED, d->attended, rows, (int)q);
     if (tap(d, QG_INPUT_O, d->attended, rows, (int)q))

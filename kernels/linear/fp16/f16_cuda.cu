@@ -10,7 +10,9 @@ enum {
 };
 
 template <int SPLITS, int HEIGHT, int TILES>
-static __global__ void __launch_bounds__(SPLITS *HEIGHT *QGK_WARP) f16_skinny(skinny_args a)
+static __global__ void __launch_bounds__(SPLITS *HEIGHT *QGK_WARP,
+                                         skinny_warps(TILES) / (SPLITS * HEIGHT))
+    f16_skinny(skinny_args a)
 {
     int row0, token0 = (int)blockIdx.y * TILES * SKINNY_TOKENS;
     const qgk_segment *s;
@@ -34,6 +36,8 @@ static __global__ void f16_plain(skinny_args a, const qgk_segment s)
     const __half *x = a.x + (size_t)token * (size_t)a.w.k;
     float sum = 0;
 
+    let_next_start();
+    wait_for_others();
     if (output >= s.n)
         return;
     for (int i = lane_id(); i < a.w.k; i += QGK_WARP)
@@ -48,9 +52,8 @@ static void product_plain(qgk_ctx *ctx, const skinny_args &a)
     for (int i = 0; i < a.w.n_segments; i++) {
         const qgk_segment &s = a.w.segment[i];
         dim3 grid((unsigned)qgk_ceil_div(s.n, (int)PLAIN_WARPS), (unsigned)a.rows);
-        f16_plain<<<grid, PLAIN_WARPS * QGK_WARP, 0, qgk_stream(ctx)>>>(a, s);
+        qgk_launch(ctx, "f16", f16_plain, grid, PLAIN_WARPS * QGK_WARP, 0, a, s);
     }
-    qgk_launched(ctx, "f16");
 }
 
 /* ---- the library ---- */
@@ -59,7 +62,6 @@ static void product_many(qgk_ctx *ctx, const skinny_args &a)
 {
     for (int i = 0; i < a.w.n_segments; i++)
         skinny_library(ctx, a, a.w.segment[i].at, a.w.segment[i].data, a.w.segment[i].n);
-    qgk_launched(ctx, "f16");
 }
 
 static bool is_aligned(const qgk_weight *w)
@@ -89,11 +91,10 @@ static void product(qgk_ctx *ctx, void *out, const qgk_act *x, const qgk_weight 
     }
     int n = skinny_tiles(a);
 #define LAUNCH(splits, height, tiles)                                                              \
-    f16_skinny<splits, height, tiles><<<SKINNY_GRID(n, height, rows, tiles),                       \
-                                        SKINNY_BLOCK(splits, height), 0, qgk_stream(ctx)>>>(a)
+    qgk_launch(ctx, "f16", f16_skinny<splits, height, tiles>, SKINNY_GRID(n, height, rows, tiles), \
+               SKINNY_BLOCK(splits, height), 0, a)
     SKINNY_FEW(n, LAUNCH);
 #undef LAUNCH
-    qgk_launched(ctx, "f16");
 }
 
 /* Rows as they are: what is used in place is only copied to the device. */

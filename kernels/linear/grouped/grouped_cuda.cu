@@ -19,18 +19,16 @@
  */
 #include "kernels/linear/skinny.cuh"
 
+#include <type_traits>
+
 enum {
     AHEAD = 4,
     FEW = 192,              /* rows up to which the frame is faster than the library */
     STRIP_BYTES = 64 << 20, /* of halves */
     PLAIN_WARPS = 4,
     WIDEN_WARPS = 8,
+    READ_AHEAD = AHEAD * QGK_WARP * 16, /* bytes that lanes read behind the end, and do not use */
 };
-
-static int bits_of(qgk_format f)
-{
-    return f == QGK_FORMAT_W4A16 ? 4 : 8;
-}
 
 static bool is_tiled(int k, int group)
 {
@@ -55,7 +53,7 @@ static __host__ __device__ inline layout layout_of(int n, int k, int group, int 
     size_t n_scales = (size_t)l.n_tiles * (size_t)l.n_groups * SKINNY_ROWS;
     l.scales_at = (size_t)l.n_tiles * (size_t)l.n_steps * QGK_WARP * 16;
     l.zeros_at = l.scales_at + n_scales * sizeof(float);
-    l.bytes = l.zeros_at + n_scales;
+    l.bytes = l.zeros_at + n_scales + READ_AHEAD;
     return l;
 }
 
@@ -153,152 +151,245 @@ static void pack(void *packed, qgk_shape s, const qgk_canon *rows, int row0)
 
 /* ---- few rows ---- */
 
-/* Two halves 1024 + zero. */
-static __device__ inline __half2 zero_pair(uint8_t zero)
+static __device__ inline __half2 pair_of(unsigned bits)
 {
-    return __half2half2(__ushort_as_half((unsigned short)(0x6400 | zero)));
+    return __half2half2(__ushort_as_half((unsigned short)bits));
 }
 
-static __device__ inline unsigned less(unsigned halves, __half2 zero)
+static __device__ inline unsigned word_of(__half2 h)
 {
-    __half2 h = __hsub2(*(__half2 *)&halves, zero);
     return *(unsigned *)&h;
 }
 
-/* The operands of the two matrix instructions of 32 inputs. 0x6400 | code is the half 1024 + code.
- * `half` says which 32 of a step of 64. */
+static __device__ inline __half2 halves_of(unsigned bits)
+{
+    return *(__half2 *)&bits;
+}
+
+/* (word & MASK) | 0x64006400, in one instruction: codes as halves. */
+template <unsigned MASK> static __device__ inline unsigned pick(unsigned word)
+{
+    unsigned out;
+
+    asm("lop3.b32 %0, %1, %2, %3, 0xea;" : "=r"(out) : "r"(word), "n"(MASK), "n"(0x64006400u));
+    return out;
+}
+
+/* What turns codes that stand in halves into integers: the scale and zero point of a lane's two
+ * outputs, of the group at hand. 0x6400 | code is the half 1024 + code, and 0x6400 | code << 4 is
+ * 1024 + 16 code: less 1024 + zero; a sixteenth of it less 64 + zero; both exact. */
+template <int BITS> struct group_state {
+    float scale[2];
+    __half2 zero[2];
+
+    __device__ void open(const float of[2], const unsigned z[2])
+    {
+        scale[0] = of[0];
+        scale[1] = of[1];
+        zero[0] = pair_of(0x6400u | z[0]);
+        zero[1] = BITS == 4 ? pair_of(0xd400u | z[1] << 4) : pair_of(0x6400u | z[1]);
+    }
+
+    /* of output g */
+    __device__ unsigned low(unsigned code) const
+    {
+        return word_of(__hsub2(halves_of(code), zero[0]));
+    }
+
+    /* of output g + 8, 4 bits: codes are shifted by four */
+    __device__ unsigned high(unsigned code) const
+    {
+        if constexpr (BITS == 4)
+            return word_of(__hfma2(halves_of(code), pair_of(0x2c00u), zero[1]));
+        else
+            return word_of(__hsub2(halves_of(code), zero[1]));
+    }
+};
+
+/* The operands of the two matrix instructions of 32 inputs; `half` says which 32 of a step of 64.
+ */
 template <int BITS>
-static __device__ inline void operands(unsigned a[2][4], uint4 codes, int half, __half2 low,
-                                       __half2 high)
+static __device__ inline void operands(unsigned a[2][4], uint4 codes, int half,
+                                       const group_state<BITS> &s)
 {
     if constexpr (BITS == 4) {
         unsigned word[2] = {half ? codes.z : codes.x, half ? codes.w : codes.y};
         for (int i = 0; i < 2; i++) {
-            a[i][0] = less((word[i] & 0x000f000fu) | 0x64006400u, low);
-            a[i][1] = less((word[i] >> 4 & 0x000f000fu) | 0x64006400u, high);
-            a[i][2] = less((word[i] >> 8 & 0x000f000fu) | 0x64006400u, low);
-            a[i][3] = less((word[i] >> 12 & 0x000f000fu) | 0x64006400u, high);
+            unsigned rest = word[i] >> 8;
+            a[i][0] = s.low(pick<0x000f000fu>(word[i]));
+            a[i][1] = s.high(pick<0x00f000f0u>(word[i]));
+            a[i][2] = s.low(pick<0x000f000fu>(rest));
+            a[i][3] = s.high(pick<0x00f000f0u>(rest));
         }
     } else {
         unsigned of_low[2] = {codes.x, codes.y}, of_high[2] = {codes.z, codes.w};
         for (int i = 0; i < 2; i++) {
-            a[i][0] = less(__byte_perm(of_low[i], 0x64646464u, 0x4140), low);
-            a[i][1] = less(__byte_perm(of_high[i], 0x64646464u, 0x4140), high);
-            a[i][2] = less(__byte_perm(of_low[i], 0x64646464u, 0x4342), low);
-            a[i][3] = less(__byte_perm(of_high[i], 0x64646464u, 0x4342), high);
+            a[i][0] = s.low(__byte_perm(of_low[i], 0x64646464u, 0x4140));
+            a[i][1] = s.high(__byte_perm(of_high[i], 0x64646464u, 0x4140));
+            a[i][2] = s.low(__byte_perm(of_low[i], 0x64646464u, 0x4342));
+            a[i][3] = s.high(__byte_perm(of_high[i], 0x64646464u, 0x4342));
         }
     }
 }
 
-/* The scale and zero point of a lane's two outputs, of the group at hand. */
-typedef struct group_state {
-    int group; /* -1: none yet */
+/* A tile of a segment, as a lane reads it. */
+typedef struct tile_at {
+    const uint4 *codes;   /* of this lane: step s is s * QGK_WARP on */
+    const float *scales;  /* of output g of group 0                  */
+    const uint8_t *zeros; /* likewise                                */
+    int n_steps;
+} tile_at;
+
+template <int BITS>
+static __device__ inline tile_at find_tile(const qgk_segment &s, int k, int row0)
+{
+    layout l = layout_of(s.n, k, s.group, BITS);
+    size_t tile = (size_t)(row0 / SKINNY_ROWS);
+    size_t group = tile * (size_t)l.n_groups * SKINNY_ROWS + (size_t)(lane_id() / 4);
+
+    return {(const uint4 *)s.data + tile * (size_t)l.n_steps * QGK_WARP + (size_t)lane_id(),
+            (const float *)((const char *)s.data + l.scales_at) + group,
+            (const uint8_t *)s.data + l.zeros_at + group, l.n_steps};
+}
+
+/* Groups one after the other, each read while the one before is at hand: behind the last one, what
+ * is read stands in the same segment and opens nothing. */
+template <int BITS> struct group_cursor {
+    group_state<BITS> state;
+    const float *scales;
+    const uint8_t *zeros;
     float scale[2];
-    __half2 zero[2];
-} group_state;
+    unsigned zero[2];
+
+    __device__ group_cursor(const tile_at &t, int group)
+        : scales(t.scales + group * SKINNY_ROWS), zeros(t.zeros + group * SKINNY_ROWS)
+    {
+        load();
+    }
+
+    __device__ void load()
+    {
+        for (int i = 0; i < 2; i++) {
+            scale[i] = __ldg(scales + 8 * i);
+            zero[i] = __ldg(zeros + 8 * i);
+        }
+    }
+
+    __device__ void open()
+    {
+        state.open(scale, zero);
+        scales += SKINNY_ROWS;
+        zeros += SKINNY_ROWS;
+        load();
+    }
+};
 
 template <int TILES>
 static __device__ inline void close_group(float acc[TILES][4], float part[TILES][4],
-                                          const group_state &s)
+                                          const float scale[2])
 {
     for (int i = 0; i < TILES; i++)
         for (int c = 0; c < 4; c++) {
-            acc[i][c] += s.scale[c / 2] * part[i][c];
+            acc[i][c] += scale[c / 2] * part[i][c];
             part[i][c] = 0;
         }
 }
 
-static __device__ inline void open_group(group_state *s, int group, const float *scales,
-                                         const uint8_t *zeros)
+/* Groups are whole multiples of 128 inputs, or SMALL. */
+template <int BITS, bool SMALL, int SPLITS, int HEIGHT, int TILES>
+static __global__ void __launch_bounds__(SPLITS *HEIGHT *QGK_WARP,
+                                         skinny_warps(TILES) / (SPLITS * HEIGHT))
+    grouped_skinny(skinny_args a)
 {
-    s->group = group;
-    for (int i = 0; i < 2; i++) {
-        int at = group * SKINNY_ROWS + lane_id() / 4 + 8 * i;
-        s->scale[i] = scales[at];
-        s->zero[i] = zero_pair(zeros[at]);
-    }
-}
-
-template <int BITS, int SPLITS, int HEIGHT, int TILES>
-static __global__ void __launch_bounds__(SPLITS *HEIGHT *QGK_WARP) grouped_skinny(skinny_args a)
-{
-    constexpr int STEP_K = BITS == 4 ? 64 : 32;
+    constexpr int HALVES = BITS == 4 ? 2 : 1, STEP_K = 32 * HALVES, GRAIN = SMALL ? 32 : 128;
+    constexpr int UNIT = SMALL ? 1 : GRAIN / STEP_K; /* steps that stay together */
+    constexpr int BUFFERS = TILES > 2 ? 1 : 2;       /* of activations: registers run out */
     int row0, g = lane_id() / 4, t = lane_id() % 4, k = a.w.k, first, end;
     int token0 = (int)blockIdx.y * TILES * SKINNY_TOKENS;
     const qgk_segment *s;
     bool is_ours = skinny_place(a, &s, &row0);
-    layout l = layout_of(s->n, k, s->group, BITS);
-    size_t tile = (size_t)(row0 / SKINNY_ROWS), groups = tile * (size_t)l.n_groups * SKINNY_ROWS;
-    const uint4 *codes =
-        (const uint4 *)s->data + tile * (size_t)l.n_steps * QGK_WARP + (size_t)lane_id();
-    const float *scales = (const float *)((const char *)s->data + l.scales_at) + groups;
-    const uint8_t *zeros = (const uint8_t *)s->data + l.zeros_at + groups;
+    tile_at tile = find_tile<BITS>(*s, k, row0);
     float acc[TILES][4] = {}, part[TILES][4] = {};
-    group_state state = {-1, {0, 0}, {}};
     const __half *x[TILES];
 
-    for (int i = 0; i < TILES; i++)
-        x[i] = a.x + (size_t)min(token0 + i * SKINNY_TOKENS + g, a.rows - 1) * (size_t)k + 8 * t;
-    skinny_share<SPLITS>(l.n_steps, &first, &end);
-    uint4 ahead[AHEAD];
-    auto load = [&](int step) {
-        return step < end ? load_stream(codes + (size_t)step * QGK_WARP) : make_uint4(0, 0, 0, 0);
-    };
+    skinny_share<SPLITS>(tile.n_steps / UNIT, &first, &end);
+    first *= UNIT;
+    end *= UNIT;
+    int group_k = s->group, group = first * STEP_K / group_k, group_end = (group + 1) * group_k;
+    const uint4 *codes = tile.codes + (size_t)first * QGK_WARP;
+    uint4 ahead[AHEAD], b[BUFFERS][TILES];
 #pragma unroll
     for (int i = 0; i < AHEAD; i++)
-        ahead[i] = load(first + i);
-    if (first < end)
-        open_group(&state, first * STEP_K / s->group, scales, zeros);
-    int group_end = (state.group + 1) * s->group;
-    for (int step = first; step < end; step += AHEAD)
+        ahead[i] = load_stream(codes + i * QGK_WARP);
+    group_cursor<BITS> groups(tile, group);
+    groups.open();
+    if (lane_id() == 0)
+        skinny_prefetch(codes + AHEAD * QGK_WARP, tile.codes + (size_t)end * QGK_WARP,
+                        SKINNY_PREFETCH);
+    for (int i = 0; i < TILES; i++)
+        x[i] = a.x + (size_t)min(token0 + i * SKINNY_TOKENS + g, a.rows - 1) * (size_t)k + 8 * t +
+               first * STEP_K;
+    auto load_x = [&](uint4 to[TILES], int at) {
+        for (int j = 0; j < TILES; j++)
+            to[j] = *(const uint4 *)(x[j] + at);
+    };
+    /* AHEAD steps; the last time maybe less */
+    auto turn = [&](int step, auto is_last) {
+        constexpr bool LAST = decltype(is_last)::value;
 #pragma unroll
-        for (int i = 0; i < AHEAD; i++) {
-            uint4 own = ahead[i];
-            ahead[i] = load(step + i + AHEAD);
-#pragma unroll
-            for (int half = 0; half < STEP_K / 32; half++) {
-                int at = (step + i) * STEP_K + half * 32;
-                if (step + i >= end || at >= k)
-                    continue;
-                if (at >= group_end) {
-                    close_group<TILES>(acc, part, state);
-                    open_group(&state, state.group + 1, scales, zeros);
-                    group_end += s->group;
-                }
-                unsigned w[2][4];
-                operands<BITS>(w, own, half, state.zero[0], state.zero[1]);
-                for (int j = 0; j < TILES; j++) {
-                    uint4 b = *(const uint4 *)(x[j] + at);
-                    mma_f16(part[j], w[0], b.x, b.y);
-                    mma_f16(part[j], w[1], b.z, b.w);
-                }
+        for (int i = 0; i < AHEAD * HALVES; i++) {
+            int half = i % HALVES, ahead_at = i * 32, at = step * STEP_K + ahead_at;
+            if (LAST && (step + i / HALVES >= end || at >= k))
+                break;
+            if (ahead_at % GRAIN == 0 && at >= group_end) {
+                close_group<TILES>(acc, part, groups.state.scale);
+                groups.open();
+                group_end += group_k;
+            }
+            bool more = !LAST && i + 1 < AHEAD * HALVES; /* else it must be asked */
+            if (BUFFERS == 1)
+                load_x(b[0], ahead_at);
+            else if (more || at + 32 < k)
+                load_x(b[(i + 1) % BUFFERS], ahead_at + 32);
+            unsigned w[2][4];
+            operands<BITS>(w, ahead[i / HALVES], half, groups.state);
+            if (!LAST && half == HALVES - 1)
+                ahead[i / HALVES] = load_stream(codes + (AHEAD + i / HALVES) * QGK_WARP);
+            for (int j = 0; j < TILES; j++) {
+                mma_f16(part[j], w[0], b[i % BUFFERS][j].x, b[i % BUFFERS][j].y);
+                mma_f16(part[j], w[1], b[i % BUFFERS][j].z, b[i % BUFFERS][j].w);
             }
         }
-    if (state.group >= 0)
-        close_group<TILES>(acc, part, state);
+        codes += AHEAD * QGK_WARP;
+        for (int j = 0; j < TILES; j++)
+            x[j] += AHEAD * STEP_K;
+    };
+
+    skinny_wait();
+    if (first < end) {
+        int step = first;
+        if (BUFFERS > 1)
+            load_x(b[0], 0);
+        for (; step + AHEAD <= end - (k % STEP_K != 0); step += AHEAD)
+            turn(step, std::false_type());
+        turn(step, std::true_type());
+        close_group<TILES>(acc, part, groups.state.scale);
+    }
     skinny_finish<SPLITS, HEIGHT, TILES>(acc, [&](int output, int token, float sum) {
         if (is_ours && row0 + output < s->n && token0 + token < a.rows)
             skinny_put(a, token0 + token, s->at + row0 + output, sum);
     });
 }
 
-static void launch_few(qgk_ctx *ctx, const skinny_args &a)
+template <int BITS, bool SMALL> static void launch_few(qgk_ctx *ctx, const skinny_args &a)
 {
-    cudaStream_t stream = qgk_stream(ctx);
     int n = skinny_tiles(a);
 
-#define LAUNCH4(splits, height, tiles)                                                             \
-    grouped_skinny<4, splits, height, tiles>                                                       \
-        <<<SKINNY_GRID(n, height, a.rows, tiles), SKINNY_BLOCK(splits, height), 0, stream>>>(a)
-#define LAUNCH8(splits, height, tiles)                                                             \
-    grouped_skinny<8, splits, height, tiles>                                                       \
-        <<<SKINNY_GRID(n, height, a.rows, tiles), SKINNY_BLOCK(splits, height), 0, stream>>>(a)
-    if (a.w.format == QGK_FORMAT_W4A16)
-        SKINNY_LAUNCH(n, a.rows, LAUNCH4);
-    else
-        SKINNY_LAUNCH(n, a.rows, LAUNCH8);
-#undef LAUNCH4
-#undef LAUNCH8
+#define LAUNCH(splits, height, tiles)                                                              \
+    qgk_launch(ctx, "grouped", grouped_skinny<BITS, SMALL, splits, height, tiles>,                 \
+               SKINNY_GRID(n, height, a.rows, tiles), SKINNY_BLOCK(splits, height), 0, a)
+    SKINNY_LAUNCH(n, a.rows, LAUNCH);
+#undef LAUNCH
 }
 
 /* ---- many rows ---- */
@@ -307,29 +398,26 @@ static void launch_few(qgk_ctx *ctx, const skinny_args &a)
 template <int BITS> static __global__ void widen(__half *out, const qgk_segment s, int k, int row0)
 {
     constexpr int STEP_K = BITS == 4 ? 64 : 32;
-    layout l = layout_of(s.n, k, s.group, BITS);
-    size_t tile = (size_t)(row0 / SKINNY_ROWS) + blockIdx.x;
-    size_t groups = tile * (size_t)l.n_groups * SKINNY_ROWS;
-    const uint4 *codes = (const uint4 *)s.data + tile * (size_t)l.n_steps * QGK_WARP;
-    const float *scales = (const float *)((const char *)s.data + l.scales_at) + groups;
-    const uint8_t *zeros = (const uint8_t *)s.data + l.zeros_at + groups;
+    tile_at tile = find_tile<BITS>(s, k, row0 + (int)blockIdx.x * SKINNY_ROWS);
     int g = lane_id() / 4, t = lane_id() % 4;
-    group_state state;
 
-    for (int step = warp_id(); step < l.n_steps; step += WIDEN_WARPS) {
-        uint4 own = codes[(size_t)step * QGK_WARP + (size_t)lane_id()];
+    let_next_start();
+    wait_for_others();
+    for (int step = warp_id(); step < tile.n_steps; step += WIDEN_WARPS) {
+        uint4 own = tile.codes[(size_t)step * QGK_WARP];
         for (int half = 0; half < STEP_K / 32; half++) {
             int at = step * STEP_K + half * 32;
             unsigned w[2][4];
             if (at >= k)
                 continue;
-            open_group(&state, at / s.group, scales, zeros);
-            operands<BITS>(w, own, half, state.zero[0], state.zero[1]);
+            group_cursor<BITS> group(tile, at / s.group);
+            group.state.open(group.scale, group.zero);
+            operands<BITS>(w, own, half, group.state);
             for (int i = 0; i < 2; i++) { /* output g, output g + 8 */
                 __half2 out8[4];
                 for (int j = 0; j < 4; j++) {
-                    float2 f = __half22float2(*(__half2 *)&w[j / 2][i + j % 2 * 2]);
-                    out8[j] = __floats2half2_rn(f.x * state.scale[i], f.y * state.scale[i]);
+                    float2 f = __half22float2(halves_of(w[j / 2][i + j % 2 * 2]));
+                    out8[j] = __floats2half2_rn(f.x * group.scale[i], f.y * group.scale[i]);
                 }
                 size_t output = (size_t)blockIdx.x * SKINNY_ROWS + (size_t)(g + 8 * i);
                 if (row0 + (int)output < s.n)
@@ -349,15 +437,13 @@ static void launch_many(qgk_ctx *ctx, const skinny_args &a, __half *strip)
 {
     const qgk_segment &s = a.w.segment[0];
     int step = strip_rows(a.w.k);
-    cudaStream_t stream = qgk_stream(ctx);
+    bool is_4 = a.w.format == QGK_FORMAT_W4A16;
 
     for (int from = 0; from < s.n; from += step) {
         int n = s.n - from < step ? s.n - from : step;
         unsigned tiles = (unsigned)qgk_ceil_div(n, (int)SKINNY_ROWS);
-        if (a.w.format == QGK_FORMAT_W4A16)
-            widen<4><<<tiles, WIDEN_WARPS * QGK_WARP, 0, stream>>>(strip, s, a.w.k, from);
-        else
-            widen<8><<<tiles, WIDEN_WARPS * QGK_WARP, 0, stream>>>(strip, s, a.w.k, from);
+        qgk_launch(ctx, "widening", is_4 ? widen<4> : widen<8>, tiles, WIDEN_WARPS * QGK_WARP, 0,
+                   strip, s, a.w.k, from);
         skinny_library(ctx, a, s.at + from, strip, n);
     }
 }
@@ -376,6 +462,8 @@ static __global__ void grouped_plain(skinny_args a, const qgk_segment s)
     const __half *x = a.x + (size_t)token * (size_t)a.w.k;
     float sum = 0;
 
+    let_next_start();
+    wait_for_others();
     if (output >= s.n)
         return;
     for (int i = lane_id(); i < a.w.k; i += QGK_WARP) {
@@ -394,6 +482,8 @@ static __global__ void order_inputs(__half *out, const __half *x, const int32_t 
     size_t row = (size_t)blockIdx.y * (size_t)k;
     int i = (int)(blockIdx.x * blockDim.x + threadIdx.x);
 
+    let_next_start();
+    wait_for_others();
     if (i < k)
         out[row + (size_t)i] = x[row + (size_t)order[i]];
 }
@@ -415,24 +505,36 @@ extern "C" size_t qgk_grouped_cuda_scratch(const qgk_limits *limits)
            (strip && strip < least ? least : strip);
 }
 
+static bool has_small_groups(const qgk_weight *w)
+{
+    bool has = false;
+
+    for (int i = 0; i < w->n_segments; i++)
+        has = has || w->segment[i].group % 128 != 0;
+    return has;
+}
+
 /* Segments that share an order and can go in one launch: all, or one alone. */
 static void product_segments(qgk_ctx *ctx, skinny_args a)
 {
     const qgk_segment &s = a.w.segment[0];
-    cudaStream_t stream = qgk_stream(ctx);
     __half *ordered = (__half *)ctx->scratch;
     __half *strip = (__half *)((char *)ctx->scratch + ordered_bytes(a.rows, a.w.k));
 
     if (s.order) {
         dim3 grid((unsigned)qgk_ceil_div(a.w.k, 256), (unsigned)a.rows);
-        order_inputs<<<grid, 256, 0, stream>>>(ordered, a.x, s.order, a.w.k);
+        qgk_launch(ctx, "ordering", order_inputs, grid, 256, 0, ordered, a.x, s.order, a.w.k);
         a.x = ordered;
     }
     if (!is_tiled(a.w.k, s.group)) {
         dim3 grid((unsigned)qgk_ceil_div(s.n, (int)PLAIN_WARPS), (unsigned)a.rows);
-        grouped_plain<<<grid, PLAIN_WARPS * QGK_WARP, 0, stream>>>(a, s);
+        qgk_launch(ctx, "grouped", grouped_plain, grid, PLAIN_WARPS * QGK_WARP, 0, a, s);
     } else if (a.rows <= FEW) {
-        launch_few(ctx, a);
+        bool is_4 = a.w.format == QGK_FORMAT_W4A16;
+        if (has_small_groups(&a.w))
+            (is_4 ? launch_few<4, true> : launch_few<8, true>)(ctx, a);
+        else
+            (is_4 ? launch_few<4, false> : launch_few<8, false>)(ctx, a);
     } else {
         launch_many(ctx, a, strip);
     }
@@ -465,7 +567,6 @@ static void product(qgk_ctx *ctx, void *out, const qgk_act *x, const qgk_weight 
             product_segments(ctx, skinny_of(out, x, &one, rows, f32_out));
         }
     }
-    qgk_launched(ctx, bits_of(w->format) == 4 ? "w4a16" : "w8a16");
 }
 
 extern "C" void qgk_grouped_cuda(qgk_table *t)

@@ -69,6 +69,8 @@ static __global__ void round_tokens(int8_t *codes, float *scales, const __half *
     float most = 0;
     bool bad = false;
 
+    let_next_start();
+    wait_for_others();
     for (int i = (int)threadIdx.x; i < k; i += ROUND_THREADS) {
         float v = fabsf(__half2float(row[i]));
         most = fmaxf(most, v);
@@ -88,7 +90,8 @@ static __device__ inline const float *scales_of(const qgk_segment &s, int k)
 }
 
 template <int SPLITS, int HEIGHT, int TILES>
-static __global__ void __launch_bounds__(SPLITS *HEIGHT *QGK_WARP)
+static __global__ void __launch_bounds__(SPLITS *HEIGHT *QGK_WARP,
+                                         skinny_warps(TILES) / (SPLITS * HEIGHT))
     i8_skinny(skinny_args a, const int8_t *codes, const float *token_scales)
 {
     int row0, token0 = (int)blockIdx.y * TILES * SKINNY_TOKENS;
@@ -112,6 +115,8 @@ static __global__ void scale_strip(skinny_args a, const qgk_segment s, const int
 {
     int i = (int)(blockIdx.x * blockDim.x + threadIdx.x), token = (int)blockIdx.y;
 
+    let_next_start();
+    wait_for_others();
     if (i < n)
         skinny_put(a, token, s.at + from + i,
                    (float)strip[(size_t)token * (size_t)n + (size_t)i] *
@@ -131,7 +136,8 @@ static void product_many(qgk_ctx *ctx, const skinny_args &a, const i8_room &room
                 !ctx->failed)
                 ctx->failed = "cublasGemmEx (int8)";
             dim3 grid((unsigned)qgk_ceil_div(n, 256), (unsigned)a.rows);
-            scale_strip<<<grid, 256, 0, qgk_stream(ctx)>>>(a, s, room.strip, from, n, room.scales);
+            qgk_launch(ctx, "i8 scales", scale_strip, grid, 256, 0, a, s, room.strip, from, n,
+                       room.scales);
         }
     }
 }
@@ -150,24 +156,22 @@ static void product(qgk_ctx *ctx, void *out, const qgk_act *x, const qgk_weight 
 {
     skinny_args a = skinny_of(out, x, w, rows, f32_out);
     i8_room room = room_of(ctx->scratch, rows, w->k);
-    cudaStream_t stream = qgk_stream(ctx);
 
     assert(w->format == QGK_FORMAT_W8A8 && w->k > 0 && w->k <= QGK_W8A8_MAX_K);
     if (rows == 0)
         return;
     assert(room.bytes <= ctx->scratch_bytes);
-    round_tokens<<<rows, ROUND_THREADS, 0, stream>>>(room.codes, room.scales, a.x, w->k);
+    qgk_launch(ctx, "i8 rounding", round_tokens, rows, ROUND_THREADS, 0, room.codes, room.scales,
+               a.x, w->k);
     int n = skinny_tiles(a);
 #define LAUNCH(splits, height, tiles)                                                              \
-    i8_skinny<splits, height, tiles>                                                               \
-        <<<SKINNY_GRID(n, height, rows, tiles), SKINNY_BLOCK(splits, height), 0, stream>>>(        \
-            a, room.codes, room.scales)
+    qgk_launch(ctx, "i8", i8_skinny<splits, height, tiles>, SKINNY_GRID(n, height, rows, tiles),   \
+               SKINNY_BLOCK(splits, height), 0, a, room.codes, room.scales)
     if (rows > FEW && fits_library(w))
         product_many(ctx, a, room);
     else
         SKINNY_LAUNCH(n, rows, LAUNCH);
 #undef LAUNCH
-    qgk_launched(ctx, "i8");
 }
 
 static size_t packed_bytes(qgk_shape s)
