@@ -20,3 +20,12 @@ try $model --load --input-len 900 --max-model-len 1000
 # of load what the seed alone says
 quantgate bench $model --load --requests 12 --concurrency 3 --input-len 10 --output-len 4 --threads 1 --json |
     jq -c '[.requests, .concurrency, .input_tokens, .output_tokens, (.itl_ns.samples | length), .most_running <= 3]'
+# a shape without a folder
+try --synth 70b
+try $model --synth tiny
+try $model --bits 4
+try --synth tiny --bits 16 --group-size 32
+try --synth tiny --bits 5
+try --synth tiny --group-size 128
+quantgate bench --synth tiny --quantization int8 --batch 2 --input-len 20 --output-len 3 --repeat 2 --threads 1 --json |
+    jq -c '[.model, .method, .rows[0].batch, (.rows[0].tpot_ns | length)]'

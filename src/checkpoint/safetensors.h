@@ -29,7 +29,8 @@ typedef struct qg_tensor {
     int64_t n_elements; /* product of shape; 0 for an empty tensor, 1 for a scalar */
     const void *data;   /* row-major, little-endian; NULL only in what is imagined, see shards.h */
     size_t n_bytes;
-    bool aligned; /* data is aligned to its element: may be used in place, else copy it */
+    bool aligned; /* data is aligned to its element and no other tensor's: may be used in place,
+                     else copy it */
 } qg_tensor;
 
 /* "[2, 3]" for messages, cut where it does not fit; returns buf. */

@@ -269,7 +269,8 @@ qg_status qg_checkpoint_open(const qg_checkpoint **out, qg_arena *arena, const c
 }
 
 qg_status qg_checkpoint_imagine(const qg_checkpoint **out, qg_arena *arena,
-                                const qg_tensor_spec *specs, size_t n_specs, qg_err *err)
+                                const qg_tensor_spec *specs, const void *const *data,
+                                size_t n_specs, qg_err *err)
 {
     qg_checkpoint *c = QG_NEW(arena, qg_checkpoint);
     qg_tensor *tensors = QG_NEW_N(arena, qg_tensor, n_specs);
@@ -283,7 +284,8 @@ qg_status qg_checkpoint_imagine(const qg_checkpoint **out, qg_arena *arena,
         *t = (qg_tensor){.name = specs[i].name,
                          .dtype = specs[i].dtype,
                          .n_dims = specs[i].n_dims,
-                         .aligned = true};
+                         .data = data ? data[i] : NULL,
+                         .aligned = !data};
         memcpy(t->shape, specs[i].shape, sizeof t->shape);
         if (!qg_tensor_spec_bytes(&specs[i], &t->n_bytes))
             return qg_fail(err, QG_EARG, "tensor '%s' has an impossible shape", t->name);

@@ -24,9 +24,12 @@ typedef struct qg_checkpoint qg_checkpoint;
 /* All views live as long as the arena. */
 qg_status qg_checkpoint_open(const qg_checkpoint **out, qg_arena *arena, const char *folder,
                              qg_err *err);
-/* The checkpoint that would have these tensors: views without data (NULL), for planning. */
+/* The checkpoint that would have these tensors. data [n_specs]: what they hold, where several may
+ * point to the same bytes, which outlive the checkpoint; so none is to be used in place. NULL:
+ * views without data, for planning. */
 qg_status qg_checkpoint_imagine(const qg_checkpoint **out, qg_arena *arena,
-                                const qg_tensor_spec *specs, size_t n_specs, qg_err *err);
+                                const qg_tensor_spec *specs, const void *const *data,
+                                size_t n_specs, qg_err *err);
 const char *qg_checkpoint_folder(const qg_checkpoint *c);
 size_t qg_checkpoint_n_shards(const qg_checkpoint *c);
 const qg_safetensors *qg_checkpoint_shard(const qg_checkpoint *c, size_t i);

@@ -62,7 +62,7 @@ static qg_status open_engine(qg_engine **e, const qg_bench_load *b, qg_arena *ar
     o.max_seqs = (int)most_running(&b->load);
     o.block_tokens = BLOCK_TOKENS;
     o.kv_tokens = b->kv_tokens ? b->kv_tokens : most_running(&b->load) * blocks * BLOCK_TOKENS;
-    return qg_engine_open(e, arena, b->model, &o, err);
+    return qg_bench_model_open(e, arena, &b->model, &o, err);
 }
 
 static int by_value(const void *a, const void *b)
@@ -150,7 +150,7 @@ static qg_status write_json(const qg_bench_load *b, const outcome *o, qg_buf *ou
 
     qg_json_write_begin(&w, out);
     qg_json_write_object(&w);
-    qg_json_put_text(&w, "model", b->model);
+    qg_json_put_text(&w, "model", b->model.name);
     qg_json_put_text(&w, "method", o->info.method);
     qg_json_put_text(&w, "device", o->info.device);
     qg_json_put_text(&w, "tier", o->info.tier);
@@ -188,9 +188,9 @@ static void write_text(const qg_bench_load *b, const outcome *o, qg_buf *out)
     char text[QG_UNIT_TEXT], of[24];
 
     snprintf(of, sizeof of, l->spread > 0 ? " +- %.0f %%" : "", 100 * l->spread);
-    qg_buf_format(out, "%s: %s on %s, tier %s; %zu requests of %lld + %lld tokens%s, ", b->model,
-                  o->info.method, o->info.device, o->info.tier, r->n, (long long)l->input_len,
-                  (long long)l->output_len, of);
+    qg_buf_format(out, "%s: %s on %s, tier %s; %zu requests of %lld + %lld tokens%s, ",
+                  b->model.name, o->info.method, o->info.device, o->info.tier, r->n,
+                  (long long)l->input_len, (long long)l->output_len, of);
     if (l->concurrency)
         qg_buf_format(out, "%lld users%s", (long long)l->concurrency, l->rate > 0 ? ", " : "");
     if (l->rate > 0)

@@ -1,12 +1,12 @@
-/* `quantgate bench MODEL --load`: one engine under requests that come and go. */
+/* `quantgate bench --load`: one engine under requests that come and go. */
 #ifndef QG_CLI_BENCH_LOAD_H
 #define QG_CLI_BENCH_LOAD_H
 
-#include "cli/cli.h"
+#include "cli/bench_model.h"
 #include "measure/load.h"
 
 typedef struct qg_bench_load {
-    const char *model;
+    qg_bench_model model;
     qg_engine_options options; /* as the user gave them: sizes are added here */
     qg_load load;
     int64_t kv_tokens; /* of the pool; 0: every user's longest request at once, 256 users at most */

@@ -6,7 +6,6 @@
 #include "base/progress.h"
 #include "base/units.h"
 #include "cli/bench_load.h"
-#include "cli/examine.h"
 #include "measure/latency.h"
 #include "measure/pressure.h"
 #include "record/value.h"
@@ -17,6 +16,7 @@ enum { MAX_BATCHES = 64, MAX_BATCH = 1024 };
 
 typedef struct bench_options {
     qg_cli_model model;
+    qg_bench_synth synth;
     const char *batch;
     int64_t input_len, output_len, repeat, warmup, seed;
     bool json;
@@ -28,6 +28,15 @@ typedef struct bench_options {
 static const bench_options defaults = {
     .batch = "1", .input_len = 512, .output_len = 128, .repeat = 5, .warmup = 1, .spread = -1};
 static const qg_option options[] = {
+    QG_TEXT("synth", bench_options, synth.preset, "PRESET",
+            "instead of a folder: a random model of that shape, made in memory; presets are those "
+            "of `synth`"),
+    QG_INT("bits", bench_options, synth.bits, "N", 4, 16,
+           "synth: 4 or 8 of a weight; 16: halves, the default but with the next two"),
+    QG_TEXT("format", bench_options, synth.format, "NAME",
+            "synth: how codes are stored, as of `synth`"),
+    QG_INT("group-size", bench_options, synth.group_size, "N", -1, 1 << 20,
+           "synth: inputs that share a scale, as of `synth`"),
     QG_TEXT("batch", bench_options, batch, "1,2,4", "sequences that run together (1)"),
     QG_INT("input-len", bench_options, input_len, "N", 1, 1 << 24, "tokens of a prompt (512)"),
     QG_INT("output-len", bench_options, output_len, "N", 1, 1 << 24,
@@ -63,6 +72,7 @@ typedef struct row {
 typedef struct bench {
     qg_cli *cli;
     const bench_options *o;
+    qg_bench_model model;
     int64_t batches[MAX_BATCHES];
     int n_rows;
     row *rows;
@@ -146,7 +156,7 @@ static qg_status measure_row(bench *b, row *r, qg_arena *arena, qg_err *err)
                        (long long)b->o->input_len, (long long)b->o->output_len, o.max_model_len);
     o.max_model_len = (int)len;
     qg_latency_room(&o, &task);
-    QG_PASS(qg_engine_open(&e, arena, b->cli->args[0], &o, err));
+    QG_PASS(qg_bench_model_open(&e, arena, &b->model, &o, err));
     r->info = qg_engine_describe(e);
     r->info.method = qg_str_dup(run, qg_str_from(r->info.method));
     r->info.device = qg_str_dup(run, qg_str_from(r->info.device));
@@ -217,7 +227,7 @@ static qg_status write_json(const bench *b, qg_buf *out, qg_err *err)
 
     qg_json_write_begin(&w, out);
     qg_json_write_object(&w);
-    qg_json_put_text(&w, "model", b->cli->args[0]);
+    qg_json_put_text(&w, "model", b->model.name);
     qg_json_put_text(&w, "method", info->method);
     qg_json_put_text(&w, "device", info->device);
     qg_json_put_text(&w, "tier", info->tier);
@@ -246,7 +256,7 @@ static void write_table(const bench *b, qg_buf *out)
     char text[QG_UNIT_TEXT];
 
     qg_buf_format(out, "%s: %s on %s, tier %s, %d thread%s; %lld + %lld tokens, %lld samples\n\n",
-                  b->cli->args[0], info->method, info->device, info->tier, info->n_threads,
+                  b->model.name, info->method, info->device, info->tier, info->n_threads,
                   info->n_threads == 1 ? "" : "s", (long long)b->o->input_len,
                   (long long)b->o->output_len, (long long)b->o->repeat);
     qg_buf_format(out, "%5s %12s %12s %12s %10s %10s %10s %10s\n", "batch", "prefill", "decode",
@@ -276,10 +286,6 @@ static void write_table(const bench *b, qg_buf *out)
 
 static qg_status measure_all(bench *b, qg_err *err)
 {
-    const qg_cli_model *m = &b->o->model;
-
-    QG_PASS(qg_cli_examine(b->cli->args[0], m->quantization, qg_cli_engine_options(m).activations,
-                           err));
     for (int i = 0; i < b->n_rows; i++) {
         qg_arena *arena = qg_arena_create();
         QG_NEED(arena, err);
@@ -294,11 +300,19 @@ static qg_status measure_all(bench *b, qg_err *err)
     return QG_OK;
 }
 
+static qg_status find_model(qg_bench_model *out, qg_cli *cli, qg_err *err)
+{
+    const bench_options *o = cli->options;
+    qg_engine_options engine = qg_cli_engine_options(&o->model);
+
+    return qg_bench_model_find(out, cli->run, cli->n_args ? cli->args[0] : NULL, &o->synth, &engine,
+                               err);
+}
+
 static qg_status run_load(qg_cli *cli, qg_err *err)
 {
     const bench_options *o = cli->options;
-    qg_bench_load b = {.model = cli->args[0],
-                       .options = qg_cli_engine_options(&o->model),
+    qg_bench_load b = {.options = qg_cli_engine_options(&o->model),
                        .kv_tokens = o->kv_tokens,
                        .json = o->json,
                        .load = {.seed = (uint64_t)o->seed,
@@ -311,7 +325,7 @@ static qg_status run_load(qg_cli *cli, qg_err *err)
 
     if (o->rate <= 0 && !o->concurrency)
         b.load.concurrency = 8;
-    QG_PASS(qg_cli_examine(b.model, o->model.quantization, b.options.activations, err));
+    QG_PASS(find_model(&b.model, cli, err));
     return qg_bench_load_run(cli, &b, err);
 }
 
@@ -331,6 +345,7 @@ static qg_status run_bench(qg_cli *cli, qg_err *err)
     QG_PASS(parse_batches(&b, err));
     b.rows = QG_NEW_N(cli->run, row, (size_t)b.n_rows);
     QG_NEED(b.rows, err);
+    QG_PASS(find_model(&b.model, cli, err));
     qg_progress_begin(&b.bar, stderr, "bench");
     qg_status s = measure_all(&b, err);
     qg_progress_end(&b.bar);
@@ -346,18 +361,21 @@ static qg_status run_bench(qg_cli *cli, qg_err *err)
 
 const qg_command qg_cmd_bench = {
     .name = "bench",
-    .arguments = "MODEL",
+    .arguments = "[MODEL]",
     .summary = "speed of prefill and decode, and memory, by batch size",
     .details = "A sample is that of `run`: ttft until the last sequence has its first token, "
                "tpot the time\nof each further token (mean of the batch), throughput new tokens "
                "over the whole time.\nprefill and decode: tokens a second of the whole batch, from "
                "the medians of ttft and tpot.\nMemory is the engine's own ledger.\n\n"
+               "--synth measures a shape without a folder: its layers share the weights of the "
+               "first until they\nare loaded, then each has its own.\n\n"
                "Under --load requests of mixed lengths come one after the other and are answered "
                "together as they\ncome: ttft and e2e count from a request's arrival, wait is "
                "until it was admitted.",
     .example = "quantgate bench golden/models/tiny-llama --batch 1,2,4 --input-len 64 "
-               "--output-len 32",
-    .min_args = 1,
+               "--output-len 32\n"
+               "  quantgate bench --synth llama2-7b --bits 4 --device cuda --batch 1,8,32",
+    .min_args = 0,
     .max_args = 1,
     .options = options,
     .shared = qg_cli_model_options,

@@ -16,8 +16,10 @@ typedef struct synth_options {
 #define SIZE(name, field, help) QG_INT(name, synth_options, field, "N", 1, INT32_MAX, help)
 static const qg_option options[] = {
     QG_TEXT("out", synth_options, out, "DIR", "the folder to make; it must not exist"),
-    QG_TEXT("family", synth_options, family, "NAME", "llama, mistral, qwen2 or opt (llama)"),
-    QG_TEXT("preset", synth_options, preset, "NAME", "tiny, 1.1b or llama2-7b (tiny)"),
+    QG_TEXT("family", synth_options, family, "NAME", "llama, mistral, qwen2 or opt (the preset's)"),
+    QG_TEXT("preset", synth_options, preset, "NAME",
+            "tiny, smollm2-135m, 1.1b (TinyLlama), opt-1.3b, llama2-7b, mistral-7b or llama3-8b "
+            "(tiny)"),
     QG_TEXT("dtype", synth_options, dtype, "float16|bfloat16|float32", "of the weights (float16)"),
     SIZE("hidden-size", hidden_size, "instead of the preset's; so the others:"),
     SIZE("layers", n_layers, "decoder layers"),
@@ -43,7 +45,7 @@ static const qg_option options[] = {
 
 static qg_synth_options synth_of(const synth_options *o)
 {
-    return (qg_synth_options){.family = o->family ? o->family : "llama",
+    return (qg_synth_options){.family = o->family,
                               .preset = o->preset,
                               .hidden_size = (int)o->hidden_size,
                               .n_layers = (int)o->n_layers,

@@ -4,6 +4,7 @@
  * ledger afterwards is what was planned. */
 #include "engine/engine.h"
 
+#include "base/clock.h"
 #include "base/units.h"
 #include "engine/engine_internal.h"
 
@@ -223,7 +224,10 @@ static qg_status allocate(qg_engine *e, qg_arena *arena, qg_slab slabs[QG_N_PURP
         slabs[p] = (qg_slab){.base = base};
     }
     QG_PASS(qg_backend_reserve_scratch(e->backend, &limits, err));
+    e->load_ns = qg_clock_ns();
     QG_PASS(layout(e, slabs, arena, err));
+    QG_PASS(e->backend->sync(e->backend, err));
+    e->load_ns = qg_clock_ns() - e->load_ns;
     qg_backend_count_mapped(e->backend, e->sums.mapped_bytes);
     return QG_OK;
 }
@@ -245,14 +249,12 @@ static qg_status open_sessions(qg_engine *e, qg_arena *arena, qg_err *err)
     return QG_OK;
 }
 
-static qg_status open_engine(qg_engine *e, qg_arena *arena, const char *folder,
-                             const qg_engine_options *options, qg_err *err)
+/* Loads the model that has been read. */
+static qg_status load(qg_engine *e, qg_arena *arena, const qg_engine_options *options, qg_err *err)
 {
     qg_slab slabs[QG_N_PURPOSES] = {0};
     qg_ledger planned;
 
-    QG_PASS(read_folder(e, arena, folder, options, err));
-    QG_PASS(read_tokenizer(e, arena, folder, options->tokenizer, err));
     QG_PASS(open_backend(e, arena, options, err));
     QG_PASS(choose_sizes(e, options, err));
     QG_PASS(plan(&planned, e, slabs, arena, err));
@@ -262,13 +264,44 @@ static qg_status open_engine(qg_engine *e, qg_arena *arena, const char *folder,
     return open_sessions(e, arena, err);
 }
 
+static qg_status open_folder(qg_engine *e, qg_arena *arena, const char *folder,
+                             const qg_engine_options *options, qg_err *err)
+{
+    QG_PASS(read_folder(e, arena, folder, options, err));
+    QG_PASS(read_tokenizer(e, arena, folder, options->tokenizer, err));
+    return load(e, arena, options, err);
+}
+
 qg_status qg_engine_open(qg_engine **out, qg_arena *arena, const char *folder,
                          const qg_engine_options *options, qg_err *err)
 {
     qg_engine *e = QG_NEW(arena, qg_engine);
 
     QG_NEED(e, err);
-    QG_TRY(open_engine(e, arena, folder, options, err), err, "opening model '%s'", folder);
+    QG_TRY(open_folder(e, arena, folder, options, err), err, "opening model '%s'", folder);
+    *out = e;
+    return QG_OK;
+}
+
+/* Reads a model of no folder. */
+static qg_status read_shape(qg_engine *e, qg_arena *arena, const qg_model_config *config,
+                            const qg_checkpoint *shapes, const qg_engine_options *options,
+                            qg_err *err)
+{
+    e->config = *config;
+    e->checkpoint = shapes;
+    return read_model(e, arena, options, err);
+}
+
+qg_status qg_engine_open_shape(qg_engine **out, qg_arena *arena, const qg_model_config *config,
+                               const qg_checkpoint *weights, const qg_engine_options *options,
+                               qg_err *err)
+{
+    qg_engine *e = QG_NEW(arena, qg_engine);
+
+    QG_NEED(e, err);
+    QG_PASS(read_shape(e, arena, config, weights, options, err));
+    QG_PASS(load(e, arena, options, err));
     *out = e;
     return QG_OK;
 }
@@ -309,11 +342,8 @@ qg_status qg_engine_plan_shape(qg_ledger *out, const qg_model_config *config,
     qg_engine *e = arena ? QG_NEW(arena, qg_engine) : NULL;
     qg_status status = e ? QG_OK : qg_fail(err, QG_ENOMEM, "out of memory");
 
-    if (!status) {
-        e->config = *config;
-        e->checkpoint = shapes;
-        status = read_model(e, arena, options, err);
-    }
+    if (!status)
+        status = read_shape(e, arena, config, shapes, options, err);
     if (!status)
         status = plan_alone(out, e, arena, options, err);
     qg_arena_free(arena);
@@ -359,6 +389,8 @@ qg_engine_info qg_engine_describe(const qg_engine *e)
         .bits = is_plain ? 0 : storage->config.bits,
         .group_size = is_plain || storage->config.group_size < 0 ? 0 : storage->config.group_size,
         .n_params = e->sums.n_params,
+        .load_bytes = (int64_t)qg_checkpoint_bytes(e->checkpoint),
+        .load_ns = e->load_ns,
         .ledger = e->backend->ledger,
     };
 }

@@ -36,19 +36,23 @@ typedef struct qg_engine qg_engine;
 
 /* What was opened. Texts live as long as the engine. */
 typedef struct qg_engine_info {
-    const char *folder, *family, *method, *dtype, *device, *tier;
+    const char *folder; /* NULL: of no folder */
+    const char *family, *method, *dtype, *device, *tier;
     const char *gpu; /* model and driver; NULL on the CPU */
     int n_threads, n_layers, hidden_size, vocab_size, max_model_len, max_seqs;
     int bits, group_size; /* of quantized weights; 0: plain, and no groups */
     int64_t n_params;     /* numbers in the checkpoint's tensors, a tied head counted once */
-    qg_ledger ledger;     /* at this moment */
+    /* Loading: bytes of all tensors in the checkpoint, and the time until they were where kernels
+     * read them, looked at and packed. */
+    int64_t load_bytes, load_ns;
+    qg_ledger ledger; /* at this moment */
 } qg_engine_info;
 
 /* The engine lives as long as the arena. */
 qg_status qg_engine_open(qg_engine **out, qg_arena *arena, const char *folder,
                          const qg_engine_options *options, qg_err *err);
 qg_engine_info qg_engine_describe(const qg_engine *e);
-const qg_tokenizer *qg_engine_tokenizer(const qg_engine *e);
+const qg_tokenizer *qg_engine_tokenizer(const qg_engine *e); /* NULL: it has none */
 bool qg_engine_is_end(const qg_engine *e,
                       int32_t id);       /* an end token of generation_config.json or config.json */
 void qg_engine_reset_peak(qg_engine *e); /* memory_peak counts from here */
@@ -66,5 +70,11 @@ struct qg_checkpoint;
 qg_status qg_engine_plan_shape(qg_ledger *out, const struct qg_model_config *config,
                                const struct qg_checkpoint *shapes, const qg_engine_options *options,
                                qg_err *err);
+/* Opens a model that lies in memory: a checkpoint imagined with its data. There is no tokenizer, so
+ * it takes ids and gives no text. */
+qg_status qg_engine_open_shape(qg_engine **out, qg_arena *arena,
+                               const struct qg_model_config *config,
+                               const struct qg_checkpoint *weights,
+                               const qg_engine_options *options, qg_err *err);
 
 #endif

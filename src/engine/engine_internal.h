@@ -21,6 +21,7 @@ struct qg_engine {
     qg_backend *backend;
     qg_weights weights;
     qg_weight_sums sums;
+    int64_t load_ns;
     qg_kvcache kv;
     qg_transformer decoder;
     qg_session *sessions; /* [decoder.sizes.max_seqs] */

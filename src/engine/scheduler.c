@@ -106,7 +106,7 @@ static qg_status finish(scheduler *s, sequence *q, bool stopped, const char *why
 {
     qg_str rest;
 
-    if (!stopped) { /* bytes that never became a character */
+    if (!stopped && q->detok) { /* bytes that never became a character */
         QG_PASS(qg_detok_finish(q->detok, &rest, err));
         QG_PASS(add_text(s, q, rest, &stopped, err));
     }
@@ -130,7 +130,8 @@ static qg_status accept(scheduler *s, sequence *q, int32_t id, double margin, qg
     if (i == 0)
         out->first_ns = out->token_ns[0] - out->start_ns;
     q->prefilled = true;
-    if (qg_tokenizer_has(qg_engine_tokenizer(s->e), id)) { /* a padded row of the head is no text */
+    if (q->detok && qg_tokenizer_has(qg_engine_tokenizer(s->e), id)) { /* a padded row of the head
+                                                                          is no text */
         QG_PASS(qg_detok_push(q->detok, id, &piece, err));
         QG_PASS(add_text(s, q, piece, &stopped, err));
     }
@@ -182,6 +183,7 @@ static qg_status check_request(scheduler *s, sequence *q, qg_err *err)
 
 static qg_status prepare(scheduler *s, sequence *q, qg_arena *arena, qg_err *err)
 {
+    const qg_tokenizer *t = qg_engine_tokenizer(s->e);
     size_t n = (size_t)q->max_tokens;
     qg_completion *out = q->out;
 
@@ -190,8 +192,8 @@ static qg_status prepare(scheduler *s, sequence *q, qg_arena *arena, qg_err *err
                            .token_ns = QG_NEW_N(arena, int64_t, n)};
     QG_NEED(out->ids.id && out->margins && out->token_ns, err);
     qg_buf_init(&q->text, arena);
-    QG_PASS(
-        qg_detok_open(&q->detok, arena, qg_engine_tokenizer(s->e), QG_DECODE_SKIP_SPECIAL, err));
+    if (t)
+        QG_PASS(qg_detok_open(&q->detok, arena, t, QG_DECODE_SKIP_SPECIAL, err));
     QG_PASS(qg_sampler_open(&q->sampler, arena, &q->request->sampling, s->vocabulary,
                             (uint64_t)(q - s->seqs), err));
     for (size_t i = 0; i < q->request->prompt.n; i++)

@@ -23,7 +23,8 @@ typedef struct qg_request {
 
 typedef struct qg_completion {
     qg_ids ids;         /* new tokens, the end token included where it stopped */
-    qg_str text;        /* without special tokens, cut before a stop string */
+    qg_str text;        /* without special tokens, cut before a stop string; empty where the engine
+                           has no tokenizer */
     const char *finish; /* "stop" or "length" */
     double *margins; /* [ids.n] logit of the best minus second best at each choice, where wanted */
     int64_t arrive_ns; /* monotonic, absolute: when the request came; start_ns without arrivals */

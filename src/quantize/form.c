@@ -273,29 +273,40 @@ qg_status qg_form_canon(const qg_form *f, qgk_canon *out, qg_arena *arena, int n
     return QG_OK;
 }
 
-qg_status qg_form_write(const qg_form *f, qg_safetensors_writer *w, const qgk_canon *rows,
-                        const int32_t *order, qg_arena *arena, qg_err *err)
+qg_status qg_form_encode(const qg_form *f, qg_form_data *out, const qgk_canon *rows,
+                         const int32_t *order, qg_arena *arena, qg_err *err)
 {
     const qgk_method *m = f->storage.method;
-    qg_arena_mark mark = qg_arena_here(arena);
     qgk_shape s = {rows->n_rows, rows->k, rows->group, f->storage.config.bits};
-    void *part[QGK_MAX_PARTS] = {0};
-    size_t n_bytes[QGK_MAX_PARTS] = {0};
+    void *part[QGK_MAX_PARTS] = {0}; /* as the method counts them, absent ones too */
     qgk_dtype dtype[QGK_MAX_PARTS] = {0};
 
+    out->n = 0;
     for (int i = 0; m->parts[i].suffix; i++) {
         qg_tensor_spec spec = spec_of(&m->parts[i], s);
+        size_t n_bytes;
         dtype[i] = spec.dtype;
         if (!has_part(f, &m->parts[i]))
             continue;
-        qg_tensor_spec_bytes(&spec, &n_bytes[i]); /* within config.h's bounds: no overflow */
-        part[i] = qg_arena_alloc(arena, n_bytes[i]);
+        qg_tensor_spec_bytes(&spec, &n_bytes); /* within config.h's bounds: no overflow */
+        part[i] = qg_arena_alloc(arena, n_bytes);
         QG_NEED(part[i], err);
+        out->part[out->n] = part[i];
+        out->n_bytes[out->n++] = n_bytes;
     }
     m->encode(part, dtype, rows, order, s, &f->storage.config);
-    for (int i = 0; m->parts[i].suffix; i++)
-        if (part[i])
-            QG_PASS(qg_safetensors_write_data(w, part[i], n_bytes[i], err));
+    return QG_OK;
+}
+
+qg_status qg_form_write(const qg_form *f, qg_safetensors_writer *w, const qgk_canon *rows,
+                        const int32_t *order, qg_arena *arena, qg_err *err)
+{
+    qg_arena_mark mark = qg_arena_here(arena);
+    qg_form_data data;
+
+    QG_PASS(qg_form_encode(f, &data, rows, order, arena, err));
+    for (size_t i = 0; i < data.n; i++)
+        QG_PASS(qg_safetensors_write_data(w, data.part[i], data.n_bytes[i], err));
     qg_arena_rewind(arena, mark);
     return QG_OK;
 }
@@ -324,18 +335,18 @@ qg_status qg_form_order(const int32_t **out, float *w, int n, int n_columns, qg_
     return QG_OK;
 }
 
-qg_status qg_form_write_floats(const qg_form *f, qg_safetensors_writer *w, float *weights, int n,
-                               int k, int n_threads, qg_arena *arena, qg_err *err)
+qg_status qg_form_encode_floats(const qg_form *f, qg_form_data *out, float *weights, int n, int k,
+                                int n_threads, qg_arena *arena, qg_arena *scratch, qg_err *err)
 {
-    qg_arena_mark mark = qg_arena_here(arena);
+    qg_arena_mark mark = qg_arena_here(scratch);
     const int32_t *order = NULL;
     qgk_canon rows;
 
     if (f->storage.config.act_order)
-        QG_PASS(qg_form_order(&order, weights, n, k, arena, err));
-    QG_PASS(qg_form_canon(f, &rows, arena, n, k, err));
+        QG_PASS(qg_form_order(&order, weights, n, k, scratch, err));
+    QG_PASS(qg_form_canon(f, &rows, scratch, n, k, err));
     qg_rtn_quantize(&rows, weights, &f->grid, n_threads);
-    QG_PASS(qg_form_write(f, w, &rows, order, arena, err));
-    qg_arena_rewind(arena, mark);
+    QG_PASS(qg_form_encode(f, out, &rows, order, arena, err));
+    qg_arena_rewind(scratch, mark);
     return QG_OK;
 }

@@ -40,23 +40,33 @@ qg_status qg_form_choose(qg_form *out, const qg_recipe *recipe, qg_err *err);
 /* Writes the value of `quantization_config`. */
 void qg_form_write_config(const qg_form *f, qg_json_writer *w);
 
-/* The tensors of linear `name` [n][k] in the order in which qg_form_write() writes them; names on
+/* The tensors of linear `name` [n][k] in the order of their data below; names on
  * `arena`. At most QGK_MAX_PARTS. QG_EFORMAT where the groups do not divide k. */
 qg_status qg_form_specs(const qg_form *f, qg_tensor_spec *specs, size_t *n_specs, qg_arena *arena,
                         const char *name, int n, int k, qg_err *err);
 /* Canonical room for a whole linear. */
 qg_status qg_form_canon(const qg_form *f, qgk_canon *out, qg_arena *arena, int n, int k,
                         qg_err *err);
-/* Encodes and writes a whole linear. order as in qgk_canon, or NULL. `arena` is for scratch. */
+/* A whole linear as it is stored: the data of its tensors. */
+typedef struct qg_form_data {
+    size_t n;
+    void *part[QGK_MAX_PARTS];
+    size_t n_bytes[QGK_MAX_PARTS];
+} qg_form_data;
+
+/* Encodes a whole linear, onto `arena`. order as in qgk_canon, or NULL. */
+qg_status qg_form_encode(const qg_form *f, qg_form_data *out, const qgk_canon *rows,
+                         const int32_t *order, qg_arena *arena, qg_err *err);
+/* Encodes and writes. `arena` is for scratch. */
 qg_status qg_form_write(const qg_form *f, qg_safetensors_writer *w, const qgk_canon *rows,
                         const int32_t *order, qg_arena *arena, qg_err *err);
 
 /* The order in which rounding to nearest forms groups, where a form stores one: the columns of w
  * [n][k] by their norms, largest first, for it knows no activations. w is permuted. On `arena`. */
 qg_status qg_form_order(const int32_t **out, float *w, int n, int k, qg_arena *arena, qg_err *err);
-/* Rounds weights [n][k] to the nearest codes, in that order where the form wants one, encodes and
- * writes. `arena` is for scratch. */
-qg_status qg_form_write_floats(const qg_form *f, qg_safetensors_writer *w, float *weights, int n,
-                               int k, int n_threads, qg_arena *arena, qg_err *err);
+/* Rounds weights [n][k] to the nearest codes, in that order where the form wants one, and encodes
+ * them, onto `arena`; `scratch`, another one, is given back. */
+qg_status qg_form_encode_floats(const qg_form *f, qg_form_data *out, float *weights, int n, int k,
+                                int n_threads, qg_arena *arena, qg_arena *scratch, qg_err *err);
 
 #endif

@@ -17,37 +17,16 @@
 #include "checkpoint/shards.h"
 #include "engine/engine.h"
 #include "engine/inventory.h"
+#include "quantize/synth_config.h"
+#include "quantize/synth_tokenizer.h"
 
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { N_SPECIALS = 2, N_BYTES = 256, MIN_VOCAB = N_SPECIALS + N_BYTES, CHUNK = 1 << 16 };
-enum { BOS_ID = 0, EOS_ID = 1 };
+enum { CHUNK = 1 << 16 };
 static const double LOGIT_DEVIATION = 2.5;
-
-/* What a config.json says of its family. */
-static const struct family {
-    const char *name, *architecture;
-    bool is_opt;
-} families[] = {
-    {"llama", "LlamaForCausalLM", false},
-    {"mistral", "MistralForCausalLM", false},
-    {"qwen2", "Qwen2ForCausalLM", false},
-    {"opt", "OPTForCausalLM", true},
-};
-enum { N_FAMILIES = sizeof families / sizeof *families };
-
-static const struct preset {
-    const char *name;
-    int hidden_size, n_layers, n_heads, n_kv_heads, intermediate_size, vocab_size, max_positions;
-    bool tied;
-} presets[] = {
-    {"tiny", 72, 2, 3, 1, 107, 307, 256, true},
-    {"1.1b", 2048, 22, 32, 4, 5632, 32000, 2048, false},
-    {"llama2-7b", 4096, 32, 32, 32, 11008, 32000, 4096, false},
-};
 
 /* One entry of the plain model: a weight or a bias. */
 typedef struct tensor {
@@ -67,107 +46,6 @@ typedef struct model {
     size_t n_tensors, n_bytes;
     tensor *tensors;
 } model;
-
-static const struct family *find_family(const char *name)
-{
-    for (int i = 0; i < N_FAMILIES; i++)
-        if (strcmp(families[i].name, name ? name : "llama") == 0)
-            return &families[i];
-    return NULL;
-}
-
-static const struct preset *find_preset(const char *name)
-{
-    for (size_t i = 0; i < sizeof presets / sizeof *presets; i++)
-        if (strcmp(presets[i].name, name ? name : "tiny") == 0)
-            return &presets[i];
-    return NULL;
-}
-
-static int given_or(int given, int otherwise)
-{
-    return given ? given : otherwise;
-}
-
-static void write_rope(qg_json_writer *w, const qg_synth_options *o, int max_positions)
-{
-    double factor = o->rope_factor != 0 ? o->rope_factor : 4;
-
-    qg_json_put_real(w, "rope_theta", o->rope_theta != 0 ? o->rope_theta : 10000);
-    qg_json_write_key(w, "rope_scaling");
-    if (!o->rope_scaling) {
-        qg_json_write_null(w);
-        return;
-    }
-    qg_json_write_object(w);
-    qg_json_put_text(w, "rope_type", o->rope_scaling);
-    qg_json_put_real(w, "factor", factor);
-    if (strcmp(o->rope_scaling, "llama3") == 0) {
-        double original = max_positions / factor; /* a factor below 1 is refused by the parser */
-        qg_json_put_real(w, "low_freq_factor", 1);
-        qg_json_put_real(w, "high_freq_factor", 4);
-        qg_json_put_int(w, "original_max_position_embeddings",
-                        original >= 1 && original <= max_positions ? (int64_t)original : 1);
-    }
-    qg_json_write_close(w);
-}
-
-/* Keys of Llama and its kin. */
-static void write_llama(qg_json_writer *w, const qg_synth_options *o, const struct preset *p)
-{
-    qg_json_put_int(w, "num_key_value_heads", given_or(o->n_kv_heads, p->n_kv_heads));
-    if (o->head_dim)
-        qg_json_put_int(w, "head_dim", o->head_dim);
-    qg_json_put_int(w, "intermediate_size", given_or(o->intermediate_size, p->intermediate_size));
-    qg_json_put_text(w, "hidden_act", "silu");
-    qg_json_put_real(w, "rms_norm_eps", 1e-5);
-    write_rope(w, o, given_or(o->max_positions, p->max_positions));
-    qg_json_put_bool(w, "attention_bias", o->attention_bias);
-    qg_json_put_bool(w, "mlp_bias", o->mlp_bias);
-}
-
-static void write_opt(qg_json_writer *w, const qg_synth_options *o, const struct preset *p)
-{
-    qg_json_put_int(w, "ffn_dim", given_or(o->intermediate_size, p->intermediate_size));
-    qg_json_put_int(w, "word_embed_proj_dim", given_or(o->hidden_size, p->hidden_size));
-    qg_json_put_bool(w, "do_layer_norm_before", true);
-    qg_json_put_text(w, "activation_function", "relu");
-    qg_json_put_bool(w, "enable_bias", true);
-    qg_json_put_bool(w, "layer_norm_elementwise_affine", true);
-}
-
-static qg_status write_config(qg_buf *b, const qg_synth_options *o, const struct preset *p,
-                              const struct family *f, const model *m, qg_err *err)
-{
-    qg_json_writer w;
-
-    qg_json_write_begin(&w, b);
-    qg_json_write_object(&w);
-    qg_json_write_key(&w, "architectures");
-    qg_json_write_array(&w);
-    qg_json_write_text(&w, f->architecture);
-    qg_json_write_end_array(&w);
-    qg_json_put_text(&w, "model_type", f->name);
-    qg_json_put_int(&w, "vocab_size", given_or(o->vocab_size, p->vocab_size));
-    qg_json_put_int(&w, "hidden_size", given_or(o->hidden_size, p->hidden_size));
-    qg_json_put_int(&w, "num_hidden_layers", given_or(o->n_layers, p->n_layers));
-    qg_json_put_int(&w, "num_attention_heads", given_or(o->n_heads, p->n_heads));
-    qg_json_put_int(&w, "max_position_embeddings", given_or(o->max_positions, p->max_positions));
-    if (f->is_opt)
-        write_opt(&w, o, p);
-    else
-        write_llama(&w, o, p);
-    qg_json_put_bool(&w, "tie_word_embeddings", o->tied ? o->tied > 0 : p->tied || f->is_opt);
-    qg_json_put_int(&w, "bos_token_id", BOS_ID);
-    qg_json_put_int(&w, "eos_token_id", EOS_ID);
-    qg_json_put_text(&w, "torch_dtype", o->dtype ? o->dtype : "float16");
-    if (m->is_quantized) {
-        qg_json_write_key(&w, "quantization_config");
-        qg_form_write_config(&m->form, &w);
-    }
-    qg_json_write_close(&w);
-    return qg_json_write_end(&w, err);
-}
 
 /* The tensor ITEM.SUFFIX; the weights of linears and tables have columns, vectors have none. */
 static qg_status add_tensor(model *m, qg_arena *arena, const qg_item *item, const char *suffix,
@@ -229,29 +107,21 @@ static qg_status list_tensors(model *m, qg_arena *arena, qg_err *err)
 
 static qg_status make_model(model *m, qg_arena *arena, const qg_synth_options *o, qg_err *err)
 {
-    const struct preset *p = find_preset(o->preset);
-    const struct family *f = find_family(o->family);
     const qg_json *root;
     qg_buf b;
 
     *m = (model){.is_quantized = o->recipe != NULL};
-    if (!p)
-        return qg_fail(err, QG_EARG, "preset '%s' is unknown: tiny, 1.1b, llama2-7b are there",
-                       o->preset);
-    if (!f)
-        return qg_fail(err, QG_ENOSUP,
-                       "family '%s' is not supported, only llama, mistral, qwen2, opt", o->family);
     if (o->recipe)
         QG_PASS(qg_form_choose(&m->form, o->recipe, err));
     qg_buf_init(&b, arena);
-    QG_PASS(write_config(&b, o, p, f, m, err));
+    QG_PASS(qg_synth_config(&b, o, m->is_quantized ? &m->form : NULL, err));
     m->config_text = qg_buf_view(&b);
     QG_PASS(qg_json_parse(&root, arena, m->config_text, "config.json", err));
     QG_TRY(qg_config_parse(&m->config, root, qg_family_names(), err), err, "the shape asked for");
-    QG_PASS(qg_family_check(qg_family_find(f->name), &m->config, err));
-    if (m->config.vocab_size < MIN_VOCAB)
+    QG_PASS(qg_family_check(qg_family_find(m->config.model_type), &m->config, err));
+    if (m->config.vocab_size < QG_SYNTH_MIN_VOCAB)
         return qg_fail(err, QG_EARG, "'vocab_size' is %d, at least %d was expected",
-                       m->config.vocab_size, MIN_VOCAB);
+                       m->config.vocab_size, QG_SYNTH_MIN_VOCAB);
     QG_PASS(list_tensors(m, arena, err));
     if (o->n_shards < 0 || (size_t)o->n_shards > m->n_tensors)
         return qg_fail(err, QG_EARG, "%d shards for %zu tensors, 0 to %zu was expected",
@@ -270,78 +140,101 @@ static float noise(uint64_t stream, uint64_t index)
     return (float)(sum - 2 * 0xffff) * (float)(1.7320508075688772 / 65536);
 }
 
-typedef struct chunk {
-    float values[CHUNK];
-    unsigned char bits[CHUNK * sizeof(float)];
-} chunk;
-
-static void store(unsigned char *to, qgk_dtype dtype, const float *values, size_t n)
+/* Weights from .. from + n - 1 of a plain tensor, as stored. */
+static void fill(unsigned char *to, const tensor *t, uint64_t stream, size_t from, size_t n)
 {
+    float deviation = (float)t->deviation;
+
     for (size_t i = 0; i < n; i++) {
-        qgk_half h = qgk_half_from_float(values[i]);
-        qgk_bf16 b = qgk_bf16_from_float(values[i]);
-        if (dtype == QGK_F32)
-            memcpy(to + 4 * i, &values[i], sizeof *values);
+        float value = t->ones ? 1 : noise(stream, from + i) * deviation;
+        qgk_half h = qgk_half_from_float(value);
+        qgk_bf16 b = qgk_bf16_from_float(value);
+        if (t->plain.dtype == QGK_F32)
+            memcpy(to + 4 * i, &value, sizeof value);
         else
-            memcpy(to + 2 * i, dtype == QGK_F16 ? &h : &b, sizeof h);
+            memcpy(to + 2 * i, t->plain.dtype == QGK_F16 ? &h : &b, sizeof h);
     }
 }
 
 static qg_status write_plain(qg_safetensors_writer *w, const tensor *t, uint64_t stream,
-                             chunk *buffer, qg_err *err)
+                             unsigned char *chunk, qg_err *err)
 {
     size_t width = qgk_dtype_bytes(t->plain.dtype);
-    float deviation = (float)t->deviation;
 
-    for (size_t at = 0, total = t->n_bytes / width; at < total;) {
-        size_t n = total - at < CHUNK ? total - at : CHUNK;
-        for (size_t i = 0; i < n; i++)
-            buffer->values[i] = t->ones ? 1 : noise(stream, at + i) * deviation;
-        store(buffer->bits, t->plain.dtype, buffer->values, n);
-        QG_PASS(qg_safetensors_write_data(w, buffer->bits, n * width, err));
-        at += n;
+    for (size_t at = 0, n, total = t->n_bytes / width; at < total; at += n) {
+        n = total - at < CHUNK ? total - at : CHUNK;
+        fill(chunk, t, stream, at, n);
+        QG_PASS(qg_safetensors_write_data(w, chunk, n * width, err));
     }
     return QG_OK;
 }
 
-/* The weights that a plain model would hold in float32, rounded to the form's codes. */
-static qg_status write_quantized(qg_safetensors_writer *w, const model *m, const tensor *t,
-                                 uint64_t stream, qg_arena *arena, qg_err *err)
+/* The weights that a plain model would hold in float32, rounded to the form's codes: on `arena`. */
+static qg_status round_weights(qg_form_data *out, const model *m, const tensor *t, uint64_t stream,
+                               qg_arena *arena, qg_arena *scratch, qg_err *err)
 {
-    qg_arena_mark mark = qg_arena_here(arena);
+    qg_arena_mark mark = qg_arena_here(scratch);
     size_t n = (size_t)t->item->n * (size_t)t->item->k;
-    float *weights = QG_NEW_N(arena, float, n);
+    float *weights = QG_NEW_N(scratch, float, n);
 
     QG_NEED(weights, err);
 #pragma omp parallel for
     for (size_t i = 0; i < n; i++)
         weights[i] = noise(stream, i) * (float)t->deviation;
-    QG_PASS(qg_form_write_floats(&m->form, w, weights, t->item->n, t->item->k,
-                                 omp_get_max_threads(), arena, err));
+    QG_PASS(qg_form_encode_floats(&m->form, out, weights, t->item->n, t->item->k,
+                                  omp_get_max_threads(), arena, scratch, err));
+    qg_arena_rewind(scratch, mark);
+    return QG_OK;
+}
+
+static qg_status write_quantized(qg_safetensors_writer *w, const model *m, const tensor *t,
+                                 uint64_t stream, qg_arena *arena, qg_arena *scratch, qg_err *err)
+{
+    qg_arena_mark mark = qg_arena_here(arena);
+    qg_form_data data;
+
+    QG_PASS(round_weights(&data, m, t, stream, arena, scratch, err));
+    for (size_t i = 0; i < data.n; i++)
+        QG_PASS(qg_safetensors_write_data(w, data.part[i], data.n_bytes[i], err));
     qg_arena_rewind(arena, mark);
+    return QG_OK;
+}
+
+static uint64_t stream_of(uint64_t seed, size_t i)
+{
+    return qg_random_mix(qg_random_mix(seed) + i);
+}
+
+/* What all entries of first .. end - 1 are stored as, in their order. */
+static qg_status list_specs(qg_tensor_spec **out, size_t *n_specs, const model *m, size_t first,
+                            size_t end, qg_arena *arena, qg_err *err)
+{
+    *out = QG_NEW_N(arena, qg_tensor_spec, (end - first) * QGK_MAX_PARTS);
+    QG_NEED(*out, err);
+    *n_specs = 0;
+    for (size_t i = first; i < end; *n_specs += m->tensors[i++].n_specs)
+        memcpy(*out + *n_specs, m->tensors[i].specs, m->tensors[i].n_specs * sizeof **out);
     return QG_OK;
 }
 
 /* Entries first .. end - 1 as one file. */
 static qg_status write_entries(const model *m, size_t first, size_t end, uint64_t seed,
-                               const char *path, qg_arena *arena, qg_err *err)
+                               const char *path, qg_arena *arena, qg_arena *scratch, qg_err *err)
 {
     qg_safetensors_writer *w;
-    chunk *buffer = QG_NEW(arena, chunk);
-    qg_tensor_spec *specs = QG_NEW_N(arena, qg_tensor_spec, (end - first) * QGK_MAX_PARTS);
-    size_t n_specs = 0;
+    unsigned char *chunk = qg_arena_array(arena, CHUNK, sizeof(float));
+    qg_tensor_spec *specs;
+    size_t n_specs;
 
-    QG_NEED(buffer && specs, err);
-    for (size_t i = first; i < end; n_specs += m->tensors[i++].n_specs)
-        memcpy(specs + n_specs, m->tensors[i].specs, m->tensors[i].n_specs * sizeof *specs);
+    QG_NEED(chunk, err);
+    QG_PASS(list_specs(&specs, &n_specs, m, first, end, arena, err));
     QG_PASS(qg_safetensors_write_begin(&w, arena, path, specs, n_specs, err));
     for (size_t i = first; i < end; i++) {
         const tensor *t = &m->tensors[i];
-        uint64_t stream = qg_random_mix(qg_random_mix(seed) + i);
         if (t->quantized)
-            QG_PASS(write_quantized(w, m, t, stream, arena, err));
+            QG_PASS(write_quantized(w, m, t, stream_of(seed, i), arena, scratch, err));
         else
-            QG_PASS(write_plain(w, t, stream, buffer, err));
+            QG_PASS(write_plain(w, t, stream_of(seed, i), chunk, err));
     }
     return qg_safetensors_write_end(w, err);
 }
@@ -349,10 +242,11 @@ static qg_status write_entries(const model *m, size_t first, size_t end, uint64_
 static qg_status write_shard(const model *m, size_t first, size_t end, uint64_t seed,
                              const char *path, qg_err *err)
 {
-    qg_arena *arena = qg_arena_create();
+    qg_arena *arena = qg_arena_create(), *scratch = qg_arena_create();
+    qg_status s = arena && scratch ? write_entries(m, first, end, seed, path, arena, scratch, err)
+                                   : qg_fail(err, QG_ENOMEM, "out of memory");
 
-    QG_NEED(arena, err);
-    qg_status s = write_entries(m, first, end, seed, path, arena, err);
+    qg_arena_free(scratch);
     qg_arena_free(arena);
     return s;
 }
@@ -405,64 +299,6 @@ static qg_status write_shards(const model *m, const qg_synth_options *o, qg_aren
     return write_in(arena, folder, "model.safetensors.index.json", &b, err);
 }
 
-/* What stands before and after the vocabulary in tokenizer.json. */
-static const char tokenizer_head[] =
-    "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":["
-    "{\"id\":0,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,"
-    "\"normalized\":false,\"special\":true},"
-    "{\"id\":1,\"content\":\"</s>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,"
-    "\"normalized\":false,\"special\":true}],"
-    "\"normalizer\":null,\"pre_tokenizer\":"
-    "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true},"
-    "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":["
-    "{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}]"
-    ",\"pair\":["
-    "{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},"
-    "{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":1}},{\"Sequence\":{\"id\":\"B\",\"type_id\":1}}]"
-    ","
-    "\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[0],\"tokens\":[\"<s>\"]}}},\"decoder\":"
-    "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true},"
-    "\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":null,\"continuing_subword_prefix\":"
-    "null,"
-    "\"end_of_word_suffix\":null,\"fuse_unk\":false,\"byte_fallback\":false,\"ignore_merges\":"
-    "false,"
-    "\"vocab\":";
-static const char tokenizer_tail[] = ",\"merges\":[]}}";
-
-/* GPT-2's alphabet: printable bytes stand for themselves, the others for U+0100 and up, in order.
- */
-static void write_vocab(qg_json_writer *w, int vocab_size)
-{
-    uint32_t spare = 0x100;
-
-    qg_json_write_object(w);
-    qg_json_put_int(w, "<s>", BOS_ID);
-    qg_json_put_int(w, "</s>", EOS_ID);
-    for (uint32_t byte = 0; byte < N_BYTES; byte++) {
-        bool printable = (byte >= '!' && byte <= '~') || (byte >= 0xa1 && byte != 0xad);
-        char symbol[5] = "";
-        qg_utf8_encode(printable ? byte : spare++, symbol);
-        qg_json_put_int(w, symbol, N_SPECIALS + (int64_t)byte);
-    }
-    for (int id = MIN_VOCAB; id < vocab_size; id++) {
-        char name[32];
-        snprintf(name, sizeof name, "\xc4\xa0t%d", id); /* U+0120 is the blank */
-        qg_json_put_int(w, name, id);
-    }
-    qg_json_write_close(w);
-}
-
-static qg_status build_tokenizer(qg_buf *b, int vocab_size, qg_err *err)
-{
-    qg_json_writer w;
-
-    qg_buf_text(b, tokenizer_head);
-    qg_json_write_begin(&w, b);
-    write_vocab(&w, vocab_size);
-    qg_buf_text(b, tokenizer_tail);
-    return qg_json_write_end(&w, err);
-}
-
 static qg_status write_small_files(const model *m, qg_arena *arena, const char *folder, qg_err *err)
 {
     qg_buf b;
@@ -471,7 +307,7 @@ static qg_status write_small_files(const model *m, qg_arena *arena, const char *
     qg_buf_str(&b, m->config_text);
     QG_PASS(write_in(arena, folder, "config.json", &b, err));
     qg_buf_init(&b, arena);
-    qg_buf_format(&b, "{\"bos_token_id\":%d,\"eos_token_id\":%d}", BOS_ID, EOS_ID);
+    qg_buf_format(&b, "{\"bos_token_id\":%d,\"eos_token_id\":%d}", QG_SYNTH_BOS, QG_SYNTH_EOS);
     QG_PASS(write_in(arena, folder, "generation_config.json", &b, err));
     qg_buf_init(&b, arena);
     qg_buf_format(&b,
@@ -481,7 +317,7 @@ static qg_status write_small_files(const model *m, qg_arena *arena, const char *
                   m->config.max_positions);
     QG_PASS(write_in(arena, folder, "tokenizer_config.json", &b, err));
     qg_buf_init(&b, arena);
-    QG_PASS(build_tokenizer(&b, m->config.vocab_size, err));
+    QG_PASS(qg_synth_tokenizer(&b, m->config.vocab_size, err));
     return write_in(arena, folder, "tokenizer.json", &b, err);
 }
 
@@ -532,16 +368,14 @@ static int64_t *bytes_of(qg_synth_size *size, const qg_item *item)
 static qg_status plan_loaded(int64_t *out, qg_arena *arena, const qg_synth_options *o, qg_err *err)
 {
     const qg_checkpoint *shapes;
+    qg_tensor_spec *specs;
     qg_ledger ledger;
-    size_t n_specs = 0;
+    size_t n_specs;
     model m;
 
     QG_PASS(make_model(&m, arena, o, err));
-    qg_tensor_spec *specs = QG_NEW_N(arena, qg_tensor_spec, m.n_tensors * QGK_MAX_PARTS);
-    QG_NEED(specs, err);
-    for (size_t i = 0; i < m.n_tensors; n_specs += m.tensors[i++].n_specs)
-        memcpy(specs + n_specs, m.tensors[i].specs, m.tensors[i].n_specs * sizeof *specs);
-    QG_PASS(qg_checkpoint_imagine(&shapes, arena, specs, n_specs, err));
+    QG_PASS(list_specs(&specs, &n_specs, &m, 0, m.n_tensors, arena, err));
+    QG_PASS(qg_checkpoint_imagine(&shapes, arena, specs, NULL, n_specs, err));
     QG_PASS(qg_engine_plan_shape(&ledger, &m.config, shapes, &(qg_engine_options){.device = "cpu"},
                                  err));
     *out = ledger.bytes[QG_PURPOSE_WEIGHTS];
@@ -576,5 +410,81 @@ qg_status qg_synth_plan(qg_synth_size *out, const qg_synth_options *options, qg_
     *out = (qg_synth_size){0};
     qg_status s = plan(out, arena, options, err);
     qg_arena_free(arena);
+    return s;
+}
+
+/* ---- in memory ---- */
+
+/* An entry in an earlier layer, whose data stand for this one's too; NULL: it has its own. */
+static const tensor *first_of_its_kind(const model *m, size_t i)
+{
+    size_t n_per_layer = 0;
+
+    for (size_t k = 0; k < m->n_tensors; k++)
+        n_per_layer += m->tensors[k].item->layer == 0;
+    int layer = m->tensors[i].item->layer;
+    return layer > 0 ? &m->tensors[i - (size_t)layer * n_per_layer] : NULL;
+}
+
+static qg_status make_plain(qg_form_data *out, const tensor *t, uint64_t stream, qg_arena *arena,
+                            qg_err *err)
+{
+    size_t width = qgk_dtype_bytes(t->plain.dtype), total = t->n_bytes / width;
+    unsigned char *to = qg_arena_alloc(arena, t->n_bytes);
+
+    QG_NEED(to, err);
+#pragma omp parallel for
+    for (size_t at = 0; at < total; at += CHUNK)
+        fill(to + at * width, t, stream, at, total - at < CHUNK ? total - at : CHUNK);
+    *out = (qg_form_data){.n = 1, .part = {to}, .n_bytes = {t->n_bytes}};
+    return QG_OK;
+}
+
+/* data [n_tensors]: of every entry. */
+static qg_status make_entries(qg_form_data *data, const model *m, uint64_t seed, qg_arena *arena,
+                              qg_arena *scratch, qg_err *err)
+{
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        const tensor *t = &m->tensors[i], *first = first_of_its_kind(m, i);
+        if (first)
+            data[i] = data[first - m->tensors];
+        else if (t->quantized)
+            QG_PASS(round_weights(&data[i], m, t, stream_of(seed, i), arena, scratch, err));
+        else
+            QG_PASS(make_plain(&data[i], t, stream_of(seed, i), arena, err));
+    }
+    return QG_OK;
+}
+
+static qg_status make_checkpoint(const qg_checkpoint **out, const model *m, uint64_t seed,
+                                 qg_arena *arena, qg_arena *scratch, qg_err *err)
+{
+    qg_form_data *data = QG_NEW_N(scratch, qg_form_data, m->n_tensors);
+    const void **parts = QG_NEW_N(scratch, const void *, m->n_tensors *QGK_MAX_PARTS);
+    qg_tensor_spec *specs;
+    size_t n_specs, n = 0;
+
+    QG_NEED(data && parts, err);
+    QG_PASS(list_specs(&specs, &n_specs, m, 0, m->n_tensors, scratch, err));
+    QG_PASS(make_entries(data, m, seed, arena, scratch, err));
+    for (size_t i = 0; i < m->n_tensors; i++)
+        for (size_t k = 0; k < data[i].n; k++)
+            parts[n++] = data[i].part[k];
+    return qg_checkpoint_imagine(out, arena, specs, parts, n_specs, err);
+}
+
+qg_status qg_synth_make(qg_model_config *config, const qg_checkpoint **weights, qg_arena *arena,
+                        const qg_synth_options *options, qg_err *err)
+{
+    qg_arena *scratch = qg_arena_create();
+    model m;
+
+    QG_NEED(scratch, err);
+    qg_status s = make_model(&m, arena, options, err);
+    if (s == QG_OK)
+        s = make_checkpoint(weights, &m, options->seed, arena, scratch, err);
+    if (s == QG_OK)
+        *config = m.config;
+    qg_arena_free(scratch);
     return s;
 }

@@ -11,6 +11,8 @@
 #define QG_QUANTIZE_SYNTH_H
 
 #include "base/err.h"
+#include "checkpoint/config.h"
+#include "checkpoint/shards.h"
 #include "quantize/form.h"
 
 #include <stdbool.h>
@@ -18,9 +20,9 @@
 
 /* 0 or NULL: the preset's. What makes no sense together is refused as in a config.json. */
 typedef struct qg_synth_options {
-    const char *family; /* "llama", "mistral", "qwen2", "opt"; NULL: llama */
-    const char
-        *preset; /* "tiny" (2 layers, odd sizes), "1.1b" (TinyLlama), "llama2-7b"; NULL: tiny */
+    const char *family; /* "llama", "mistral", "qwen2", "opt"; NULL: the preset's */
+    const char *preset; /* NULL: "tiny" (2 layers, odd sizes); "smollm2-135m", "1.1b" (TinyLlama),
+                           "opt-1.3b", "llama2-7b", "mistral-7b", "llama3-8b" */
     int hidden_size, n_layers, n_heads, n_kv_heads, head_dim, intermediate_size;
     int vocab_size; /* at least 258: the bytes and two specials */
     int max_positions;
@@ -51,5 +53,11 @@ qg_status qg_synth_plan(qg_synth_size *out, const qg_synth_options *options, qg_
 /* Writes the folder, which must not exist (QG_EEXISTS); it appears complete or not at all. Memory
  * is bounded whatever the size of the model. */
 qg_status qg_synth_write(const qg_synth_options *options, const char *folder, qg_err *err);
+
+/* The model in memory, for qg_engine_open_shape(): the bytes that would be written, but that all
+ * layers share the data of the first, so that a large model takes the room of one layer and its
+ * embedding, and is there at once. Everything lives as long as the arena. */
+qg_status qg_synth_make(qg_model_config *config, const qg_checkpoint **weights, qg_arena *arena,
+                        const qg_synth_options *options, qg_err *err);
 
 #endif

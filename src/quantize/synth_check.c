@@ -8,7 +8,7 @@
 #include "checkpoint/config.h"
 #include "checkpoint/fixture_check.h"
 #include "checkpoint/shards.h"
-#include "engine/engine.h"
+#include "engine/session.h"
 #include "tokenizer/tokenizer.h"
 
 #include <math.h>
@@ -153,12 +153,24 @@ START_TEST(the_dry_run_counts_what_is_written)
 }
 END_TEST
 
+/* The numbers of parameters are those that huggingface.co shows beside each model's files. */
 START_TEST(presets_have_the_published_sizes)
 {
+    static const struct {
+        const char *preset;
+        int64_t n_params;
+    } published[] = {
+        {"smollm2-135m", 134515008}, {"1.1b", 1100048384},      {"opt-1.3b", 1315758080},
+        {"mistral-7b", 7248023552},  {"llama3-8b", 8030261248},
+    };
     qg_synth_size size;
 
-    ck_assert_int_eq(qg_synth_plan(&size, &(qg_synth_options){.preset = "1.1b"}, &err), QG_OK);
-    ck_assert_int_eq(size.n_params, 1100048384);
+    for (size_t i = 0; i < sizeof published / sizeof *published; i++) {
+        qg_synth_options o = {.preset = published[i].preset};
+        ck_assert_int_eq(qg_synth_plan(&size, &o, &err), QG_OK);
+        ck_assert_int_eq(size.n_params, published[i].n_params);
+        size = (qg_synth_size){0};
+    }
     ck_assert_int_eq(qg_synth_plan(&size, &(qg_synth_options){.preset = "llama2-7b"}, &err), QG_OK);
     ck_assert_int_eq(size.n_params, 6738415616);
     ck_assert_int_eq(size.total_bytes, 2 * size.n_params);
@@ -227,6 +239,85 @@ START_TEST(every_family_opens_and_takes_what_was_planned)
 
     o.tied = _i / 2 % 2 ? 1 : -1;
     plan_write_and_open(&o);
+}
+END_TEST
+
+/* ---- in memory ---- */
+
+START_TEST(what_is_made_is_what_would_be_written)
+{
+    qg_synth_options o = small("llama", _i < N_RECIPES ? &recipes[_i] : NULL);
+    const qg_checkpoint *written, *made;
+    qg_model_config c;
+
+    o.n_layers = 1;
+    o.seed = 5;
+    written = make("m", &o);
+    ck_assert_int_eq(qg_synth_make(&c, &made, arena, &o, &err), QG_OK);
+    ck_assert_int_eq(c.n_layers, 1);
+    ck_assert_uint_eq(qg_checkpoint_count(made), qg_checkpoint_count(written));
+    for (size_t i = 0; i < qg_checkpoint_count(made); i++) {
+        const qg_tensor *a = qg_checkpoint_at(made, i), *b = qg_checkpoint_at(written, i);
+        ck_assert_str_eq(a->name, b->name);
+        ck_assert_uint_eq(a->n_bytes, b->n_bytes);
+        ck_assert_int_eq(memcmp(a->data, b->data, a->n_bytes), 0);
+    }
+}
+END_TEST
+
+START_TEST(layers_that_are_made_share_the_first)
+{
+    qg_synth_options o = small("llama", &recipes[0]);
+    const qg_checkpoint *made;
+    qg_model_config c;
+
+    o.n_layers = 3;
+    ck_assert_int_eq(qg_synth_make(&c, &made, arena, &o, &err), QG_OK);
+    const qg_tensor *a = qg_checkpoint_find(made, "model.layers.0.mlp.down_proj.qweight"),
+                    *b = qg_checkpoint_find(made, "model.layers.2.mlp.down_proj.qweight"),
+                    *q = qg_checkpoint_find(made, "model.layers.2.self_attn.q_proj.qweight");
+    ck_assert(a && b && q);
+    ck_assert_ptr_eq(a->data, b->data);
+    ck_assert_ptr_ne(q->data, b->data);
+    ck_assert(!a->aligned);
+}
+END_TEST
+
+static qg_status keep_logits(void *user, int feed, int position, const float *logits, qg_err *e)
+{
+    (void)feed, (void)position, (void)e;
+    memcpy(user, logits, 307 * sizeof *logits);
+    return QG_OK;
+}
+
+/* Of eight layers, so that what grows from layer to layer would show. */
+START_TEST(a_made_model_speaks)
+{
+    static const int32_t ids[] = {0, 70, 105, 300, 17, 258};
+    qg_synth_options o = small(families[_i / 2], _i % 2 ? &recipes[_i / 2] : NULL);
+    qg_feed feed = {.ids = ids, .n_ids = 6, .want = QG_WANT_LAST};
+    const qg_checkpoint *made;
+    qg_model_config c;
+    float logits[307], least, greatest;
+    qg_engine *e;
+
+    o.n_layers = 8;
+    ck_assert_int_eq(qg_synth_make(&c, &made, arena, &o, &err), QG_OK);
+    qg_status s =
+        qg_engine_open_shape(&e, arena, &c, made, &(qg_engine_options){.device = "cpu"}, &err);
+    ck_assert_msg(s == QG_OK, "%s: %s", err.context, err.message);
+    ck_assert_ptr_null(qg_engine_tokenizer(e));
+    ck_assert_int_eq(qg_engine_describe(e).ledger.mapped, 0);
+    ck_assert_int_eq(qg_session_open(&feed.session, e, &err), QG_OK);
+    s = qg_forward(e, &feed, 1, keep_logits, logits, &err);
+    ck_assert_msg(s == QG_OK, "%s: %s", err.context, err.message); /* finite: forward looks */
+    least = greatest = logits[0];
+    for (int i = 1; i < 307; i++) {
+        least = logits[i] < least ? logits[i] : least;
+        greatest = logits[i] > greatest ? logits[i] : greatest;
+    }
+    ck_assert_float_gt(greatest - least, 1);
+    ck_assert_float_lt(greatest - least, 100);
 }
 END_TEST
 
@@ -397,6 +488,17 @@ START_TEST(every_failed_allocation_is_reported)
         ck_assert_uint_eq(count_files(), 0);
         n += n / 20;
     }
+    for (long n = 1;; n++) {
+        const qg_checkpoint *made;
+        qg_model_config c;
+        qg_arena_fail_after(n);
+        qg_status s = qg_synth_make(&c, &made, arena, &(qg_synth_options){0}, &err);
+        bool unused = qg_arena_fail_after(0);
+        ck_assert_int_eq(s, unused ? QG_OK : QG_ENOMEM);
+        if (unused)
+            break;
+        n += n / 20;
+    }
 }
 END_TEST
 
@@ -415,6 +517,9 @@ Suite *synth_check(void)
     tcase_add_test(t, presets_have_the_published_sizes);
     tcase_add_loop_test(t, every_form_opens_and_takes_what_was_planned, 0, N_RECIPES);
     tcase_add_loop_test(t, every_family_opens_and_takes_what_was_planned, 0, 2 * N_FAMILIES);
+    tcase_add_loop_test(t, what_is_made_is_what_would_be_written, 0, N_RECIPES + 1);
+    tcase_add_test(t, layers_that_are_made_share_the_first);
+    tcase_add_loop_test(t, a_made_model_speaks, 0, 2 * N_FAMILIES);
     tcase_add_test(t, a_quantized_7b_takes_its_share);
     tcase_add_test(t, quantized_weights_are_those_of_the_seed_too);
     tcase_add_test(t, the_tokenizer_fills_the_vocabulary);
