@@ -8,6 +8,7 @@
 #ifndef QG_BACKEND_BACKEND_H
 #define QG_BACKEND_BACKEND_H
 
+#include "backend/device.h"
 #include "backend/ledger.h"
 #include "base/arena.h"
 #include "base/err.h"
@@ -21,8 +22,9 @@ typedef struct qg_backend_options {
 
 typedef struct qg_backend qg_backend;
 struct qg_backend {
-    const char *name;  /* "cpu", "cuda" */
-    const char *about; /* the device and its driver; NULL on the CPU */
+    const char *name;   /* "cpu", "cuda" */
+    const char *about;  /* the device and its driver; NULL on the CPU */
+    const char *driver; /* version; NULL: not known */
     qgk_table table;
     qgk_ctx ctx;
     qg_ledger ledger;
@@ -42,6 +44,9 @@ struct qg_backend {
     void (*end)(qg_backend *b);
     /* Bytes that can be had of this memory now, -1 where nobody knows. */
     int64_t (*available)(const qg_backend *b);
+    /* NULL on the CPU, and where nothing can be observed, for the reason told in `unobserved`. */
+    void (*observe)(qg_device_state *out, const qg_backend *b);
+    const char *unobserved;
     /* Whether memory is shared with the host: kernels read a mapped file as it is, and the host
      * reads buffers without a download. */
     bool reads_host_memory;

@@ -7,6 +7,7 @@
  */
 #include "backend/backend.h"
 #include "backend/cublas.h"
+#include "backend/nvml.h"
 
 #include <cuda_runtime_api.h>
 #include <stdio.h>
@@ -41,6 +42,8 @@ typedef struct device {
     const char *doing;
     bool overlaps;
     char about[128];
+    qg_nvml *nvml; /* NULL: see unobserved */
+    qg_err unobserved;
 } device;
 
 static void note(device *d, cudaError_t error, const char *doing)
@@ -177,6 +180,13 @@ static int64_t cuda_available(const qg_backend *b)
     return cudaMemGetInfo(&free_bytes, &total) == cudaSuccess ? (int64_t)free_bytes : -1;
 }
 
+static void cuda_observe(qg_device_state *out, const qg_backend *b)
+{
+    const device *d = b->state;
+
+    qg_nvml_observe(out, d->nvml);
+}
+
 /* ---- the device ---- */
 
 static qg_status fail_driver(qg_err *err, cudaError_t error)
@@ -224,10 +234,15 @@ static qg_status describe_device(device *d, int index, qg_err *err)
 {
     struct cudaDeviceProp p;
     int driver = 0;
+    char address[32];
     cudaError_t error = cudaGetDeviceProperties(&p, index);
 
-    if (error == cudaSuccess)
-        error = cudaSetDevice(index);
+    if (error == cudaSuccess) {
+        snprintf(address, sizeof address, "%08x:%02x:%02x.0", (unsigned)p.pciDomainID,
+                 (unsigned)p.pciBusID, (unsigned)p.pciDeviceID);
+        qg_nvml_open(&d->nvml, d->arena, address, &d->unobserved);
+        error = cudaSetDevice(index); /* from here on this process has memory there */
+    }
     if (error != cudaSuccess)
         return fail_driver(err, error);
     if (10 * p.major + p.minor < LEAST_CAPABILITY)
@@ -235,8 +250,9 @@ static qg_status describe_device(device *d, int index, qg_err *err)
                        p.major, p.minor);
     d->overlaps = 10 * p.major + p.minor >= OVERLAPS;
     cudaDriverGetVersion(&driver);
-    snprintf(d->about, sizeof d->about, "%.80s, driver for CUDA %d.%d", p.name, driver / 1000,
-             driver % 1000 / 10);
+    const char *version = d->nvml ? qg_nvml_driver(d->nvml) : NULL;
+    snprintf(d->about, sizeof d->about, "%.80s, driver %.24s%sfor CUDA %d.%d", p.name,
+             version ? version : "", version ? " " : "", driver / 1000, driver % 1000 / 10);
     return QG_OK;
 }
 
@@ -319,7 +335,10 @@ qg_status qg_backend_cuda_open(qg_backend **out, qg_arena *arena, const qg_backe
                       .sync = cuda_sync,
                       .begin = cuda_begin,
                       .end = cuda_end,
-                      .available = cuda_available};
+                      .available = cuda_available,
+                      .driver = d->nvml ? qg_nvml_driver(d->nvml) : NULL,
+                      .observe = d->nvml ? cuda_observe : NULL,
+                      .unobserved = d->nvml ? NULL : d->unobserved.message};
     qgk_table_init_cuda(&b->table);
     b->ctx = (qgk_ctx){.table = &b->table,
                        .n_threads = host->ctx.n_threads,

@@ -66,7 +66,8 @@ typedef struct row {
     int64_t batch;
     double *samples[N_SERIES]; /* [repeat] each */
     double p50[N_SERIES], p95[N_SERIES];
-    qg_engine_info info; /* texts belong to the command */
+    qg_engine_info info;  /* texts belong to the command */
+    int64_t device_bytes; /* as the driver counts; -1: not known */
 } row;
 
 typedef struct bench {
@@ -127,6 +128,8 @@ static qg_status run_samples(bench *b, row *r, qg_engine *e, qg_arena *arena, qg
         qg_progress_update(&b->bar, (double)b->work_done / (double)b->work);
     }
     r->info.ledger = qg_engine_describe(e).ledger;
+    qg_device_state device;
+    r->device_bytes = qg_engine_observe(&device, e) ? device.used_bytes : -1;
     return QG_OK;
 }
 
@@ -217,6 +220,8 @@ static void put_row(qg_json_writer *w, const bench *b, const row *r)
         qg_json_put_int(w, qg_purpose_name((qg_purpose)p), r->info.ledger.bytes[p]);
     qg_json_put_int(w, "peak", r->info.ledger.peak);
     qg_json_write_close(w);
+    if (r->device_bytes >= 0)
+        qg_json_put_int(w, "device_bytes", r->device_bytes);
     qg_json_write_close(w);
 }
 
@@ -274,14 +279,21 @@ static void write_table(const bench *b, qg_buf *out)
     qg_buf_format(out, "\n%5s", "batch");
     for (int p = 0; p < QG_N_PURPOSES; p++)
         qg_buf_format(out, " %12s", qg_purpose_name((qg_purpose)p));
-    qg_buf_format(out, " %12s\n", "peak");
+    qg_buf_format(out, " %12s%s\n", "peak", b->rows[0].device_bytes >= 0 ? "       driver" : "");
     for (int i = 0; i < b->n_rows; i++) {
         const qg_ledger *l = &b->rows[i].info.ledger;
         qg_buf_format(out, "%5lld", (long long)b->rows[i].batch);
         for (int p = 0; p < QG_N_PURPOSES; p++)
             qg_buf_format(out, " %12s", qg_unit_print(text, QG_UNIT_BYTES, (double)l->bytes[p]));
-        qg_buf_format(out, " %12s\n", qg_unit_print(text, QG_UNIT_BYTES, (double)l->peak));
+        qg_buf_format(out, " %12s", qg_unit_print(text, QG_UNIT_BYTES, (double)l->peak));
+        if (b->rows[i].device_bytes >= 0)
+            qg_buf_format(out, " %12s",
+                          qg_unit_print(text, QG_UNIT_BYTES, (double)b->rows[i].device_bytes));
+        qg_buf_char(out, '\n');
     }
+    if (b->rows[0].device_bytes >= 0)
+        qg_buf_text(out, "\ndriver: what this process has of the device; beside the ledger that "
+                         "is CUDA's context, the\ncode of kernels, and cuBLAS\n");
 }
 
 static qg_status measure_all(bench *b, qg_err *err)

@@ -408,6 +408,14 @@ bool qg_engine_is_end(const qg_engine *e, int32_t id)
     return false;
 }
 
+bool qg_engine_observe(qg_device_state *out, const qg_engine *e)
+{
+    if (!e->backend->observe)
+        return false;
+    e->backend->observe(out, e->backend);
+    return true;
+}
+
 void qg_engine_reset_peak(qg_engine *e)
 {
     qg_ledger_reset_peak(&e->backend->ledger);

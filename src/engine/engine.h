@@ -9,6 +9,7 @@
 #ifndef QG_ENGINE_ENGINE_H
 #define QG_ENGINE_ENGINE_H
 
+#include "backend/device.h"
 #include "backend/ledger.h"
 #include "base/arena.h"
 #include "base/err.h"
@@ -56,6 +57,8 @@ const qg_tokenizer *qg_engine_tokenizer(const qg_engine *e); /* NULL: it has non
 bool qg_engine_is_end(const qg_engine *e,
                       int32_t id);       /* an end token of generation_config.json or config.json */
 void qg_engine_reset_peak(qg_engine *e); /* memory_peak counts from here */
+/* What its device says of itself; false: nothing. */
+bool qg_engine_observe(qg_device_state *out, const qg_engine *e);
 
 /* SHA-256 over config.json and the content of every shard (reads them all). */
 qg_status qg_engine_hash_folder(char hex[65], const char *folder, qg_err *err);

@@ -80,19 +80,23 @@ static int64_t read_throttles(const char *root, qg_arena *scratch)
     return sum;
 }
 
+static void note_khz(qg_pressure *sum, int64_t khz)
+{
+    if (khz <= 0)
+        return;
+    if (sum->khz_least == 0 || khz < sum->khz_least)
+        sum->khz_least = khz;
+    if (khz > sum->khz_greatest)
+        sum->khz_greatest = khz;
+}
+
 static void note_clock(qg_pressure *sum, const char *root, qg_arena *scratch)
 {
     for (int64_t cpu = 0; cpu < n_cpus(); cpu++) {
         const char *path =
             qg_arena_format(scratch, "%s/sys/devices/system/cpu/cpu%lld/cpufreq/scaling_cur_freq",
                             root, (long long)cpu);
-        int64_t khz = path ? number_in(path) : 0;
-        if (khz <= 0)
-            continue;
-        if (sum->khz_least == 0 || khz < sum->khz_least)
-            sum->khz_least = khz;
-        if (khz > sum->khz_greatest)
-            sum->khz_greatest = khz;
+        note_khz(sum, path ? number_in(path) : 0);
     }
 }
 
@@ -175,8 +179,19 @@ void qg_pressure_end(qg_pressure *sum, qg_pressure_meter *m, qg_arena *scratch)
     }
     int64_t throttled = read_throttles(root, scratch) - m->throttles;
     sum->throttles += throttled > 0 ? throttled : 0;
-    note_clock(sum, root, scratch);
+    qg_device_state device;
+    if (m->engine && qg_engine_observe(&device, m->engine))
+        qg_pressure_add_device(sum, &device);
+    else
+        note_clock(sum, root, scratch);
     qg_arena_rewind(scratch, mark);
+}
+
+void qg_pressure_add_device(qg_pressure *sum, const qg_device_state *device)
+{
+    note_khz(sum, device->khz);
+    sum->throttles += device->throttles;
+    sum->power_caps += device->power_capped;
 }
 
 int64_t qg_pressure_timer_ns(void)

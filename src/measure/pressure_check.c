@@ -57,6 +57,20 @@ START_TEST(what_happened_between_is_added)
 }
 END_TEST
 
+START_TEST(a_device_adds_its_clock_and_what_held_it_back)
+{
+    qg_pressure p = {.throttles = 1};
+
+    qg_pressure_add_device(&p, &(qg_device_state){.khz = 1980000, .power_capped = true});
+    qg_pressure_add_device(&p, &(qg_device_state){.khz = 1200000, .throttles = true});
+    qg_pressure_add_device(&p, &(qg_device_state){.used_bytes = -1}); /* it told nothing */
+    ck_assert_int_eq(p.khz_least, 1200000);
+    ck_assert_int_eq(p.khz_greatest, 1980000);
+    ck_assert_int_eq(p.throttles, 2);
+    ck_assert_int_eq(p.power_caps, 1);
+}
+END_TEST
+
 /* A process that works all the time on the other thread of our core, and one on another core. */
 START_TEST(the_work_of_others_is_counted)
 {
@@ -147,6 +161,7 @@ Suite *pressure_check(void)
     tcase_add_checked_fixture(t, folder_begin, folder_end);
     tcase_add_test(t, what_happened_between_is_added);
     tcase_add_test(t, the_work_of_others_is_counted);
+    tcase_add_test(t, a_device_adds_its_clock_and_what_held_it_back);
     tcase_add_test(t, own_work_is_not_that_of_others);
     tcase_add_test(t, a_machine_that_says_nothing_reads_as_none);
     tcase_add_test(t, this_machine_can_be_read);

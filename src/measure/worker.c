@@ -122,6 +122,7 @@ static qg_status do_open(worker *w, const qg_json *request, qg_err *err)
     qg_engine_reset_peak(e);
     w->measured.pressure.timer_ns = qg_pressure_timer_ns();
     w->engine = e;
+    w->meter.engine = e;
     return answer(w, "{\"opened\":true}", err);
 }
 
@@ -199,10 +200,13 @@ static qg_status keep_text(qg_measurement *m, qg_scalar *scalars, qg_arena *scra
     return QG_OK;
 }
 
-/* The ledger is the model's own. The greatest resident set is the whole process's, so it is no
- * number of this case where a reference was in it. */
-static void keep_memory(qg_measurement *m, qg_scalar *scalars, const qg_ledger *l, bool alone)
+/* The ledger is the model's own. The greatest resident set, and what the driver counts, are the
+ * whole process's, so they are no numbers of this case where a reference was in it. Device memory
+ * is only given back at the end, so what is in use then was the most. */
+static void keep_memory(qg_measurement *m, qg_scalar *scalars, const qg_engine *e, bool alone)
 {
+    const qg_ledger ledger = qg_engine_describe(e).ledger, *l = &ledger;
+    qg_device_state device;
     const struct {
         qg_metric metric;
         int64_t bytes;
@@ -216,6 +220,8 @@ static void keep_memory(qg_measurement *m, qg_scalar *scalars, const qg_ledger *
     };
     size_t n = sizeof lines / sizeof *lines - !alone;
 
+    if (alone && qg_engine_observe(&device, e) && device.used_bytes >= 0)
+        scalars[m->n_scalars++] = (qg_scalar){QG_METRIC_DEVICE_PEAK, (double)device.used_bytes, 1};
     for (size_t i = 0; i < n; i++)
         scalars[m->n_scalars++] = (qg_scalar){lines[i].metric, (double)lines[i].bytes, 1};
 }
@@ -253,7 +259,7 @@ static qg_status do_finish(worker *w, qg_err *err)
                                  .output_len = w->task.quality ? 0 : w->task.output_len};
     w->measured.scalars = scalars;
     w->measured.n_scalars = 0;
-    keep_memory(&w->measured, scalars, &info.ledger, !w->reference.engine);
+    keep_memory(&w->measured, scalars, w->engine, !w->reference.engine);
     QG_PASS(keep_text(&w->measured, scalars, w->request, err));
     qg_buf_init(&b, w->request);
     QG_PASS(qg_run_to_json(&b, &run, err));

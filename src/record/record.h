@@ -106,6 +106,7 @@ typedef struct qg_pressure {
     int64_t others_ns;     /* CPU time that other processes took meanwhile, on all CPUs           */
     int64_t neighbours_ns; /* of it: on the cores in use, their other threads included         */
     int64_t throttles;     /* times that the processor or the device slowed down to stay cool     */
+    int64_t power_caps;    /* times that the device was held back to stay within its power */
     int64_t khz_least, khz_greatest; /* clock of the processor or the device                   */
     int64_t timer_ns; /* of reading the clock once, taken out of every sample                */
     int64_t n_warmup; /* runs before the samples, until they were stable                     */

@@ -74,9 +74,9 @@ static const qg_field pressure_list[] = {
     QG_FIELD(qg_pressure, COUNT, sampled_ns),    QG_FIELD(qg_pressure, COUNT, delay_ns),
     QG_FIELD(qg_pressure, COUNT, steal_ns),      QG_FIELD(qg_pressure, COUNT, others_ns),
     QG_FIELD(qg_pressure, COUNT, neighbours_ns), QG_FIELD(qg_pressure, COUNT, throttles),
-    QG_FIELD(qg_pressure, COUNT, khz_least),     QG_FIELD(qg_pressure, COUNT, khz_greatest),
-    QG_FIELD(qg_pressure, COUNT, timer_ns),      QG_FIELD(qg_pressure, COUNT, n_warmup),
-    QG_FIELD(qg_pressure, FLAG, unstable),
+    QG_FIELD(qg_pressure, COUNT, power_caps),    QG_FIELD(qg_pressure, COUNT, khz_least),
+    QG_FIELD(qg_pressure, COUNT, khz_greatest),  QG_FIELD(qg_pressure, COUNT, timer_ns),
+    QG_FIELD(qg_pressure, COUNT, n_warmup),      QG_FIELD(qg_pressure, FLAG, unstable),
 };
 static const qg_fields pressure_fields = QG_FIELDS(pressure_list, qg_pressure);
 
