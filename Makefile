@@ -168,7 +168,7 @@ $(BIN)/history-scale: $(call obj,$(SOURCES) $(KERNELS) ci/scale/history.c) $(RUN
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # The program once more, with ci/mutation/fault.c between its own objects.
-FAULTY := qgk_table_init qg_ledger_add qg_backend_cpu_open qg_forward
+FAULTY := qgk_table_init qg_ledger_add qg_backend_open qg_forward
 comma := ,
 faulty: $(BUILD)/faulty/quantgate ## link the program that can be given faults (ci/mutation.sh)
 $(BUILD)/faulty/quantgate: $(call obj,$(SOURCES) $(KERNELS) src/main.c ci/mutation/fault.c) $(ASSETS)

@@ -26,7 +26,14 @@ code=0
 said=$("$program" score golden/models/tiny-llama --text "The capital of" --device cuda:999 2>&1) || code=$?
 [ $code = 3 ] || fail "a GPU that is not there exits $code, wanted 3: $said"
 [[ $said =~ (driver|'no CUDA device'|'out of range') ]] || fail "it does not say why there is no GPU: $said"
+fake=$(mktemp -d)
+trap 'rm -rf "$fake"' EXIT
+cc -shared -fPIC -Wl,-soname,libcuda.so.1 -o "$fake/libcuda.so.1" ci/fake/cuda.c
+old=$(LD_LIBRARY_PATH=$fake "$program" doctor)
+[[ $old == *'no GPU: the NVIDIA driver is for CUDA 11.4, this program needs '*': update the driver'* ]] ||
+    fail "of a driver that is older than the runtime it says: $old"
+mkdir -p build/ci
 CUDA_VISIBLE_DEVICES='' "$program" run suites/smoke.yaml --only '*/b1' --device cuda --out build/ci/cuda-report >build/ci/cuda-skips.log ||
     fail "cases that no GPU runs are not skipped: see build/ci/cuda-skips.log"
 grep -qi 'skip' build/ci/cuda-skips.log || fail "nothing is skipped: see build/ci/cuda-skips.log"
-echo "cuda: ${#sources[@]} files of kernels for sm_80, sm_90a and PTX; without a GPU: ${said##*: }"
+echo "cuda: ${#sources[@]} files of kernels for sm_80, sm_90a and PTX; an old driver is named; without a GPU: ${said##*: }"

@@ -42,6 +42,7 @@ step unit make check
 step kernels make kcheck ARGS="--most 1.5e8"
 step threads ci/tsan.sh kernels
 step suites ci/suites.sh
+step faults ci/faults.sh
 step cli ci/cli.sh
 step reports ci/reports.sh
 step manual ci/manual.sh

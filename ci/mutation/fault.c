@@ -1,4 +1,5 @@
-/* Faults that ci/mutation.sh puts into the program, to see that the gate finds them.
+/* Faults that ci/mutation.sh puts into the program, to see that the gate finds them, and
+ * ci/faults.sh, to see what becomes of a run on a machine that fails.
  *
  * The program is linked once more from the release's own objects, with this file between: the
  * linker sends calls of the functions below (`--wrap`) here first, so that what is shipped holds no
@@ -6,7 +7,8 @@
  * changes. A kernel fault replaces a slot of the table by one that spoils its arguments and calls
  * the real kernel, on any tier; faults of time and memory sit around the forward pass and in the
  * ledger. Each sample is a mistake that someone could make: a term dropped, an index one off, a
- * number counted twice.
+ * number counted twice; those of the machine are real where there is a GPU: memory that it does not
+ * have, a kernel that reads where nothing is.
  */
 #include "backend/backend.h"
 #include "base/clock.h"
@@ -21,10 +23,10 @@ void __real_qgk_table_init(qgk_table *table, unsigned features);
 void __wrap_qgk_table_init(qgk_table *table, unsigned features);
 void __real_qg_ledger_add(qg_ledger *l, qg_purpose p, int64_t bytes);
 void __wrap_qg_ledger_add(qg_ledger *l, qg_purpose p, int64_t bytes);
-qg_status __real_qg_backend_cpu_open(qg_backend **out, qg_arena *arena,
-                                     const qg_backend_options *options, qg_err *err);
-qg_status __wrap_qg_backend_cpu_open(qg_backend **out, qg_arena *arena,
-                                     const qg_backend_options *options, qg_err *err);
+qg_status __real_qg_backend_open(qg_backend **out, qg_arena *arena,
+                                 const qg_backend_options *options, qg_err *err);
+qg_status __wrap_qg_backend_open(qg_backend **out, qg_arena *arena,
+                                 const qg_backend_options *options, qg_err *err);
 qg_status __real_qg_forward(qg_engine *e, const qg_feed *feeds, int n_feeds,
                             qg_on_logits *on_logits, void *user, qg_err *err);
 qg_status __wrap_qg_forward(qg_engine *e, const qg_feed *feeds, int n_feeds,
@@ -33,7 +35,7 @@ qg_status __wrap_qg_forward(qg_engine *e, const qg_feed *feeds, int n_feeds,
 static qgk_table real; /* all tables of a process are the same */
 static double parameter;
 static int n_packed, n_added; /* segments begun; norms behind an addition in this pass */
-static qg_backend *cpu;
+static qg_backend *backend;
 
 /* Memory that a fault needs; it is never given back. */
 static void *need(size_t bytes)
@@ -376,7 +378,7 @@ static void after_pool_leak(const qg_feed *feeds, int n_feeds, int64_t spent_ns)
     void *at;
 
     (void)feeds, (void)n_feeds, (void)spent_ns;
-    cpu->alloc(&at, cpu, (size_t)(parameter * 1024), QG_PURPOSE_WORKSPACE, NULL);
+    backend->alloc(&at, backend, (size_t)(parameter * 1024), QG_PURPOSE_WORKSPACE, NULL);
 }
 
 static void after_host_leak(const qg_feed *feeds, int n_feeds, int64_t spent_ns)
@@ -387,6 +389,62 @@ static void after_host_leak(const qg_feed *feeds, int n_feeds, int64_t spent_ns)
     (void)feeds, (void)n_feeds, (void)spent_ns;
     for (size_t i = 0; i < bytes; i += 4096)
         at[i] = 1;
+}
+
+/* ---- the machine ---- */
+
+static qg_status (*real_alloc)(void **out, qg_backend *b, size_t bytes, qg_purpose purpose,
+                               qg_err *err);
+
+/* More than any machine has. */
+static size_t too_much(const qg_backend *b)
+{
+    return (size_t)1 << (b->reads_host_memory ? 62 : 46);
+}
+
+/* Of the purpose that the parameter counts, there is no room. */
+static qg_status alloc_without_room(void **out, qg_backend *b, size_t bytes, qg_purpose purpose,
+                                    qg_err *err)
+{
+    return real_alloc(out, b, purpose == (qg_purpose)parameter ? too_much(b) : bytes, purpose, err);
+}
+
+static void put_no_room(qg_backend *b)
+{
+    real_alloc = b->alloc;
+    b->alloc = alloc_without_room;
+}
+
+/* Whether this is the pass that the parameter counts. */
+static bool is_its_turn(void)
+{
+    static int n;
+
+    return n++ == (int)parameter;
+}
+
+static qg_status before_no_room(qg_err *err)
+{
+    void *at;
+
+    if (!is_its_turn())
+        return QG_OK;
+    return backend->alloc(&at, backend, too_much(backend), QG_PURPOSE_WORKSPACE, err);
+}
+
+/* Reads and writes where nothing is: the GPU finds out while it works, a processor would end the
+ * process, so that there it is only said. */
+static qg_status before_kernel_dies(qg_err *err)
+{
+    (void)err;
+    if (!is_its_turn())
+        return QG_OK;
+    if (backend->reads_host_memory)
+        backend->ctx.failed = "embed";
+    else
+        backend->table.embed(&backend->ctx, (qgk_act *)64, (const qgk_half *)64,
+                             (const int32_t *)64, 1, 64);
+    return QG_OK;
 }
 
 /* ---- the rest ---- */
@@ -400,6 +458,8 @@ static void after_crash(const qg_feed *feeds, int n_feeds, int64_t spent_ns)
 static const struct fault {
     const char *name;
     void (*put)(qgk_table *t);
+    void (*put_backend)(qg_backend *b);
+    qg_status (*before)(qg_err *err); /* a forward pass, which fails with it */
     void (*after)(const qg_feed *feeds, int n_feeds, int64_t spent_ns); /* a forward pass */
     /* At the end of a pass, before its first logits are handed out: tokens are timed then. */
     void (*within)(const qg_feed *feeds, int n_feeds, int64_t spent_ns);
@@ -432,6 +492,9 @@ static const struct fault {
     {.name = "weights-twice", .doubles = true, .purpose = QG_PURPOSE_WEIGHTS},
     {.name = "kv-twice", .doubles = true, .purpose = QG_PURPOSE_KV_CACHE},
     {.name = "workspace-twice", .doubles = true, .purpose = QG_PURPOSE_WORKSPACE},
+    {.name = "no-room", .put_backend = put_no_room, .parameter = QG_PURPOSE_WEIGHTS},
+    {.name = "no-room-later", .before = before_no_room, .parameter = 5},
+    {.name = "kernel-dies", .before = before_kernel_dies, .parameter = 5},
     {.name = "crash", .after = after_crash},
 };
 
@@ -471,13 +534,15 @@ void __wrap_qg_ledger_add(qg_ledger *l, qg_purpose p, int64_t bytes)
     __real_qg_ledger_add(l, p, twice ? 2 * bytes : bytes);
 }
 
-qg_status __wrap_qg_backend_cpu_open(qg_backend **out, qg_arena *arena,
-                                     const qg_backend_options *options, qg_err *err)
+qg_status __wrap_qg_backend_open(qg_backend **out, qg_arena *arena,
+                                 const qg_backend_options *options, qg_err *err)
 {
-    qg_status s = __real_qg_backend_cpu_open(out, arena, options, err);
+    qg_status s = __real_qg_backend_open(out, arena, options, err);
 
     if (s == QG_OK)
-        cpu = *out;
+        backend = *out;
+    if (s == QG_OK && chosen()->put_backend)
+        chosen()->put_backend(backend);
     return s;
 }
 
@@ -505,6 +570,8 @@ qg_status __wrap_qg_forward(qg_engine *e, const qg_feed *feeds, int n_feeds,
 {
     int64_t start_ns = qg_clock_ns();
     pass p = {feeds, n_feeds, start_ns, on_logits, user};
+    if (chosen()->before)
+        QG_PASS(chosen()->before(err));
     qg_status s = on_logits ? __real_qg_forward(e, feeds, n_feeds, hand_out, &p, err)
                             : __real_qg_forward(e, feeds, n_feeds, NULL, user, err);
 

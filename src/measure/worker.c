@@ -113,8 +113,7 @@ static qg_status do_open(worker *w, const qg_json *request, qg_err *err)
     else
         qg_latency_room(&options, t);
     qg_engine *e;
-    QG_TRY(qg_engine_open(&e, w->model, t->folder, &options, err), err, "opening model '%s'",
-           t->folder);
+    QG_PASS(qg_engine_open(&e, w->model, t->folder, &options, err));
     if (w->reference.folder)
         QG_PASS(open_reference(w, &options, err));
     if (t->hash)
