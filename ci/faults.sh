@@ -86,6 +86,14 @@ fault no-room-later,20 "$memory" "no room in a later pass"
 fault kernel-dies,0 "$died" "a kernel dies in the first pass"
 fault kernel-dies,20 "$died" "a kernel dies in a later pass"
 
+# A product that takes its last row from the one before gives a sequence other words beside others than alone.
+spoiled() {
+    QUANTGATE_FAULT="tail" "$faulty" bench --invariance golden/models/tiny-llama --device cpu --batch 1,4 --input-len 20 \
+        --output-len 4 --json |
+        jq -c '.rows | [.[0].logprob_max, .[1].logprob_max > 0.1 and .[1].unlike > 0 and .[1].same_top < 1]'
+}
+[ "$device" != cpu ] || expect 0 '[0,true]' "a batch that changes what is said is seen" spoiled
+
 # with LIBRARY OPTION...: asks for the GPU where the loader finds that library, with nothing in it, before the real one.
 with() {
     echo 'int nothing;' | cc -shared -fPIC -x c -o "$work/$1" - || return 1

@@ -29,3 +29,7 @@ try --synth tiny --bits 5
 try --synth tiny --group-size 128
 quantgate bench --synth tiny --quantization int8 --batch 2 --input-len 20 --output-len 3 --repeat 2 --threads 1 --json |
     jq -c '[.model, .method, .rows[0].batch, (.rows[0].tpot_ns | length)]'
+# whether a batch changes what is said
+try $model --invariance --load
+quantgate bench $model --invariance --batch 1,4 --input-len 20 --output-len 3 --tier ref --threads 1 --json
+quantgate bench $model --invariance --batch 2 --input-len 20 --output-len 3 --tier ref --threads 1

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "base/units.h"
+#include "cli/bench_invariance.h"
 #include "cli/bench_load.h"
 #include "measure/latency.h"
 #include "measure/pressure.h"
@@ -19,7 +20,7 @@ typedef struct bench_options {
     qg_bench_synth synth;
     const char *batch;
     int64_t input_len, output_len, repeat, warmup, seed;
-    bool json;
+    bool json, invariance;
     bool load; /* or any of these */
     int64_t requests, concurrency, kv_tokens;
     double rate, spread;
@@ -45,6 +46,8 @@ static const qg_option options[] = {
     QG_INT("warmup", bench_options, warmup, "N", 0, 100000, "runs before that do not count (1)"),
     QG_INT("seed", bench_options, seed, "N", 0, (double)((int64_t)1 << 53), "of the prompts (0)"),
     QG_FLAG("json", bench_options, json, "one JSON object with every sample"),
+    QG_FLAG("invariance", bench_options, invariance,
+            "instead of times: whether answers depend on the batch, or on chance"),
     QG_FLAG("load", bench_options, load, "requests that come and go, instead of batches"),
     QG_INT("concurrency", bench_options, concurrency, "N", 1, 65536,
            "load: users, each of whom sends the next request when one is answered (8)"),
@@ -341,6 +344,26 @@ static qg_status run_load(qg_cli *cli, qg_err *err)
     return qg_bench_load_run(cli, &b, err);
 }
 
+static qg_status run_invariance(qg_cli *cli, qg_err *err)
+{
+    const bench_options *o = cli->options;
+    bench parsed = {.cli = cli, .o = o};
+    int batches[MAX_BATCHES];
+
+    QG_PASS(parse_batches(&parsed, err));
+    for (int i = 0; i < parsed.n_rows; i++)
+        batches[i] = (int)parsed.batches[i];
+    qg_bench_invariance b = {.options = qg_cli_engine_options(&o->model),
+                             .json = o->json,
+                             .task = {.seed = o->seed,
+                                      .input_len = (int)o->input_len,
+                                      .output_len = (int)o->output_len,
+                                      .batches = batches,
+                                      .n_batches = parsed.n_rows}};
+    QG_PASS(find_model(&b.model, cli, err));
+    return qg_bench_invariance_run(cli, &b, err);
+}
+
 static bool wants_load(const bench_options *o)
 {
     return o->load || o->concurrency || o->rate > 0 || o->requests || o->spread >= 0 ||
@@ -352,7 +375,11 @@ static qg_status run_bench(qg_cli *cli, qg_err *err)
     bench b = {.cli = cli, .o = cli->options};
     qg_buf out;
 
-    if (wants_load(cli->options))
+    if (b.o->invariance && wants_load(b.o))
+        return qg_fail(err, QG_EARG, "'--invariance' and '--load' exclude each other");
+    if (b.o->invariance)
+        return run_invariance(cli, err);
+    if (wants_load(b.o))
         return run_load(cli, err);
     QG_PASS(parse_batches(&b, err));
     b.rows = QG_NEW_N(cli->run, row, (size_t)b.n_rows);
@@ -383,7 +410,10 @@ const qg_command qg_cmd_bench = {
                "first until they\nare loaded, then each has its own.\n\n"
                "Under --load requests of mixed lengths come one after the other and are answered "
                "together as they\ncome: ttft and e2e count from a request's arrival, wait is "
-               "until it was admitted.",
+               "until it was admitted.\n\n"
+               "--invariance reads random sequences alone, continues them greedily, and gives the "
+               "same tokens to\neach batch, twice: it tells how far log-probabilities move, how "
+               "often the best token stays, and\nwhether the bits come again.",
     .example = "quantgate bench golden/models/tiny-llama --batch 1,2,4 --input-len 64 "
                "--output-len 32\n"
                "  quantgate bench --synth llama2-7b --bits 4 --device cuda --batch 1,8,32",
