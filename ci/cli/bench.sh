@@ -13,7 +13,7 @@ try $model --input-len 20 --output-len 5 --max-model-len 24
 try $model --input-len 1024 --output-len 1
 try "$T/nothing"
 quantgate bench $model --batch 1,3 --input-len 20 --output-len 3 --repeat 2 --warmup 0 --tier ref --threads 1 --json |
-    sed -E 's/\[[0-9.e+-]+,[0-9.e+-]+\]/[TWO]/g; s/(tok_s|workspace|peak)(":)[0-9.e+-]+/\1\2X/g'
+    sed -E 's/\[[0-9.e+-]+,[0-9.e+-]+\]/[TWO]/g; s/(tok_s|workspace|peak|load_ns)(":)[0-9.e+-]+/\1\2X/g'
 try $model --rate 0
 try $model --load --kv-tokens 30 --input-len 64 --output-len 32
 try $model --load --input-len 900 --max-model-len 1000

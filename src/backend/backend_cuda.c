@@ -1,9 +1,9 @@
 /* The CUDA backend: memory of one device, one stream, cuBLAS.
  *
  * What is uploaded goes through two pinned buffers: while the device copies from one, the host
- * fills the other, so that a mapped file streams without being locked into memory. Invariant: after
- * upload() the source may be overwritten. A call of the runtime that fails is kept and surfaces at
- * sync(), as kernels' failures do.
+ * fills the other with all its threads, so that a mapped file streams without being locked into
+ * memory. Invariant: after upload() the source may be overwritten. A call of the runtime that fails
+ * is kept and surfaces at sync(), as kernels' failures do.
  */
 #include "backend/backend.h"
 #include "backend/cublas.h"
@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum { ALIGNMENT = 64, N_STAGES = 2, LEAST_CAPABILITY = 80, OVERLAPS = 90, N_RECORDS = 64 };
-static const size_t STAGE_BYTES = (size_t)8 << 20;
+static const size_t STAGE_BYTES = (size_t)8 << 20, SHARE_BYTES = (size_t)512 << 10;
 
 typedef struct stage {
     char *host; /* pinned */
@@ -86,6 +86,15 @@ static qg_status cuda_alloc(void **out, qg_backend *b, size_t bytes, qg_purpose 
     return QG_OK;
 }
 
+/* One thread copies slower than the bus takes it. Of what is small only one is asked: a step of the
+ * decoder must not wait for the others to wake. */
+static void fill_stage(char *to, const char *from, size_t bytes, int n_threads)
+{
+#pragma omp parallel for num_threads(n_threads) if (bytes > 2 * SHARE_BYTES)
+    for (size_t at = 0; at < bytes; at += SHARE_BYTES)
+        memcpy(to + at, from + at, bytes - at < SHARE_BYTES ? bytes - at : SHARE_BYTES);
+}
+
 static void cuda_upload(qg_backend *b, void *to, const void *from, size_t bytes)
 {
     device *d = b->state;
@@ -94,7 +103,7 @@ static void cuda_upload(qg_backend *b, void *to, const void *from, size_t bytes)
         stage *s = &d->stages[d->next];
         n = bytes - done < STAGE_BYTES ? bytes - done : STAGE_BYTES;
         note(d, cudaEventSynchronize(s->free), "waiting for a copy");
-        memcpy(s->host, (const char *)from + done, n);
+        fill_stage(s->host, (const char *)from + done, n, b->ctx.n_threads);
         note(d, cudaMemcpyAsync((char *)to + done, s->host, n, cudaMemcpyHostToDevice, d->stream),
              "copying to the device");
         note(d, cudaEventRecord(s->free, d->stream), "recording an event");

@@ -225,6 +225,8 @@ static void put_row(qg_json_writer *w, const bench *b, const row *r)
     qg_json_write_close(w);
     if (r->device_bytes >= 0)
         qg_json_put_int(w, "device_bytes", r->device_bytes);
+    qg_json_put_int(w, "load_bytes", r->info.load_bytes);
+    qg_json_put_int(w, "load_ns", r->info.load_ns);
     qg_json_write_close(w);
 }
 
@@ -258,15 +260,27 @@ static void show_time(qg_buf *out, double ns)
     qg_buf_format(out, " %10s", ns > 0 ? qg_unit_print(text, QG_UNIT_DURATION, ns) : "-");
 }
 
+/* "load 13.48 GB in 2.6 s, 5.18 GB/s": of the first row, as disks and buses are counted. */
+static void write_load(qg_buf *out, const qg_engine_info *info)
+{
+    double bytes = (double)info->load_bytes, ns = info->load_ns > 0 ? (double)info->load_ns : 1;
+    char text[QG_UNIT_TEXT];
+
+    bool large = bytes >= 1e9;
+    qg_buf_format(out, "load %.4g %s in %s, %.3g GB/s\n\n", bytes / (large ? 1e9 : 1e6),
+                  large ? "GB" : "MB", qg_unit_print(text, QG_UNIT_DURATION, ns), bytes / ns);
+}
+
 static void write_table(const bench *b, qg_buf *out)
 {
     const qg_engine_info *info = &b->rows[0].info;
     char text[QG_UNIT_TEXT];
 
-    qg_buf_format(out, "%s: %s on %s, tier %s, %d thread%s; %lld + %lld tokens, %lld samples\n\n",
+    qg_buf_format(out, "%s: %s on %s, tier %s, %d thread%s; %lld + %lld tokens, %lld samples\n",
                   b->model.name, info->method, info->device, info->tier, info->n_threads,
                   info->n_threads == 1 ? "" : "s", (long long)b->o->input_len,
                   (long long)b->o->output_len, (long long)b->o->repeat);
+    write_load(out, info);
     qg_buf_format(out, "%5s %12s %12s %12s %10s %10s %10s %10s\n", "batch", "prefill", "decode",
                   "throughput", "ttft p50", "ttft p95", "tpot p50", "tpot p95");
     for (int i = 0; i < b->n_rows; i++) {

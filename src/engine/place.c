@@ -10,22 +10,36 @@
 #include <omp.h>
 #include <string.h>
 
-enum { STRIP_BYTES = 1 << 18, STRIP_ROWS = 64 };
+enum { STRIP_BYTES = 1 << 18, STRIP_ROWS = 64, CLEAR_BYTES = 1 << 20 };
 
 static bool is_planning(const qg_placer *p)
 {
     return !p->slab->base;
 }
 
-/* Where the host writes what `to`, a piece of the slab, will hold: there, or in scratch where the
- * backend's memory is its own. NULL while planning. */
+static void clear(char *at, size_t bytes, int n_threads)
+{
+#pragma omp parallel for num_threads(n_threads) if (bytes > CLEAR_BYTES)
+    for (size_t from = 0; from < bytes; from += CLEAR_BYTES)
+        memset(at + from, 0, bytes - from < CLEAR_BYTES ? bytes - from : CLEAR_BYTES);
+}
+
+/* Where the host writes what `to`, a piece of the slab, will hold: there, or in the room of pieces
+ * where the backend's memory is its own, zeroed as the slab is. NULL while planning. One piece is
+ * open at a time. */
 static qg_status open_piece(qg_placer *p, void **out, void *to, size_t bytes, qg_err *err)
 {
     *out = to;
     if (is_planning(p) || p->backend->reads_host_memory)
         return QG_OK;
-    *out = qg_arena_array(p->arena, bytes, 1);
-    QG_NEED(*out, err);
+    if (bytes > p->room_bytes) {
+        qg_mem_free(p->room);
+        p->room = qg_mem_alloc(bytes);
+        p->room_bytes = p->room ? bytes : 0;
+        QG_NEED(p->room, err);
+    }
+    clear(p->room, bytes, p->backend->ctx.n_threads);
+    *out = p->room;
     return QG_OK;
 }
 
@@ -199,11 +213,9 @@ static qg_status place_halves(qg_placer *p, const void **out, const qg_parts *s,
         p->backend->upload(p->backend, to, s->bits.part[0], bytes);
         return QG_OK;
     }
-    qg_arena_mark mark = qg_arena_here(p->arena);
     QG_PASS(open_piece(p, &written, to, bytes, err));
     QG_PASS(unpack_halves(p, written, s, err));
     close_piece(p, to, written, bytes);
-    qg_arena_rewind(p->arena, mark);
     return QG_OK;
 }
 
@@ -220,11 +232,9 @@ static qg_status place_packed(qg_placer *p, const void **out, const qg_parts *s,
     *out = to;
     if (is_planning(p))
         return QG_OK;
-    qg_arena_mark mark = qg_arena_here(p->arena);
     QG_PASS(open_piece(p, &written, to, bytes, err));
     QG_PASS(unpack_and_pack(p, written, s, err));
     close_piece(p, to, written, bytes);
-    qg_arena_rewind(p->arena, mark);
     return QG_OK;
 }
 
@@ -279,14 +289,12 @@ qg_status qg_place_vector(qg_placer *p, const float **out, const char *name, con
 {
     size_t bytes = (size_t)n * sizeof(float);
     float *to = qg_slab_take(p->slab, bytes, 1);
-    qg_arena_mark mark = qg_arena_here(p->arena);
     void *written;
 
     *out = to;
     QG_PASS(open_piece(p, &written, to, bytes, err));
     QG_PASS(read_vector(p, written, name, suffix, n, err));
     close_piece(p, to, written, bytes);
-    qg_arena_rewind(p->arena, mark);
     return QG_OK;
 }
 
@@ -294,7 +302,6 @@ qg_status qg_place_constant(qg_placer *p, const float **out, float value, int n,
 {
     size_t bytes = (size_t)n * sizeof(float);
     float *to = qg_slab_take(p->slab, bytes, 1);
-    qg_arena_mark mark = qg_arena_here(p->arena);
     void *piece;
 
     *out = to;
@@ -302,7 +309,6 @@ qg_status qg_place_constant(qg_placer *p, const float **out, float value, int n,
     for (int i = 0; piece && i < n; i++)
         ((float *)piece)[i] = value;
     close_piece(p, to, piece, bytes);
-    qg_arena_rewind(p->arena, mark);
     return QG_OK;
 }
 

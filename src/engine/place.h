@@ -45,7 +45,12 @@ typedef struct qg_placer {
     qg_backend *backend;
     qg_slab *slab;
     qg_weight_sums sums;
-    qg_arena *arena;        /* scratch, given back after each call */
+    qg_arena *arena; /* scratch, given back after each call */
+    /* [room_bytes] of the piece at hand where the backend's memory is its own, used again by the
+     * next, for new pages cost more than what is written to them; the caller frees it
+     * (qg_mem_free). */
+    void *room;
+    size_t room_bytes;
     const qg_tensor **seen; /* [n_seen] all that was asked for; room for every tensor */
     size_t n_seen;
 } qg_placer;

@@ -404,6 +404,104 @@ START_TEST(a_tier_packs_its_own_layout)
 }
 END_TEST
 
+/* ---- a backend with memory of its own ---- */
+
+static size_t n_uploaded;
+
+static void count_and_copy(qg_backend *b, void *to, const void *from, size_t bytes)
+{
+    (void)b;
+    n_uploaded += bytes;
+    memcpy(to, from, bytes);
+}
+
+typedef struct laid_out {
+    qg_weights w;
+    qg_weight_sums sums;
+    qg_slab slab;
+} laid_out;
+
+static qg_status lay_out(laid_out *l, const qg_weight_source *source, qg_backend *b)
+{
+    qg_slab plan = {0};
+    void *memory;
+
+    l->w.layers = QG_NEW_N(arena, qg_layer, (size_t)source->config->n_layers);
+    ck_assert_ptr_nonnull(l->w.layers);
+    ck_assert_int_eq(qg_weights_layout(&l->w, &l->sums, &plan, source, b, arena, &err), QG_OK);
+    ck_assert_int_eq(b->alloc(&memory, b, plan.used, QG_PURPOSE_WEIGHTS, &err), QG_OK);
+    l->slab = (qg_slab){.base = memory};
+    return qg_weights_layout(&l->w, &l->sums, &l->slab, source, b, arena, &err);
+}
+
+static void assert_same_linear(const qg_backend *b, const qg_linear *x, const qg_linear *y)
+{
+    ck_assert_int_eq(x->n_weights, y->n_weights);
+    for (int i = 0; i < x->n_weights; i++)
+        for (int k = 0; k < x->weight[i].n_segments; k++) {
+            const qgk_weight *w = &x->weight[i];
+            const qgk_segment *s = &w->segment[k], *t = &y->weight[i].segment[k];
+            qgk_shape shape = {s->n, w->k, s->group, 4};
+            ck_assert_ptr_ne(s->data, t->data);
+            ck_assert_int_eq(
+                memcmp(s->data, t->data, b->table.linear[w->format].packed_bytes(shape)), 0);
+            ck_assert_int_eq(!s->order, !t->order);
+            if (s->order)
+                ck_assert_int_eq(memcmp(s->order, t->order, (size_t)w->k * sizeof *s->order), 0);
+        }
+}
+
+/* Pieces of many sizes pass through one room, larger and smaller ones by turns; each must leave
+ * what the host would have written straight to its place. */
+START_TEST(what_is_uploaded_is_what_would_be_written)
+{
+    static const qg_recipe recipe = {.format = "gptq", .group_size = 32, .act_order = true};
+    qg_synth_options o = {.hidden_size = 128,
+                          .n_heads = 4,
+                          .n_kv_heads = 2,
+                          .intermediate_size = 1088,
+                          .vocab_size = 600,
+                          .tied = -1,
+                          .attention_bias = true,
+                          .recipe = &recipe};
+    qg_backend *here, *there;
+    laid_out a = {0}, c = {0};
+    qg_model_config config;
+    const qg_checkpoint *checkpoint;
+
+    folder = fixture_model("uploaded", &o);
+    ck_assert_int_eq(qg_config_read(&config, arena, folder, qg_family_names(), &err), QG_OK);
+    ck_assert_int_eq(qg_checkpoint_open(&checkpoint, arena, folder, &err), QG_OK);
+    ck_assert_int_eq(qg_backend_open(&here, arena, &(qg_backend_options){"cpu", 0, 2}, &err), 0);
+    ck_assert_int_eq(qg_backend_open(&there, arena, &(qg_backend_options){"cpu", 0, 2}, &err), 0);
+    there->reads_host_memory = false;
+    there->upload = count_and_copy;
+    qg_weight_source source = {
+        .checkpoint = checkpoint, .config = &config, .family = qg_family_find("llama")};
+    ck_assert_int_eq(qg_storage_choose(&source.storage, &config, checkpoint, NULL, NULL, &err), 0);
+
+    ck_assert_int_eq(lay_out(&a, &source, here), QG_OK);
+    ck_assert_int_eq(lay_out(&c, &source, there), QG_OK);
+    ck_assert_uint_eq(c.sums.mapped_bytes, 0);
+    ck_assert_uint_gt(n_uploaded, qg_checkpoint_bytes(checkpoint) / 2);
+    ck_assert_uint_le(n_uploaded, c.slab.used);
+    ck_assert_int_eq(memcmp(a.w.embed, c.w.embed, (size_t)(600 * 128) * sizeof *a.w.embed), 0);
+    for (int i = 0; i < config.n_layers; i++) {
+        const qg_layer *x = &a.w.layers[i], *y = &c.w.layers[i];
+        const qg_linear *of[][2] = {{&x->qkv, &y->qkv},
+                                    {&x->o, &y->o},
+                                    {&x->mlp_in, &y->mlp_in},
+                                    {&x->mlp_out, &y->mlp_out}};
+        for (int k = 0; k < 4; k++)
+            assert_same_linear(here, of[k][0], of[k][1]);
+        ck_assert_int_eq(memcmp(x->qkv.weight[0].bias, y->qkv.weight[0].bias,
+                                (size_t)x->qkv.weight[0].n * sizeof(float)),
+                         0);
+        ck_assert_int_eq(memcmp(x->mlp_norm.weight, y->mlp_norm.weight, 128 * sizeof(float)), 0);
+    }
+}
+END_TEST
+
 Suite *weights_check(void)
 {
     Suite *s = suite_create("weights_check");
@@ -422,5 +520,6 @@ Suite *weights_check(void)
     tcase_add_test(c, a_tied_head_may_be_stored_if_it_is_the_same);
     tcase_add_test(c, an_untied_head_must_be_there);
     tcase_add_test(c, a_tier_packs_its_own_layout);
+    tcase_add_test(c, what_is_uploaded_is_what_would_be_written);
     return s;
 }

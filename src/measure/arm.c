@@ -271,6 +271,8 @@ qg_status qg_arm_finish(qg_arm *a, qg_err *err)
     m->kld = t->kld;
     m->gold = t->gold;
     m->protocol = t->protocol;
+    m->load_bytes = t->load_bytes;
+    m->load_ns = t->load_ns;
     m->pressure = t->pressure;
     m->pressure.unstable = mine.unstable;
     if (!a->run->machine.device)

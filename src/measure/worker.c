@@ -256,6 +256,8 @@ static qg_status do_finish(worker *w, qg_err *err)
                                  .batch = w->task.batch,
                                  .input_len = w->task.quality ? 0 : w->task.input_len,
                                  .output_len = w->task.quality ? 0 : w->task.output_len};
+    w->measured.load_bytes = info.load_bytes;
+    w->measured.load_ns = info.load_ns;
     w->measured.scalars = scalars;
     w->measured.n_scalars = 0;
     keep_memory(&w->measured, scalars, w->engine, !w->reference.engine);

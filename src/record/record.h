@@ -154,6 +154,8 @@ typedef struct qg_measurement {
     int line, column;
     const char *protocol; /* id of the perplexity protocol            */
     int64_t wall_ns;
+    int64_t load_bytes,
+        load_ns; /* of the model's tensors, until kernels could read them; 0: not known */
     /* Cases of one group were measured in turns, two samples each a round, there and back (ABBA):
      * samples 2 i and 2 i + 1 of each belong to round i. NULL: alone. */
     const char *group;

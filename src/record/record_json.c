@@ -65,7 +65,8 @@ static const qg_field case_list[] = {
     QG_FIELD(qg_measurement, TEXT, message),       QG_FIELD(qg_measurement, TEXT, log),
     QG_FIELD(qg_measurement, TEXT, file),          QG_FIELD(qg_measurement, SMALL, line),
     QG_FIELD(qg_measurement, SMALL, column),       QG_FIELD(qg_measurement, TEXT, protocol),
-    QG_FIELD(qg_measurement, COUNT, wall_ns),      QG_FIELD(qg_measurement, TEXT, group),
+    QG_FIELD(qg_measurement, COUNT, wall_ns),      QG_FIELD(qg_measurement, COUNT, load_bytes),
+    QG_FIELD(qg_measurement, COUNT, load_ns),      QG_FIELD(qg_measurement, TEXT, group),
     QG_FIELD(qg_measurement, SMALL, n_looks),
 };
 static const qg_fields case_fields = QG_FIELDS(case_list, qg_measurement);

@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 enum { QWEIGHT, QZEROS, SCALES, G_IDX };
-enum { TILE_K = 64, TILE_N = 16 };
+enum { TILE_K = 64, TILE_N = 64 };
 
 static const qgk_part parts[] = {
     {"qweight", 1u << QGK_I32, {QGK_DIM_K_WORDS, QGK_DIM_N}, 0},
@@ -87,23 +87,59 @@ static int order_of(int32_t *order, const qgk_stored *w)
 
 /* ---- disk to canonical ---- */
 
+/* Eight codes of 4 bits, the lowest first, to a byte each. */
+static uint64_t spread(uint32_t word)
+{
+    uint64_t v = word;
+
+    v = (v | v << 16) & UINT64_C(0x0000ffff0000ffff);
+    v = (v | v << 8) & UINT64_C(0x00ff00ff00ff00ff);
+    return (v | v << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+}
+
+/* Columns as they stand: all codes of a word at once. Tiles begin and end with a word. */
+static void read_words(uint8_t tile[TILE_N][TILE_K], const qgk_stored *w, int j0, int n_cols,
+                       int n0, int n_rows)
+{
+    int per_word = 32 / w->shape.bits;
+
+    for (int j = 0; j < n_cols; j += per_word) {
+        size_t at = (size_t)((j0 + j) / per_word) * (size_t)w->shape.n + (size_t)n0;
+        for (int r = 0; r < n_rows; r++) {
+            uint32_t word = qgk_word_at(w->part[QWEIGHT], at + (size_t)r);
+            uint64_t codes = w->shape.bits == 4 ? spread(word) : word;
+            memcpy(&tile[r][j], &codes, (size_t)per_word);
+        }
+    }
+}
+
+/* Columns in an order of their own: code by code. */
+static void read_codes(uint8_t tile[TILE_N][TILE_K], const qgk_stored *w, const int32_t *order,
+                       int n_cols, int n0, int n_rows)
+{
+    int bits = w->shape.bits, per_word = 32 / bits;
+    uint32_t mask = (1u << bits) - 1;
+
+    for (int j = 0; j < n_cols; j++) {
+        int k = order[j], shift = k % per_word * bits;
+        size_t at = (size_t)(k / per_word) * (size_t)w->shape.n + (size_t)n0;
+        for (int r = 0; r < n_rows; r++)
+            tile[r][j] = (uint8_t)(qgk_word_at(w->part[QWEIGHT], at + (size_t)r) >> shift & mask);
+    }
+}
+
 /* Codes of columns j0 .. of rows n0 ..: to [n_rows][K] */
 static void unpack_tile(uint8_t *to, const qgk_stored *w, const int32_t *order, int j0, int n_cols,
                         int n0, int n_rows)
 {
-    qgk_shape s = w->shape;
-    int per_word = 32 / s.bits;
-    uint32_t mask = (1u << s.bits) - 1;
     uint8_t tile[TILE_N][TILE_K];
 
-    for (int j = 0; j < n_cols; j++) {
-        int k = order ? order[j0 + j] : j0 + j, shift = k % per_word * s.bits;
-        size_t at = (size_t)(k / per_word) * (size_t)s.n + (size_t)n0;
-        for (int r = 0; r < n_rows; r++)
-            tile[r][j] = (uint8_t)(qgk_word_at(w->part[QWEIGHT], at + (size_t)r) >> shift & mask);
-    }
+    if (order)
+        read_codes(tile, w, order + j0, n_cols, n0, n_rows);
+    else
+        read_words(tile, w, j0, n_cols, n0, n_rows);
     for (int r = 0; r < n_rows; r++)
-        memcpy(to + (size_t)r * (size_t)s.k, tile[r], (size_t)n_cols);
+        memcpy(to + (size_t)r * (size_t)w->shape.k, tile[r], (size_t)n_cols);
 }
 
 /* Scales and zero points of row n: [K / group] each */
