@@ -1,5 +1,5 @@
-/* What methods whose inputs share scales in groups have in common: the scan of the scales, and the
- * order of act-order checkpoints.
+/* What methods whose inputs share scales in groups have in common: codes out of words, the scan of
+ * the scales, and the order of act-order checkpoints.
  *
  * A tensor "g_idx" [K] of I32 names the group of every input. It is a grouping when each of the
  * K / group groups has exactly `group` inputs. Inputs are ordered by group, those of a group as
@@ -9,6 +9,16 @@
 #define QGK_LINEAR_GROUP_H
 
 #include "kernels/linear/linear.h"
+
+/* Eight codes of 4 bits, the lowest first, to a byte each. */
+static inline uint64_t qgk_spread_nibbles(uint32_t word)
+{
+    uint64_t v = word;
+
+    v = (v | v << 16) & UINT64_C(0x0000ffff0000ffff);
+    v = (v | v << 8) & UINT64_C(0x00ff00ff00ff00ff);
+    return (v | v << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+}
 
 /* 1 where all `count` scales of part `part` (F16, BF16, F32) are finite and not zero, else 0 and
  * the first fault. Negative ones are fine: AutoRound writes them. */

@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 enum { QWEIGHT, QZEROS, SCALES };
-enum { PER_WORD = 8, TILE_K = 64 };
+enum { PER_WORD = 8, TILE_WORDS = 8, TILE_N = TILE_WORDS * PER_WORD, TILE_K = 64 };
 
 static const int column_of_nibble[PER_WORD] = {0, 2, 4, 6, 1, 3, 5, 7};
 
@@ -40,17 +40,46 @@ static int check(qgk_fault *out, const qgk_stored *w)
 
 /* ---- disk to canonical ---- */
 
-/* Codes of the eight outputs of word column `at`, inputs k0 ..: tile [8][n_cols] */
-static void unpack_tile(uint8_t tile[PER_WORD][TILE_K], const qgk_stored *w, int at, int k0,
-                        int n_cols)
+/* Exchanges what lies in the upper places of a and the lower ones of b. */
+static inline void exchange(uint64_t *a, uint64_t *b, int shift, uint64_t lower)
+{
+    uint64_t swap = (*a >> shift ^ *b) & lower;
+
+    *a ^= swap << shift;
+    *b ^= swap;
+}
+
+/* A matrix of 8 x 8 bytes on its side: its quarters change places, then theirs. */
+static inline void transpose(uint64_t m[8])
+{
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++)
+        exchange(&m[i], &m[i + 4], 32, UINT64_C(0x00000000ffffffff));
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++)
+        exchange(&m[i + i / 2 * 2], &m[i + i / 2 * 2 + 2], 16, UINT64_C(0x0000ffff0000ffff));
+#pragma GCC unroll 4
+    for (int i = 0; i < 8; i += 2)
+        exchange(&m[i], &m[i + 1], 8, UINT64_C(0x00ff00ff00ff00ff));
+}
+
+/* Codes of the outputs of n_words word columns from `at` on, which share lines of the cache, and of
+ * inputs k0 ..: tile [8 n_words][n_cols] */
+static void unpack_tile(uint8_t tile[TILE_N][TILE_K], const qgk_stored *w, int at, int n_words,
+                        int k0, int n_cols)
 {
     size_t stride = (size_t)(w->shape.n / PER_WORD);
 
-    for (int j = 0; j < n_cols; j++) {
-        uint32_t word = qgk_word_at(w->part[QWEIGHT], (size_t)(k0 + j) * stride + (size_t)at);
-        for (int i = 0; i < PER_WORD; i++)
-            tile[column_of_nibble[i]][j] = (uint8_t)(word >> 4 * i & 15);
-    }
+    for (int j = 0; j < n_cols; j += 8)
+        for (int a = 0; a < n_words; a++) {
+            uint64_t m[8] = {0};
+            size_t from = (size_t)(k0 + j) * stride + (size_t)(at + a);
+            for (int i = 0; i < 8 && j + i < n_cols; i++)
+                m[i] = qgk_spread_nibbles(qgk_word_at(w->part[QWEIGHT], from + (size_t)i * stride));
+            transpose(m);
+            for (int i = 0; i < PER_WORD; i++)
+                memcpy(&tile[a * PER_WORD + column_of_nibble[i]][j], &m[i], sizeof m[i]);
+        }
 }
 
 /* Scales and zero points of row n: [K / group] each */
@@ -73,18 +102,20 @@ static void unpack_groups(float *scales, uint8_t *zeros, const qgk_stored *w, in
 static size_t unpack(qgk_canon *rows, const qgk_stored *w, const int32_t *order, int row0)
 {
     qgk_shape s = w->shape;
-    uint8_t *codes = rows->codes, tile[PER_WORD][TILE_K];
+    uint8_t *codes = rows->codes, tile[TILE_N][TILE_K];
     size_t groups = (size_t)qgk_groups(s);
     int end = row0 + rows->n_rows;
 
     (void)order;
     assert(rows->format == QGK_FORMAT_W4A16 && rows->k == s.k && rows->group == s.group);
     assert(row0 >= 0 && rows->n_rows >= 0 && end <= s.n);
-    for (int at = row0 / PER_WORD; at * PER_WORD < end; at++)
+    int end_word = (end + PER_WORD - 1) / PER_WORD;
+    for (int at = row0 / PER_WORD; at < end_word; at += TILE_WORDS)
         for (int j = 0; j < s.k; j += TILE_K) {
             int n_cols = s.k - j < TILE_K ? s.k - j : TILE_K;
-            unpack_tile(tile, w, at, j, n_cols);
-            for (int i = 0; i < PER_WORD; i++) {
+            int n_words = end_word - at < TILE_WORDS ? end_word - at : TILE_WORDS;
+            unpack_tile(tile, w, at, n_words, j, n_cols);
+            for (int i = 0; i < n_words * PER_WORD; i++) {
                 int n = at * PER_WORD + i;
                 if (n >= row0 && n < end)
                     memcpy(codes + (size_t)(n - row0) * (size_t)s.k + j, tile[i], (size_t)n_cols);

@@ -87,16 +87,6 @@ static int order_of(int32_t *order, const qgk_stored *w)
 
 /* ---- disk to canonical ---- */
 
-/* Eight codes of 4 bits, the lowest first, to a byte each. */
-static uint64_t spread(uint32_t word)
-{
-    uint64_t v = word;
-
-    v = (v | v << 16) & UINT64_C(0x0000ffff0000ffff);
-    v = (v | v << 8) & UINT64_C(0x00ff00ff00ff00ff);
-    return (v | v << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-}
-
 /* Columns as they stand: all codes of a word at once. Tiles begin and end with a word. */
 static void read_words(uint8_t tile[TILE_N][TILE_K], const qgk_stored *w, int j0, int n_cols,
                        int n0, int n_rows)
@@ -107,7 +97,7 @@ static void read_words(uint8_t tile[TILE_N][TILE_K], const qgk_stored *w, int j0
         size_t at = (size_t)((j0 + j) / per_word) * (size_t)w->shape.n + (size_t)n0;
         for (int r = 0; r < n_rows; r++) {
             uint32_t word = qgk_word_at(w->part[QWEIGHT], at + (size_t)r);
-            uint64_t codes = w->shape.bits == 4 ? spread(word) : word;
+            uint64_t codes = w->shape.bits == 4 ? qgk_spread_nibbles(word) : word;
             memcpy(&tile[r][j], &codes, (size_t)per_word);
         }
     }
