@@ -3,12 +3,13 @@
 # of two. It must end with exit code 3 and the cause, leave a valid record, and judge what the other worker measured.
 # usage: ci/faults.sh [cpu|cuda|cuda:N]     (cpu; with cuda the faults are real ones of the GPU, and what keeps a program
 #                                            from using it is tried too)
+# QG_PROGRAM and QG_FAULTY: the two programs, as scripts/bundle.sh makes them for a machine where nothing is installed.
 set -u
 cd "$(dirname "$0")/.." || exit
 device=${1:-cpu}
 export COLUMNS=400 # a message a line
-program=$PWD/build/quantgate faulty=$PWD/build/faulty/quantgate
-[ -x "$faulty" ] || make -s faulty >&2 || exit 1
+[ -n "${QG_PROGRAM:-}" ] || make -s all faulty >&2 || exit 1
+program=$(realpath "${QG_PROGRAM:-build/quantgate}") faulty=$(realpath "${QG_FAULTY:-build/faulty/quantgate}")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 n=0 n_bad=0
