@@ -33,7 +33,7 @@ static qg_status note_failure(qg_run *run, qg_arena *arena, const char *what, co
                          err);
 }
 
-static const qg_case *case_of(const qg_plan *plan, const char *id)
+static qg_case *case_of(const qg_plan *plan, const char *id)
 {
     for (size_t i = 0; i < plan->n_cases; i++)
         if (strcmp(plan->cases[i].id, id) == 0)
@@ -41,7 +41,7 @@ static const qg_case *case_of(const qg_plan *plan, const char *id)
     return NULL;
 }
 
-static qg_status ask(qg_blame *out, qg_cli *cli, const qg_plan *plan, const qg_case *c,
+static qg_status ask(qg_blame *out, qg_cli *cli, const qg_plan *plan, qg_case *c,
                      const qg_worst *worst, const qg_gate_options *o, qg_err *err)
 {
     const qg_suite_quality *q = &plan->suite->quality;
@@ -60,6 +60,8 @@ static qg_status ask(qg_blame *out, qg_cli *cli, const qg_plan *plan, const qg_c
                                 .blessed_hash = worst->blessed_hash};
 
     QG_NEED(measure.program, err);
+    QG_TRY(qg_prepare_reference(c, plan, cli, (int)o->threads, qg_interrupt_catch(), err), err,
+           "making the reference");
     if (worst->index >= texts.n)
         return qg_fail(err, QG_ENOTFOUND, "the suite has no %s", worst->name);
     subject.text = texts.at[worst->index];
@@ -79,7 +81,7 @@ static qg_status write_bundle(qg_run *run, qg_cli *cli, const qg_plan *plan, con
 }
 
 /* Finds out, and notes what cannot be. */
-static qg_status look_into(qg_run *run, qg_cli *cli, const qg_plan *plan, const qg_case *c,
+static qg_status look_into(qg_run *run, qg_cli *cli, const qg_plan *plan, qg_case *c,
                            const qg_worst *worst, const qg_gate_options *o,
                            const qg_blame_options *b, qg_err *err)
 {
@@ -102,7 +104,7 @@ static qg_status find_all(qg_run *run, qg_cli *cli, const qg_plan *plan, const q
     QG_NEED(run->blames, err);
     for (size_t i = 0; i < n && !qg_interrupt_name(); i++) {
         const qg_measurement *m = &run->measurements[i];
-        const qg_case *c = case_of(plan, m->id.id);
+        qg_case *c = case_of(plan, m->id.id);
         qg_worst worst;
         QG_PASS(qg_worst_find(&worst, cli->run, run, plan->suite, m, err));
         if (!worst.judgement || !c)
@@ -138,16 +140,7 @@ static bool has_failed(const qg_run *run)
 qg_status qg_blame_failures(qg_run *run, qg_cli *cli, const qg_plan *plan, const qg_gate_options *o,
                             const qg_blame_options *b, qg_err *err)
 {
-    const qg_suite_model *reference = plan->suite->reference;
-    qg_case alone = {
-        .model = reference, .folder = plan->reference_folder, .place = reference->place};
-    qg_plan only = {.suite = plan->suite, .cases = &alone, .n_cases = 1}, all = *plan;
-    qg_err why = {0};
-
     if (is_mode(b, "off") || run->partial || !has_failed(run))
         return QG_OK;
-    if (qg_prepare_models(&only, cli, (int)o->threads, qg_interrupt_catch(), &why) != QG_OK)
-        return note_failure(run, cli->run, "making the reference", reference->name, &why, err);
-    all.reference_folder = alone.folder;
-    return find_all(run, cli, &all, o, b, err);
+    return find_all(run, cli, plan, o, b, err);
 }

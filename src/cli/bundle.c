@@ -71,6 +71,10 @@ static qg_status put_model(qg_buf *out, const bundle *b, const qg_suite_model *m
     qg_buf_text(out, ": {model: ");
     put_quoted(out, qg_str_from(full));
     qg_buf_format(out, ", quantization: %s", m->method);
+    if (m->device)
+        qg_buf_format(out, ", device: %s", m->device);
+    if (m->tier)
+        qg_buf_format(out, ", tier: %s", m->tier);
     if (m->model && !m->calibration && strcmp(m->method, "int8") == 0 && m->activations)
         qg_buf_format(out, ", activations: %s", m->activations);
     if (dtypes[m->dtype])
@@ -99,9 +103,9 @@ static void put_engine(qg_buf *out, const bundle *b)
     const qg_machine *m = &b->of->run->machine;
 
     qg_buf_format(out, "engine: {device: %s, max_model_len: %lld, threads: %d, seed: %lld",
-                  qg_device_name(b->of->c->device), (long long)e->max_model_len, m->n_threads,
+                  b->of->c->device_name, (long long)e->max_model_len, m->n_threads,
                   (long long)b->of->run->seed);
-    if (m->tier && b->of->c->device == QG_DEVICE_CPU)
+    if (m->tier && !strchr(m->tier, '+') && b->of->c->device == QG_DEVICE_CPU)
         qg_buf_format(out, ", tier: %s", m->tier);
     qg_buf_text(out, "}\n");
 }
@@ -130,7 +134,7 @@ static void put_quality(qg_buf *out, const bundle *b)
 static qg_status write_suite(const bundle *b, qg_err *err)
 {
     const qg_suite *s = b->of->plan->suite;
-    const qg_suite_model *model = b->of->c->model;
+    const qg_suite_model *model = b->of->c->model, *reference = qg_suite_reference_of(s, model);
     qg_buf out;
 
     qg_buf_init(&out, b->arena);
@@ -140,11 +144,11 @@ static qg_status write_suite(const bundle *b, qg_err *err)
                   qg_metric_info_of(b->judgement->metric)->name, b->of->c->id);
     put_quoted(&out, qg_str_from(s->name));
     qg_buf_text(&out, "\nmodels:\n");
-    if (model != s->reference)
-        QG_PASS(put_model(&out, b, s->reference, b->of->plan->reference_folder, err));
+    if (model != reference)
+        QG_PASS(put_model(&out, b, reference, b->of->c->reference_folder, err));
     QG_PASS(put_model(&out, b, model, b->of->c->folder, err));
     qg_buf_text(&out, "reference: ");
-    put_quoted(&out, qg_str_from(s->reference->name));
+    put_quoted(&out, qg_str_from(reference->name));
     qg_buf_char(&out, '\n');
     put_engine(&out, b);
     put_quality(&out, b);
@@ -190,7 +194,7 @@ static qg_status write_golden(const bundle *b, const qg_suite_model *m, qg_err *
 
 static qg_status write_goldens(const bundle *b, qg_err *err)
 {
-    const qg_suite_model *reference = b->of->plan->suite->reference;
+    const qg_suite_model *reference = qg_suite_reference_of(b->of->plan->suite, b->of->c->model);
 
     QG_PASS(write_golden(b, b->of->c->model, err));
     return b->of->c->model == reference ? QG_OK : write_golden(b, reference, err);

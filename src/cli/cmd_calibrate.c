@@ -111,10 +111,14 @@ static qg_status gather(gathering *g, const qg_run *run, const qg_measurement *m
     return QG_OK;
 }
 
-static const qg_measurement *reference_of(const qg_run *run, const qg_measurement *m)
+/* The case that the plan's case of the same place is relative to. */
+static const qg_measurement *reference_of(const qg_run *run, const qg_case *c,
+                                          const qg_measurement *m, const qg_suite *s)
 {
+    const qg_suite_model *reference = qg_suite_reference_of(s, c->model);
+
     for (size_t i = 0; i < run->n_measurements; i++)
-        if (strcmp(run->measurements[i].id.model, run->reference) == 0 &&
+        if (strcmp(run->measurements[i].id.model, reference->name) == 0 &&
             run->measurements[i].id.batch == m->id.batch)
             return &run->measurements[i];
     return NULL;
@@ -133,7 +137,8 @@ static qg_status gather_run(gathering *g, const qg_run *run, const qg_plan *plan
     const qg_suite_regression *r = &plan->suite->regression;
 
     for (size_t i = 0; i < run->n_measurements; i++) {
-        const qg_measurement *m = &run->measurements[i], *reference = reference_of(run, m);
+        const qg_measurement *m = &run->measurements[i];
+        const qg_measurement *reference = reference_of(run, &plan->cases[i], m, plan->suite);
         if (m->state == QG_CASE_FAILED)
             return qg_fail(err, m->exit_class == 2 ? QG_EARG : QG_EWORKER, "case '%s': %s",
                            m->id.id, m->message);

@@ -39,6 +39,7 @@ static qg_status judge(qg_cli *cli, qg_err *err)
 
     outcome.history = o->recorded.history;
     QG_PASS(qg_run_read(&run, cli->run, cli->args[0], err));
+    plan_options.ran = run;
     QG_PASS(qg_recorded_look(&o->recorded, run->n_shards > 0, err));
     QG_PASS(qg_outcome_read_suite(&suite, cli, cli->args[1], err));
     QG_PASS(qg_plan_make(&plan, cli->run, suite, &plan_options, err));

@@ -113,6 +113,7 @@ static qg_status merge(qg_cli *cli, qg_err *err)
     QG_PASS(read_parts(&parts, cli, err));
     QG_PASS(qg_merge_parts(&merged, cli->run, parts, (size_t)cli->n_args, err));
     QG_PASS(read_suite(&suite, cli, merged.run, o->suite, err));
+    plan_options.ran = merged.run;
     QG_PASS(qg_plan_make(&plan, cli->run, suite, &plan_options, err));
     QG_PASS(complete(&merged, cli, &plan, err));
     merged.run->command = cli->line;

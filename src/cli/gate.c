@@ -18,11 +18,12 @@
 
 const qg_option qg_gate_option_table[] = {
     QG_TEXT("only", qg_gate_options, only, "GLOB", "only cases whose id matches: 'fp16/*'"),
-    QG_TEXT("device", qg_gate_options, device, "cpu|cuda|auto", "instead of the suite's"),
+    QG_TEXT("device", qg_gate_options, device, "DEVICE",
+            "cpu, cuda, cuda:N or auto, instead of the suite's; a model's own stays"),
     QG_TEXT("require", qg_gate_options, require, "cpu|cuda",
             "fail with exit code 3 where this device is missing"),
     QG_TEXT("tier", qg_gate_options, tier, "NAME",
-            "highest kernel tier: ref, avx2, avx512, auto (auto)"),
+            "highest kernel tier: ref, avx2, avx512, auto (auto); a model's own stays"),
     QG_INT("threads", qg_gate_options, threads, "N", 0, 4096,
            "CPU threads, 0: as the suite says (0)"),
     QG_INT("seed", qg_gate_options, seed, "S", 0, 2147483647, "instead of the suite's"),
@@ -169,57 +170,39 @@ static bool is_decided(void *user, const qg_run *group)
     return decided;
 }
 
-/* Whether a case of the plan is read beside the reference. */
-static bool needs_reference(const qg_plan *plan)
+/* Whether the plan opens the model for one of its first `n` cases, or beside one. */
+static bool opens(const qg_plan *plan, size_t n, const qg_suite_model *model)
 {
-    for (size_t i = 0; i < plan->n_cases; i++)
-        if (qg_case_has_reference(&plan->cases[i], plan->suite))
+    for (size_t i = 0; i < n; i++) {
+        const qg_case *c = &plan->cases[i];
+        if (!c->skip &&
+            (c->model == model || (qg_case_has_reference(c, plan->suite) &&
+                                   qg_suite_reference_of(plan->suite, c->model) == model)))
             return true;
+    }
     return false;
-}
-
-/* The models of the cases, and the reference, which may have no case here. */
-static qg_status prepare_models(qg_plan *plan, qg_cli *cli, int n_threads,
-                                const volatile sig_atomic_t *stop, qg_err *err)
-{
-    const qg_suite_model *reference = plan->suite->reference;
-    qg_case alone = {
-        .model = reference, .folder = plan->reference_folder, .place = reference->place};
-    qg_plan only = {.suite = plan->suite, .cases = &alone, .n_cases = 1};
-
-    QG_PASS(qg_prepare_models(plan, cli, n_threads, stop, err));
-    if (!needs_reference(plan))
-        return QG_OK;
-    QG_PASS(qg_prepare_models(&only, cli, n_threads, stop, err));
-    plan->reference_folder = alone.folder;
-    return QG_OK;
 }
 
 /* Each folder of the plan once, in the order of its cases. */
 static qg_status examine_models(const qg_plan *plan, qg_err *err)
 {
-    const qg_suite_model *reference = plan->suite->reference;
-    bool has_case = false;
-
     for (size_t i = 0; i < plan->n_cases; i++) {
-        const qg_suite_model *model = plan->cases[i].model;
-        bool seen = plan->cases[i].skip != NULL;
-        has_case = has_case || (!seen && model == reference);
-        for (size_t k = 0; !seen && k < i; k++)
-            seen = !plan->cases[k].skip && plan->cases[k].model == model;
-        if (!seen)
-            QG_PASS(qg_cli_examine(plan->cases[i].folder, model->method, model->activations, err));
+        const qg_case *c = &plan->cases[i];
+        const qg_suite_model *m = c->model, *reference = qg_suite_reference_of(plan->suite, m);
+        if (!c->skip && !opens(plan, i, m))
+            QG_PASS(qg_cli_examine(c->folder, m->method, m->activations, err));
+        if (qg_case_has_reference(c, plan->suite) && !opens(plan, i, reference))
+            QG_PASS(qg_cli_examine(c->reference_folder, reference->method, reference->activations,
+                                   err));
     }
-    if (has_case || !needs_reference(plan))
-        return QG_OK;
-    return qg_cli_examine(plan->reference_folder, reference->method, reference->activations, err);
+    return QG_OK;
 }
 
 /* Models made and looked at, unless a signal came: then nothing is measured. */
 static qg_status get_ready(qg_plan *plan, qg_cli *cli, const qg_gate_options *o,
                            const volatile sig_atomic_t *stop, qg_err *err)
 {
-    qg_status s = prepare_models(plan, cli, (int)o->threads, stop, err);
+    qg_status s = qg_prepare_models(plan, cli, (int)o->threads, stop, err);
 
     if (s == QG_ESTOPPED)
         qg_err_clear(err);

@@ -32,7 +32,7 @@ static size_t count(const qg_plan *plan, int shard, double *cost)
 
 static void put_case(qg_buf *b, const qg_case *c)
 {
-    qg_buf_format(b, "%-24s %s", c->id, qg_device_name(c->device));
+    qg_buf_format(b, "%-24s %s", c->id, c->device_name);
     if (c->skip)
         qg_buf_format(b, "  skipped: %s", c->skip);
     for (size_t k = 0; !c->skip && k < c->expect.n; k++)
@@ -121,7 +121,7 @@ static void put_case_object(qg_json_writer *w, const qg_plan *plan, const qg_cas
     qg_json_put_text(w, "id", c->id);
     qg_json_put_text(w, "model", c->model->name);
     qg_json_put_text(w, "method", c->model->method);
-    qg_json_put_text(w, "device", qg_device_name(c->device));
+    qg_json_put_text(w, "device", c->device_name);
     qg_json_put_text(w, "kind", c->kind == QG_CASE_QUALITY ? "quality" : "performance");
     qg_json_put_int(w, "batch", c->batch);
     qg_json_put_text(w, "skip", c->skip);

@@ -206,23 +206,48 @@ static qg_status make(const char **out, qg_cli *cli, const qg_suite *suite,
     return s;
 }
 
+/* Where the model lies already, for a case or beside one; NULL: nowhere yet. */
+static const char *find_folder(const qg_plan *plan, const qg_suite_model *model)
+{
+    for (size_t i = 0; i < plan->n_cases; i++) {
+        const qg_case *c = &plan->cases[i];
+        if (c->model == model && c->folder)
+            return c->folder;
+        if (qg_suite_reference_of(plan->suite, c->model) == model && c->reference_folder)
+            return c->reference_folder;
+    }
+    return NULL;
+}
+
+static qg_status prepare(const char **folder, const qg_plan *plan, const qg_suite_model *model,
+                         qg_cli *cli, int n_threads, const volatile sig_atomic_t *stop, qg_err *err)
+{
+    if (!*folder)
+        *folder = find_folder(plan, model);
+    if (*folder)
+        return QG_OK;
+    qg_status s = make(folder, cli, plan->suite, model, n_threads, stop, err);
+    if (s != QG_OK)
+        qg_err_at(err, model->place.file, model->place.line, model->place.column);
+    return s;
+}
+
+qg_status qg_prepare_reference(qg_case *c, const qg_plan *plan, qg_cli *cli, int n_threads,
+                               const volatile sig_atomic_t *stop, qg_err *err)
+{
+    return prepare(&c->reference_folder, plan, qg_suite_reference_of(plan->suite, c->model), cli,
+                   n_threads, stop, err);
+}
+
 qg_status qg_prepare_models(qg_plan *plan, qg_cli *cli, int n_threads,
                             const volatile sig_atomic_t *stop, qg_err *err)
 {
     for (size_t i = 0; i < plan->n_cases; i++) {
         qg_case *c = &plan->cases[i];
-        if (c->skip || c->folder)
-            continue;
-        for (size_t k = 0; k < i && !c->folder; k++)
-            if (plan->cases[k].model == c->model)
-                c->folder = plan->cases[k].folder;
-        if (c->folder)
-            continue;
-        qg_status s = make(&c->folder, cli, plan->suite, c->model, n_threads, stop, err);
-        if (s != QG_OK)
-            qg_err_at(err, c->model->place.file, c->model->place.line, c->model->place.column);
-        if (s != QG_OK)
-            return s;
+        if (!c->skip)
+            QG_PASS(prepare(&c->folder, plan, c->model, cli, n_threads, stop, err));
+        if (qg_case_has_reference(c, plan->suite))
+            QG_PASS(qg_prepare_reference(c, plan, cli, n_threads, stop, err));
     }
     return QG_OK;
 }

@@ -13,9 +13,13 @@
 
 #include <signal.h>
 
-/* Gives every case that is not skipped the folder of its model. QG_ESTOPPED once *stop is not 0
- * (NULL: never); finished layers are kept for the next run. */
+/* Gives every case that is not skipped the folder of its model and, where it is read beside one, of
+ * its reference. QG_ESTOPPED once *stop is not 0 (NULL: never); finished layers are kept for the
+ * next run. */
 qg_status qg_prepare_models(qg_plan *plan, qg_cli *cli, int n_threads,
                             const volatile sig_atomic_t *stop, qg_err *err);
+/* Gives the case, of the plan or a copy of one, the folder of its reference. */
+qg_status qg_prepare_reference(qg_case *c, const qg_plan *plan, qg_cli *cli, int n_threads,
+                               const volatile sig_atomic_t *stop, qg_err *err);
 
 #endif

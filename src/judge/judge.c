@@ -41,18 +41,26 @@ typedef struct judging {
     golden_slot fp16, drift; /* of the case at hand */
 } judging;
 
-/* The same kind of case of the suite's reference model. */
+/* What the model of the case is compared with; NULL: nothing. */
+static const qg_suite_model *reference_model(const judging *j)
+{
+    const qg_suite_model *m = qg_suite_model_of(j->suite, qg_str_from(j->m->id.model));
+
+    return m ? qg_suite_reference_of(j->suite, m) : j->suite->reference;
+}
+
+/* The same kind of case of that model. */
 static const qg_measurement *reference_of(const judging *j)
 {
     const qg_measurement *m = j->m;
+    const qg_suite_model *reference = reference_model(j);
 
-    if (!j->suite->reference)
+    if (!reference)
         return NULL;
     for (size_t i = 0; i < j->run->n_measurements; i++) {
         const qg_measurement *r = &j->run->measurements[i];
-        if (qg_str_is(qg_str_from(r->id.model), j->suite->reference->name) &&
+        if (qg_str_is(qg_str_from(r->id.model), reference->name) &&
             qg_str_eq(qg_str_from(r->id.kind), qg_str_from(m->id.kind)) &&
-            qg_str_eq(qg_str_from(r->id.device), qg_str_from(m->id.device)) &&
             r->id.batch == m->id.batch)
             return r;
     }
@@ -117,7 +125,7 @@ static qg_status golden_value(judging *j, qg_metric metric, qg_value *value, gol
     if (!slot->tried) {
         const qg_suite_model *owner = qg_golden_is_drift(metric)
                                           ? qg_suite_model_of(j->suite, qg_str_from(j->m->id.model))
-                                          : j->suite->reference;
+                                          : reference_model(j);
         slot->status = fill_slot(j, slot, owner, &slot->err);
         slot->tried = true;
     }

@@ -318,6 +318,54 @@ START_TEST(drift_compares_with_the_cases_own_golden)
 }
 END_TEST
 
+START_TEST(a_case_is_relative_to_its_models_own_reference)
+{
+    qg_suite_model three[3] = {models[0], models[1], {.name = "there", .method = "gptq"}};
+    qg_measurement four[4];
+    qg_scalar there = {QG_METRIC_WEIGHTS, 800, 1};
+    qg_expects all[4] = {{0}, {0}, expects[2], {0}};
+
+    memcpy(four, measurements, sizeof measurements);
+    four[3] =
+        (qg_measurement){.id = {"there/perf/b1", "there", "gptq", "cuda", "performance", 1, 8, 8},
+                         .scalars = &there,
+                         .n_scalars = 1};
+    three[1].reference = &three[2];
+    suite.models = three;
+    suite.n_models = 3;
+    suite.reference = three;
+    run.measurements = four;
+    run.n_measurements = 4;
+    ck_assert_int_eq(qg_judge_run(&run, arena, &suite, all, NULL, &err), QG_OK);
+    ck_assert_uint_eq(run.n_judgements, 2);
+    ck_assert_double_eq(run.judgements[1].value, 0.5); /* of 800, not of 1000 */
+    three[1].reference = NULL;
+    ck_assert_int_eq(qg_judge_run(&run, arena, &suite, all, NULL, &err), QG_OK);
+    ck_assert_double_eq(run.judgements[1].value, 0.4);
+}
+END_TEST
+
+START_TEST(goldens_of_cuda_are_its_own)
+{
+    char *cuda = qg_gold_path(arena, folder, "fp16", "cuda", "base");
+    qg_gold *g = make_gold();
+
+    bless(); /* the CPU's */
+    measurements[0].id.device = "cuda";
+    measurements[0].gold->backend = "cuda";
+    const qg_judgement *j = judge(6);
+    ck_assert_int_eq(j[1].verdict, QG_VERDICT_ERROR);
+    ck_assert_ptr_nonnull(strstr(j[1].message, "there is no golden '"));
+    ck_assert_ptr_nonnull(strstr(j[1].message, "/fp16/cuda/base.gold'"));
+    g->backend = "cuda";
+    g->prompts[0].positions[1].logprob = -0.51;
+    ck_assert_int_eq(qg_gold_write(cuda, g, &err), QG_OK);
+    j = judge(6);
+    ck_assert_int_eq(j[1].verdict, QG_VERDICT_PASS);
+    ck_assert_double_eq_tol(j[1].value, 0.01, 1e-9);
+}
+END_TEST
+
 START_TEST(lack_of_memory_ends_judging)
 {
     qg_status s;
@@ -354,6 +402,8 @@ Suite *judge_check(void)
     tcase_add_test(t, non_finite_and_unmeasured_numbers_are_errors);
     tcase_add_test(t, nothing_to_judge_is_said);
     tcase_add_test(t, drift_compares_with_the_cases_own_golden);
+    tcase_add_test(t, a_case_is_relative_to_its_models_own_reference);
+    tcase_add_test(t, goldens_of_cuda_are_its_own);
     tcase_add_test(t, lack_of_memory_ends_judging);
     suite_add_tcase(s, t);
     return s;

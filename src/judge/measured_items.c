@@ -203,11 +203,14 @@ void qg_checkitem_variant(qg_checking *c)
 
 static void prove_quality(qg_checking *c, const qg_measurement *m)
 {
+    const qg_suite_model *own = qg_suite_model_of(c->suite, qg_str_from(m->id.model));
+    const qg_suite_model *reference = c->suite->reference;
+    bool beside_other = own && qg_suite_reference_of(c->suite, own) != reference;
     char ppl[QG_UNIT_TEXT], kld[QG_UNIT_TEXT], top[QG_UNIT_TEXT];
     int64_t n = 0;
     size_t n_docs = 0;
 
-    for (size_t i = 0; i < m->n_docs; i++) {
+    for (size_t i = 0; i < m->n_docs && !beside_other; i++) {
         n_docs += m->docs[i].has_reference;
         n += m->docs[i].has_reference ? m->docs[i].n_scored : 0;
     }
@@ -218,7 +221,7 @@ static void prove_quality(qg_checking *c, const qg_measurement *m)
                 ? c->run_command
                 : qg_checkitem_format(c, "add 'text' with a validation set to 'quality' in %s",
                                       c->suite->path),
-            "case '%s' read no text beside '%s'", m->id.id, c->suite->reference->name);
+            "case '%s' read no text beside '%s'", m->id.id, reference->name);
     else
         qg_checkitem_prove(
             c, proof_of(c, m, n), "ppl_increase %s, kld_mean %s, same_top %s over %zu documents",

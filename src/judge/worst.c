@@ -42,9 +42,10 @@ static size_t prompt_named(const qg_gold *g, const char *name)
 static qg_status find_prompt(qg_worst *out, qg_arena *arena, const qg_suite *suite,
                              const qg_measurement *m, qg_err *err)
 {
-    const qg_suite_model *owner = qg_golden_is_drift(out->judgement->metric)
-                                      ? qg_suite_model_of(suite, qg_str_from(m->id.model))
-                                      : suite->reference;
+    const qg_suite_model *own = qg_suite_model_of(suite, qg_str_from(m->id.model));
+    const qg_suite_model *owner = qg_golden_is_drift(out->judgement->metric) ? own
+                                  : own ? qg_suite_reference_of(suite, own)
+                                        : suite->reference;
     qg_golden_diff d;
     qg_gold *golden;
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "measure/machine.h"
 #include "measure/task.h"
 #include "record/record_json.h"
 
@@ -68,12 +69,21 @@ static const char *dtype_text(int choice)
     return names[choice];
 }
 
-/* The reference of a case, where it is read beside one. */
-static void set_reference(qg_task *t, const qg_plan *plan)
+/* A model's own tier stands, whatever the others run on. */
+static const char *tier_of(const qg_suite_model *m, const qg_suite *s, const qg_measure_options *o)
 {
-    const qg_suite_model *reference = plan->suite->reference;
+    return m->tier ? m->tier : o->tier ? o->tier : s->engine.tier;
+}
 
-    t->reference = plan->reference_folder;
+/* The reference of a case, where it is read beside one. */
+static void set_reference(qg_task *t, const qg_case *c, const qg_plan *plan,
+                          const qg_measure_options *o)
+{
+    const qg_suite_model *reference = qg_suite_reference_of(plan->suite, c->model);
+
+    t->reference = c->reference_folder;
+    t->reference_device = c->reference_device_name;
+    t->reference_tier = tier_of(reference, plan->suite, o);
     t->reference_quantization = reference->method;
     t->reference_activations = reference->activations;
     t->reference_dtype = dtype_text(reference->dtype);
@@ -84,8 +94,8 @@ static qg_task task_of(const qg_case *c, const qg_plan *plan, const qg_measure_o
     const qg_suite *s = plan->suite;
     bool quality = c->kind == QG_CASE_QUALITY;
     qg_task t = {.folder = c->folder,
-                 .device = qg_device_name(c->device),
-                 .tier = o->tier ? o->tier : s->engine.tier,
+                 .device = c->device_name,
+                 .tier = tier_of(c->model, s, o),
                  .quantization = c->model->method,
                  .activations = c->model->activations,
                  .dtype = dtype_text(c->model->dtype),
@@ -103,7 +113,7 @@ static qg_task task_of(const qg_case *c, const qg_plan *plan, const qg_measure_o
                  .output_len = s->performance.output_len};
 
     if (t.text && qg_case_has_reference(c, s))
-        set_reference(&t, plan);
+        set_reference(&t, c, plan, o);
     return t;
 }
 
@@ -239,9 +249,10 @@ static void keep_model(const qg_arm *a, const qg_model_info *told)
         qg_model_info *info = &run->models[i];
         if (strcmp(info->name, a->c->model->name) != 0)
             continue;
-        const char *name = info->name, *hash = info->model_hash;
+        const char *name = info->name, *hash = info->model_hash, *reference = info->reference;
         *info = *told;
         info->name = name;
+        info->reference = reference;
         info->model_hash = info->model_hash ? info->model_hash : hash;
     }
 }
@@ -275,8 +286,7 @@ qg_status qg_arm_finish(qg_arm *a, qg_err *err)
     m->load_ns = t->load_ns;
     m->pressure = t->pressure;
     m->pressure.unstable = mine.unstable;
-    if (!a->run->machine.device)
-        a->run->machine = told->machine;
+    QG_PASS(qg_machine_join(&a->run->machine, a->arena, &told->machine, err));
     keep_model(a, told->models);
     return QG_OK;
 }

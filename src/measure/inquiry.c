@@ -5,6 +5,8 @@
 #include "base/process.h"
 #include "measure/culprit.h"
 
+#include <string.h>
+
 typedef struct talk {
     qg_process *process;
     qg_arena *scratch;
@@ -16,8 +18,11 @@ static qg_culprit_task task_of(const qg_blame_subject *subject, const qg_plan *p
                                const qg_measure_options *o)
 {
     const qg_suite *s = plan->suite;
-    const qg_suite_model *model = subject->c->model, *reference = s->reference;
-    bool is_own = model == reference;
+    const qg_suite_model *model = subject->c->model, *reference = qg_suite_reference_of(s, model);
+    const char *folder = subject->c->reference_folder;
+    bool is_own = model == reference || /* or the same files somewhere else */
+                  (folder && strcmp(subject->c->folder, folder) == 0 &&
+                   strcmp(model->method, reference->method) == 0);
 
     return (qg_culprit_task){
         .case_id = subject->c->id,
@@ -26,9 +31,11 @@ static qg_culprit_task task_of(const qg_blame_subject *subject, const qg_plan *p
         .folder = subject->c->folder,
         .method = model->method,
         .activations = model->activations,
-        .tier = o->tier ? o->tier : s->engine.tier,
+        .tier = model->tier ? model->tier
+                : o->tier   ? o->tier
+                            : s->engine.tier,
         .threads = o->threads ? o->threads : s->engine.threads,
-        .reference = is_own ? NULL : plan->reference_folder,
+        .reference = is_own ? NULL : folder,
         .reference_method = is_own ? NULL : reference->method,
         .reference_activations = is_own ? NULL : reference->activations,
         .text = text,

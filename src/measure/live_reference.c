@@ -25,6 +25,8 @@ qg_status qg_reference_open(qg_reference *r, qg_arena *arena, const qg_engine_op
 {
     qg_engine_options options = *like;
 
+    options.device = r->device ? r->device : like->device;
+    options.tier = r->tier ? r->tier : like->tier;
     options.quantization = r->quantization;
     options.activations = r->activations;
     options.dtype = r->dtype;

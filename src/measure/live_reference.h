@@ -11,6 +11,7 @@
 
 typedef struct qg_reference {
     const char *folder, *quantization, *activations, *dtype; /* as in qg_engine_options */
+    const char *device, *tier;                               /* NULL: as the other's */
     const qg_tokenizer *tokenizer;
     qg_engine *engine;
 } qg_reference;
@@ -19,7 +20,8 @@ typedef struct qg_reference {
 qg_status qg_reference_prepare(qg_reference *r, qg_arena *arena, const qg_tokenizer *own,
                                const char *beside, qg_err *err);
 
-/* Opens the engine, with device, tier, threads and sizes of `like`. */
+/* Opens the engine, with threads and sizes of `like`, and its device and tier but where it has its
+ * own. */
 qg_status qg_reference_open(qg_reference *r, qg_arena *arena, const qg_engine_options *like,
                             qg_err *err);
 

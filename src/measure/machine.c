@@ -69,6 +69,46 @@ int64_t qg_machine_folder_bytes(const char *folder)
     return bytes;
 }
 
+/* "cpu" and "cuda": "cpu+cuda". *is_new where a word was added. */
+static qg_status add_word(const char **words, bool *is_new, qg_arena *arena, const char *word,
+                          qg_err *err)
+{
+    qg_str rest = qg_str_from(*words ? *words : ""), piece;
+
+    if (!word)
+        return QG_OK;
+    while (qg_str_split(&rest, '+', &piece))
+        if (qg_str_is(piece, word))
+            return QG_OK;
+    *words = *words ? qg_arena_format(arena, "%s+%s", *words, word) : word;
+    QG_NEED(*words, err);
+    *is_new = true;
+    return QG_OK;
+}
+
+qg_status qg_machine_join(qg_machine *m, qg_arena *arena, const qg_machine *other, qg_err *err)
+{
+    char hex[QG_HASH_HEX];
+    bool is_new = false;
+
+    if (!m->device) {
+        *m = *other;
+        return QG_OK;
+    }
+    QG_PASS(add_word(&m->device, &is_new, arena, other->device, err));
+    QG_PASS(add_word(&m->tier, &is_new, arena, other->tier, err));
+    QG_PASS(add_word(&m->gpu, &is_new, arena, other->gpu, err));
+    if (!is_new)
+        return QG_OK;
+    char *facts = qg_arena_format(arena, "%s|%s", m->fingerprint ? m->fingerprint : "",
+                                  other->fingerprint ? other->fingerprint : "");
+    QG_NEED(facts, err);
+    QG_PASS(qg_hash_text(hex, qg_str_from(facts), err));
+    m->fingerprint = qg_str_dup(arena, (qg_str){hex, 16});
+    QG_NEED(m->fingerprint, err);
+    return QG_OK;
+}
+
 qg_status qg_machine_describe(qg_machine *out, qg_arena *arena, const qg_engine_info *info,
                               qg_err *err)
 {

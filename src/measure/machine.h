@@ -11,6 +11,11 @@
 qg_status qg_machine_describe(qg_machine *out, qg_arena *arena, const qg_engine_info *info,
                               qg_err *err);
 
+/* What `m` says of one worker, with what another of the same machine says: devices, GPUs and tiers
+ * that are new are joined by '+', and then the fingerprint is one of both. An empty `m` becomes
+ * `other`. */
+qg_status qg_machine_join(qg_machine *m, qg_arena *arena, const qg_machine *other, qg_err *err);
+
 /* Greatest resident set of this process in bytes, as the kernel counts it; 0 where it does not say.
  */
 int64_t qg_machine_peak_rss(void);

@@ -167,8 +167,11 @@ static qg_status list_models(qg_run *run, qg_arena *arena, const qg_plan *plan, 
         while (at < run->n_models && strcmp(run->models[at].name, m->name) != 0)
             at++;
         if (at == run->n_models)
-            run->models[run->n_models++] = (qg_model_info){
-                .name = m->name, .path = plan->cases[i].folder, .method = m->method};
+            run->models[run->n_models++] =
+                (qg_model_info){.name = m->name,
+                                .path = plan->cases[i].folder,
+                                .method = m->method,
+                                .reference = m->reference ? m->reference->name : NULL};
     }
     return QG_OK;
 }

@@ -262,6 +262,56 @@ START_TEST(a_case_is_read_beside_the_live_reference)
 }
 END_TEST
 
+static const char *const tiers_text =
+    "version: 1\n"
+    "name: t\n"
+    "models:\n"
+    "  ref: {model: golden/models/tiny-llama, tier: ref}\n"
+    "  best: {model: golden/models/tiny-llama}\n"
+    "  same: {model: golden/models/tiny-llama, tier: ref, reference: ref}\n"
+    "  chained: {model: golden/models/tiny-llama, tier: ref, reference: best}\n"
+    "reference: ref\n"
+    "engine: {device: cpu, max_model_len: 512, threads: 1}\n"
+    "quality: {window: 64, text: suites/data/validation.txt}\n";
+
+/* What holds for two devices holds for two tiers: each model runs on its own, beside its own
+ * reference on that one's. */
+START_TEST(each_model_runs_where_it_says_beside_its_own_reference)
+{
+    const char *real = getenv("QG_PROGRAM");
+
+    if (!real || !qg_file_exists(real))
+        return;
+    qg_plan plan = plan_of(tiers_text, "*");
+    qg_run run = measured_plan(real, plan, 120000000000);
+    const qg_measurement *m = run.measurements;
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_msg(m[i].state == QG_CASE_MEASURED, "%s", m[i].message);
+    ck_assert_str_eq(run.machine.device, "cpu");
+    ck_assert_ptr_null(m[0].kld);
+    ck_assert_ptr_null(run.models[1].reference); /* the run's */
+    ck_assert_str_eq(run.models[3].reference, "best");
+    ck_assert_double_eq(scalar_of(&m[2], QG_METRIC_KLD_MAX), 0);
+    if (strcmp(run.machine.tier, "ref") == 0)
+        return; /* this CPU has no other */
+    ck_assert(qg_str_starts(qg_str_from(run.machine.tier), QG_STR("ref+avx")));
+    double there = scalar_of(&m[1], QG_METRIC_KLD_MEAN),
+           back = scalar_of(&m[3], QG_METRIC_KLD_MEAN);
+    ck_assert(there > 0 && there < 1e-6); /* float32 sums in another order */
+    ck_assert(back > 0 && back < 1e-6);
+    ck_assert_double_eq(scalar_of(&m[3], QG_METRIC_NLL), scalar_of(&m[0], QG_METRIC_NLL));
+    /* the option says it for those that do not */
+    qg_measure_options options = {
+        .program = real, .seed = -1, .timeout_ns = 120000000000, .tier = "ref"};
+    qg_run all = {0};
+    plan.cases += 1;
+    plan.n_cases = 1;
+    ck_assert_int_eq(qg_measure_plan(&all, arena, &plan, &options, NULL), QG_OK);
+    ck_assert_str_eq(all.machine.tier, "ref");
+    ck_assert_double_eq(scalar_of(all.measurements, QG_METRIC_KLD_MAX), 0);
+}
+END_TEST
+
 START_TEST(a_reference_of_other_tokens_costs_its_case)
 {
     const char *real = getenv("QG_PROGRAM");
@@ -269,7 +319,7 @@ START_TEST(a_reference_of_other_tokens_costs_its_case)
     if (!real || !qg_file_exists(real))
         return;
     qg_plan plan = plan_of(pair_text, "int8/quality");
-    plan.reference_folder = "golden/models/tiny-opt";
+    plan.cases[0].reference_folder = "golden/models/tiny-opt";
     qg_run run = measured_plan(real, plan, 120000000000);
     ck_assert_int_eq(run.measurements[0].state, QG_CASE_FAILED);
     ck_assert_int_eq(run.measurements[0].exit_class, 2);
@@ -317,6 +367,7 @@ Suite *measure_check(void)
     tcase_add_test(t, one_dead_worker_leaves_the_others_alone);
     tcase_add_test(t, a_real_workers_numbers_are_those_of_scoring);
     tcase_add_test(t, a_case_is_read_beside_the_live_reference);
+    tcase_add_test(t, each_model_runs_where_it_says_beside_its_own_reference);
     tcase_add_test(t, a_reference_of_other_tokens_costs_its_case);
     tcase_add_test(t, a_worker_answers_errors_and_goes_on);
     suite_add_tcase(s, t);

@@ -14,6 +14,8 @@
     X(dtype)                                                                                       \
     X(text)                                                                                        \
     X(reference)                                                                                   \
+    X(reference_device)                                                                            \
+    X(reference_tier)                                                                              \
     X(reference_quantization)                                                                      \
     X(reference_activations)                                                                       \
     X(reference_dtype)                                                                             \

@@ -27,7 +27,8 @@ typedef struct qg_task {
     qg_texts prompts;
     const char *text; /* file of documents; NULL: none */
     /* The model that the text is read beside, a folder and how it is opened; NULL: none. */
-    const char *reference, *reference_quantization, *reference_activations, *reference_dtype;
+    const char *reference, *reference_device, *reference_tier;
+    const char *reference_quantization, *reference_activations, *reference_dtype;
     int64_t window, max_tokens;
     /* performance */
     int64_t batch, input_len, output_len;

@@ -75,6 +75,8 @@ static qg_status prepare_quality(worker *w, qg_engine_options *options, qg_err *
     QG_PASS(qg_quality_prepare(&w->quality, w->model, t, options->tokenizer, err));
     options->kv_tokens = w->quality->kv_tokens;
     w->reference = (qg_reference){.folder = t->reference,
+                                  .device = t->reference_device,
+                                  .tier = t->reference_tier,
                                   .quantization = t->reference_quantization,
                                   .activations = t->reference_activations,
                                   .dtype = t->reference_dtype};

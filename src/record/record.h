@@ -71,9 +71,9 @@ typedef struct qg_machine {
     const char *host, *os, *cpu;
     int n_cpus;
     int64_t memory_bytes;
-    const char *device; /* backend class: "cpu", "cuda" */
+    const char *device; /* backend class: "cpu", "cuda"; of a suite over both "cpu+cuda" */
     const char *gpu;    /* model, driver; NULL on a cpu */
-    const char *tier;   /* kernels in use: "avx2" */
+    const char *tier;   /* kernels in use: "avx2"; "avx512+cuda" */
     int n_threads;
     const char *compiler, *flags;
     const char *fingerprint; /* hash of what numbers depend on, the commit excluded */
@@ -86,6 +86,7 @@ typedef struct qg_model_info {
     int64_t n_params, bytes;       /* bytes: of the weights on disk */
     int bits, group_size;          /* of its codes; 0: plain, not known, one scale an output */
     const qg_quantized *quantized; /* how it was made, or NULL      */
+    const char *reference; /* what it is compared with, where that is not the run's; else NULL */
 } qg_model_info;
 
 /* Which case: one model x method x batch x device. */

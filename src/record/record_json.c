@@ -49,6 +49,7 @@ static const qg_field model_list[] = {
     QG_FIELD(qg_model_info, TEXT, model_hash),  QG_FIELD(qg_model_info, TEXT, tokenizer_hash),
     QG_FIELD(qg_model_info, COUNT, n_params),   QG_FIELD(qg_model_info, COUNT, bytes),
     QG_FIELD(qg_model_info, SMALL, bits),       QG_FIELD(qg_model_info, SMALL, group_size),
+    QG_FIELD(qg_model_info, TEXT, reference),
 };
 static const qg_fields model_fields = QG_FIELDS(model_list, qg_model_info);
 

@@ -90,6 +90,7 @@ static void put_head(qg_sink_out *o)
         put_format(&line, " ", model->path);
         put_format(&line, " \xc2\xb7 ", model->family);
         put_format(&line, " ", model->method);
+        put_format(&line, " \xc2\xb7 beside ", model->reference);
         put_wrapped(o, INDENT, qg_buf_view(&line));
         o->out->failed = o->out->failed || line.failed;
     }

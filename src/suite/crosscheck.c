@@ -164,6 +164,50 @@ static void resolve_reference(const qg_schema_reader *r, qg_suite *s, qg_suite_m
                          "no model is named '%s'", name);
 }
 
+/* Whether following references from a model leads back to it. */
+static bool is_circular(const qg_suite *s, const qg_suite_model *m)
+{
+    const qg_suite_model *at = m->reference;
+
+    for (size_t i = 0; at && at != m && i < s->n_models; i++)
+        at = at->reference;
+    return at == m;
+}
+
+static void find_reference(const qg_schema_reader *r, const qg_suite *s, qg_suite_model *m,
+                           qg_place place)
+{
+    const qg_suite_model *found = qg_suite_model_of(s, qg_str_from(m->reference_name));
+
+    if (!found)
+        qg_finding_error(r->findings, place, nearest_model(r, s, m->reference_name),
+                         "no model is named '%s'", m->reference_name);
+    else if (found == m)
+        qg_finding_error(r->findings, place, NULL, "'%s' is compared with itself", m->name);
+    else if (m->is_reference)
+        qg_finding_error(r->findings, place, NULL,
+                         "'%s' is the suite's reference, and compared with none", m->name);
+    else
+        m->reference = found;
+}
+
+/* References of models' own: each leads to the suite's in the end. */
+static void resolve_references(const qg_schema_reader *r, const qg_suite *s, qg_suite_model *models,
+                               const qg_yaml *map)
+{
+    for (size_t i = 0; i < s->n_models; i++)
+        if (models[i].reference_name)
+            find_reference(r, s, &models[i], place_in(map->entries[i].value, "reference"));
+    for (size_t i = 0; i < s->n_models; i++) {
+        if (!is_circular(s, &models[i]))
+            continue;
+        qg_finding_error(r->findings, place_in(map->entries[i].value, "reference"), NULL,
+                         "'%s' is compared with '%s', which is compared with '%s' in the end",
+                         models[i].name, models[i].reference_name, models[i].name);
+        models[i].reference = NULL; /* the others of the circle are said with it */
+    }
+}
+
 /* ---- calibration ---- */
 
 /* A model that was calibrated on the text that judges it looks better than it is. */
@@ -317,6 +361,7 @@ void qg_crosscheck(const qg_schema_reader *r, qg_suite *s, qg_suite_model *model
         check_overlap(r, s, &models[i], node);
     }
     resolve_reference(r, s, models, root);
+    resolve_references(r, s, models, map);
     if (!qg_yaml_get(root, "quality") && !qg_yaml_get(root, "performance") && !root->broken)
         qg_finding_error(r->findings, root->place, "add 'quality' or 'performance'",
                          "nothing is measured");

@@ -59,7 +59,7 @@ START_TEST(the_plan_judges_by_them)
                   .n_models = 2,
                   .reference = &models[0],
                   .quality = text,
-                  .engine.device = QG_DEVICE_CPU};
+                  .engine.device = "cpu"};
     qg_plan_options options = {0};
     qg_plan plan;
 

@@ -105,7 +105,47 @@ static const char *folder_of(const qg_suite_model *m)
     return m->calibration ? NULL : m->model;
 }
 
-static qg_status make_cases(qg_case **out, size_t *n, qg_arena *run, const qg_suite *s, qg_err *err)
+/* ---- where they run ---- */
+
+/* A device that can be told to a worker: "auto" is decided here. */
+static qg_status resolve_device(const char **out, const char *name, const qg_plan_options *o,
+                                qg_err *err)
+{
+    qg_device device;
+
+    if (!qg_device_find(&device, qg_str_from(name)))
+        return qg_fail(err, QG_EARG, "device must be auto, cpu, cuda or cuda:N, not '%s'", name);
+    *out = device != QG_DEVICE_AUTO ? name
+                                    : qg_device_name(o->has_cuda ? QG_DEVICE_CUDA : QG_DEVICE_CPU);
+    return QG_OK;
+}
+
+static qg_status device_of(const char **out, const qg_suite_model *m, const qg_suite *s,
+                           const qg_plan_options *o, qg_err *err)
+{
+    return resolve_device(out,
+                          m->device   ? m->device
+                          : o->device ? o->device
+                                      : s->engine.device,
+                          o, err);
+}
+
+static qg_status place_case(qg_case *c, const qg_suite *s, const qg_plan_options *o, qg_err *err)
+{
+    const qg_measurement *m = o->ran ? qg_run_case(o->ran, c->id) : NULL;
+    const char *ran_on = m && m->id.device ? m->id.device : "";
+
+    QG_PASS(device_of(&c->device_name, c->model, s, o, err));
+    QG_PASS(device_of(&c->reference_device_name, qg_suite_reference_of(s, c->model), s, o, err));
+    if (qg_device_find(&c->device, qg_str_from(ran_on)))
+        c->device_name = ran_on;
+    else
+        qg_device_find(&c->device, qg_str_from(c->device_name));
+    return QG_OK;
+}
+
+static qg_status make_cases(qg_case **out, size_t *n, qg_arena *run, const qg_suite *s,
+                            const qg_plan_options *o, qg_err *err)
 {
     size_t n_batch = s->performance.present ? s->performance.n_batch : 0;
     qg_case *at = QG_NEW_N(run, qg_case, s->n_models * (n_batch + s->quality.present));
@@ -118,11 +158,13 @@ static qg_status make_cases(qg_case **out, size_t *n, qg_arena *run, const qg_su
             qg_case *c = &at[(*n)++];
             c->model = model;
             c->folder = folder_of(model);
+            c->reference_folder = folder_of(qg_suite_reference_of(s, model));
             c->place = model->place;
             c->kind = b == 0 ? QG_CASE_QUALITY : QG_CASE_PERFORMANCE;
             c->batch = b == 0 ? 0 : (int)s->performance.batch[b - 1];
             c->id = qg_suite_case_id(run, model->name, c->batch);
             QG_NEED(c->id, err);
+            QG_PASS(place_case(c, s, o, err));
             QG_PASS(pick_expects(c, b == 0 ? &model->quality : &model->performance, s, run, err));
         }
     }
@@ -142,26 +184,33 @@ static qg_status no_match(const qg_case *at, size_t n, qg_arena *run, const char
                    ids.ptr ? ids.ptr : "", n > 20 ? ", ..." : "");
 }
 
-/* Keeps the cases whose ids match, in place. */
-/* Whether a case of the reference is what a case that matches is relative to. */
-static bool is_needed(const qg_case *at, size_t n, qg_str glob, const qg_case *reference)
+/* Whether a budget of the case is a ratio to the case of its reference. */
+static bool has_ratio(const qg_case *c)
 {
     qg_metric compared;
 
-    if (!reference->model->is_reference || reference->kind != QG_CASE_PERFORMANCE)
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        if (at[i].kind != reference->kind || at[i].batch != reference->batch ||
-            !qg_str_glob(glob, qg_str_from(at[i].id)))
-            continue;
-        for (size_t k = 0; k < at[i].expect.n; k++)
-            if (qg_metric_compared(&compared, at[i].expect.at[k].metric))
-                return true;
-    }
+    for (size_t i = 0; i < c->expect.n; i++)
+        if (qg_metric_compared(&compared, c->expect.at[i].metric))
+            return true;
     return false;
 }
 
-static qg_status filter(qg_case *at, size_t *n, qg_arena *run, const char *only, qg_err *err)
+/* Whether a case is what another that matches is relative to. */
+static bool is_needed(const qg_case *at, size_t n, qg_str glob, const qg_case *reference,
+                      const qg_suite *s)
+{
+    for (size_t i = 0; i < n; i++)
+        if (at[i].kind == reference->kind && at[i].batch == reference->batch &&
+            at[i].model != reference->model &&
+            qg_suite_reference_of(s, at[i].model) == reference->model &&
+            qg_str_glob(glob, qg_str_from(at[i].id)) && has_ratio(&at[i]))
+            return true;
+    return false;
+}
+
+/* Keeps the cases whose ids match, in place. */
+static qg_status filter(qg_case *at, size_t *n, qg_arena *run, const qg_suite *s, const char *only,
+                        qg_err *err)
 {
     size_t kept = 0;
     qg_str glob = qg_str_from(only ? only : "*");
@@ -173,7 +222,7 @@ static qg_status filter(qg_case *at, size_t *n, qg_arena *run, const char *only,
     bool *needed = QG_NEW_N(run, bool, *n);
     QG_NEED(needed, err);
     for (size_t i = 0; i < *n; i++)
-        needed[i] = is_needed(at, *n, glob, &at[i]);
+        needed[i] = is_needed(at, *n, glob, &at[i], s);
     kept = 0;
     for (size_t i = 0; i < *n; i++) {
         bool matches = qg_str_glob(glob, qg_str_from(at[i].id));
@@ -207,22 +256,6 @@ static qg_status keep_shard(qg_plan *plan, qg_case *at, size_t *n, qg_arena *run
     return QG_OK;
 }
 
-static qg_status choose_device(qg_device *out, const qg_suite *s, const qg_plan_options *o,
-                               qg_err *err)
-{
-    *out = (qg_device)s->engine.device;
-    if (o->device) {
-        for (*out = QG_DEVICE_AUTO; *out <= QG_DEVICE_CUDA; (*out)++)
-            if (strcmp(o->device, qg_device_name(*out)) == 0)
-                break;
-        if (*out > QG_DEVICE_CUDA)
-            return qg_fail(err, QG_EARG, "device must be auto, cpu or cuda, not '%s'", o->device);
-    }
-    if (*out == QG_DEVICE_AUTO)
-        *out = o->has_cuda ? QG_DEVICE_CUDA : QG_DEVICE_CPU;
-    return QG_OK;
-}
-
 static qg_status unsupported(qg_err *err, qg_place place, const char *what, const char *name)
 {
     qg_fail(err, QG_ENOSUP, "%s%s%s%s is not built in yet", what, name ? " '" : "",
@@ -246,9 +279,33 @@ static qg_status skip_case(qg_case *c, const qg_suite *s, qg_arena *run, qg_err 
     return QG_OK;
 }
 
-static qg_status check_case(qg_case *c, const qg_suite *s, const qg_plan_options *o, qg_err *err)
+/* The device without which the case says nothing: its own, or that of what it is compared with. */
+static qg_status find_missing(const char **out, const qg_case *c, const qg_suite *s,
+                              const qg_plan_options *o, qg_arena *run, qg_err *err)
 {
     const char *why = o->no_cuda ? o->no_cuda : "no CUDA device";
+    qg_device reference = QG_DEVICE_CPU;
+
+    *out = NULL;
+    if (o->has_cuda)
+        return QG_OK;
+    if (c->device == QG_DEVICE_CUDA) {
+        *out = why;
+        return QG_OK;
+    }
+    qg_device_find(&reference, qg_str_from(c->reference_device_name));
+    if (reference != QG_DEVICE_CUDA || !(qg_case_has_reference(c, s) || has_ratio(c)))
+        return QG_OK;
+    *out = qg_arena_format(run, "its reference '%s' needs cuda: %s",
+                           qg_suite_reference_of(s, c->model)->name, why);
+    QG_NEED(*out, err);
+    return QG_OK;
+}
+
+static qg_status check_case(qg_case *c, const qg_suite *s, const qg_plan_options *o, qg_arena *run,
+                            qg_err *err)
+{
+    const char *missing;
 
     if (c->skip)
         return QG_OK;
@@ -260,12 +317,11 @@ static qg_status check_case(qg_case *c, const qg_suite *s, const qg_plan_options
         if (!is_measured(c->expect.at[i].metric))
             return unsupported(err, c->expect.at[i].place, "metric",
                                qg_metric_info_of(c->expect.at[i].metric)->name);
-    if (c->device != QG_DEVICE_CUDA || o->has_cuda)
+    QG_PASS(find_missing(&missing, c, s, o, run, err));
+    c->skip = missing;
+    if (!missing || !o->require_cuda)
         return QG_OK;
-    c->skip = why;
-    if (!o->require_cuda)
-        return QG_OK;
-    return qg_fail(err, QG_EDEVICE, "case '%s' requires cuda: %s", c->id, why);
+    return qg_fail(err, QG_EDEVICE, "case '%s' requires cuda: %s", c->id, missing);
 }
 
 bool qg_case_has_reference(const qg_case *c, const qg_suite *s)
@@ -277,7 +333,6 @@ qg_status qg_plan_make(qg_plan *out, qg_arena *run, const qg_suite *suite,
                        const qg_plan_options *options, qg_err *err)
 {
     const qg_plan_options *o = options;
-    qg_device device;
     qg_case *at = NULL;
     size_t n = 0;
 
@@ -285,22 +340,15 @@ qg_status qg_plan_make(qg_plan *out, qg_arena *run, const qg_suite *suite,
         (o->n_shards > 0 && !o->every_shard && (o->shard < 1 || o->shard > o->n_shards)))
         return qg_fail(err, QG_EARG, "shard must be 1 to N of N, like 2/3, not %d/%d", o->shard,
                        o->n_shards);
-    QG_PASS(choose_device(&device, suite, o, err));
-    QG_PASS(make_cases(&at, &n, run, suite, err));
-    *out = (qg_plan){.suite = suite,
-                     .n_all = n,
-                     .shard = o->shard,
-                     .n_shards = o->n_shards,
-                     .reference_folder = folder_of(suite->reference)};
-    QG_PASS(filter(at, &n, run, o->only, err));
-    for (size_t i = 0; i < n; i++) {
-        at[i].device = device;
+    QG_PASS(make_cases(&at, &n, run, suite, o, err));
+    *out = (qg_plan){.suite = suite, .n_all = n, .shard = o->shard, .n_shards = o->n_shards};
+    QG_PASS(filter(at, &n, run, suite, o->only, err));
+    for (size_t i = 0; i < n; i++)
         QG_PASS(skip_case(&at[i], suite, run, err));
-    }
     QG_PASS(keep_shard(out, at, &n, run, o, err));
     for (size_t i = 0; i < n; i++) {
         set_drift(&at[i]);
-        QG_PASS(check_case(&at[i], suite, o, err));
+        QG_PASS(check_case(&at[i], suite, o, run, err));
     }
     out->cases = at;
     out->n_cases = n;

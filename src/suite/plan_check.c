@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/folder_check.h"
+#include "record/record.h"
 
 /* The end of 2026-06-15 in UTC. */
 static int64_t last_second(void)
@@ -239,7 +240,7 @@ START_TEST(a_case_is_read_beside_the_reference_of_its_suite)
     qg_plan p;
 
     ids(suite_of(qg_arena_format(arena, "%sa\n%s", head, text)), (qg_plan_options){0}, &p);
-    ck_assert_ptr_eq(p.reference_folder, p.cases[0].folder);
+    ck_assert_ptr_eq(p.cases[2].reference_folder, p.cases[0].folder);
     for (size_t i = 0; i < p.n_cases; i++)
         ck_assert_int_eq(qg_case_has_reference(&p.cases[i], p.suite), i == 2 || i == 4);
     p.cases[2].skip = "no device";
@@ -247,12 +248,12 @@ START_TEST(a_case_is_read_beside_the_reference_of_its_suite)
     /* a made one has its folder when it has been made */
     ids(suite_of(qg_arena_format(arena, "%smade\n%s", head, text)),
         (qg_plan_options){.only = "b/*"}, &p);
-    ck_assert_ptr_null(p.reference_folder);
+    ck_assert_ptr_null(p.cases[0].reference_folder);
     ck_assert(qg_case_has_reference(&p.cases[0], p.suite));
     ids(suite_of("version: 1\nname: x\nmodels: {a: {model: m, quantization: int8, calibration: "
                  "m/config.json}}\nquality: {text: m/config.json}\n"),
         (qg_plan_options){0}, &p);
-    ck_assert_ptr_null(p.reference_folder);
+    ck_assert_ptr_null(p.cases[0].reference_folder);
     /* nothing to read */
     ids(suite_of(qg_arena_format(arena, "%sa\nquality: {prompts: [p]}\n", head)),
         (qg_plan_options){.only = "b/*"}, &p);
@@ -342,7 +343,93 @@ START_TEST(devices_are_chosen_or_skipped)
                      QG_EDEVICE);
     ck_assert_str_eq(err.message, "case 'a/quality' requires cuda: no CUDA device");
     ck_assert_str_eq(ids(s, (qg_plan_options){.device = "gpu"}, &p),
-                     "device must be auto, cpu or cuda, not 'gpu'");
+                     "device must be auto, cpu, cuda or cuda:N, not 'gpu'");
+}
+END_TEST
+
+static const char over[] = "version: 1\n"
+                           "name: x\n"
+                           "models:\n"
+                           "  a: {model: m, device: cpu}\n"
+                           "  b: {model: m}\n"
+                           "  c: {model: m, device: 'cuda:1', reference: b}\n"
+                           "  d: {model: m, device: cpu, reference: c}\n"
+                           "reference: a\n"
+                           "engine: {device: cpu}\n"
+                           "quality: {text: m/config.json}\n"
+                           "performance:\n"
+                           "  production: {batch: [1]}\n"
+                           "  budgets: {d: [{batch: 1, weights_vs_fp16: 1x}]}\n";
+
+/* "ID DEVICE REFERENCE'S-DEVICE[ skipped]" of each quality case. */
+static const char *devices(const qg_suite *s, qg_plan_options o)
+{
+    qg_buf out;
+    qg_plan p;
+
+    o.only = "*/quality";
+    ids(s, o, &p);
+    qg_buf_init(&out, arena);
+    for (size_t i = 0; i < p.n_cases; i++)
+        qg_buf_format(&out, "%s%s %s %s%s", i ? ", " : "", p.cases[i].model->name,
+                      p.cases[i].device_name, p.cases[i].reference_device_name,
+                      p.cases[i].skip ? " skipped" : "");
+    return out.ptr;
+}
+
+START_TEST(a_models_own_device_stands)
+{
+    const qg_suite *s = suite_of(over);
+    qg_plan p;
+
+    ck_assert_str_eq(devices(s, (qg_plan_options){.has_cuda = true}),
+                     "a cpu cpu, b cpu cpu, c cuda:1 cpu, d cpu cuda:1");
+    ck_assert_str_eq(devices(s, (qg_plan_options){.has_cuda = true, .device = "cuda"}),
+                     "a cpu cpu, b cuda cpu, c cuda:1 cuda, d cpu cuda:1");
+    ck_assert_str_eq(devices(s, (qg_plan_options){.device = "auto"}),
+                     "a cpu cpu, b cpu cpu, c cuda:1 cpu skipped, d cpu cuda:1 skipped");
+    ids(s, (qg_plan_options){.no_cuda = "no driver"}, &p);
+    ck_assert_uint_eq(p.n_cases, 8);
+    ck_assert(p.cases[4].device == QG_DEVICE_CUDA && p.cases[6].device == QG_DEVICE_CPU);
+    ck_assert_str_eq(p.cases[4].skip, "no driver"); /* c/quality, c/perf/b1 */
+    ck_assert_str_eq(p.cases[5].skip, "no driver");
+    ck_assert_str_eq(p.cases[6].skip, "its reference 'c' needs cuda: no driver");
+    ck_assert_str_eq(p.cases[7].skip, "its reference 'c' needs cuda: no driver");
+    ck_assert_ptr_null(p.cases[3].skip); /* b/perf/b1 */
+}
+END_TEST
+
+START_TEST(what_a_case_of_its_own_reference_is_relative_to_comes_with_it)
+{
+    qg_plan p;
+
+    ck_assert_str_eq(
+        ids(suite_of(over), (qg_plan_options){.only = "d/perf/*", .has_cuda = true}, &p),
+        "c/perf/b1 d/perf/b1");
+    ck_assert_ptr_eq(qg_suite_reference_of(p.suite, p.cases[1].model), p.cases[0].model);
+    ck_assert_str_eq(qg_suite_reference_of(p.suite, p.cases[0].model)->name, "b");
+}
+END_TEST
+
+START_TEST(a_stored_run_says_where_its_cases_ran)
+{
+    const qg_suite *s = suite_of("version: 1\nname: x\nmodels: {a: {model: m}}\n"
+                                 "quality: {prompts: [p], golden: g}\n");
+    qg_measurement m = {.id = {.id = "a/quality", .device = "cpu"}};
+    qg_run run = {.measurements = &m, .n_measurements = 1};
+    qg_plan p;
+
+    ids(s, (qg_plan_options){.has_cuda = true}, &p);
+    ck_assert_int_eq(p.cases[0].device, QG_DEVICE_CUDA);
+    ids(s, (qg_plan_options){.has_cuda = true, .ran = &run}, &p);
+    ck_assert_int_eq(p.cases[0].device, QG_DEVICE_CPU);
+    ck_assert_double_eq(p.cases[0].expect.at[0].limit, QG_DRIFT_CPU);
+    m.id.device = "cuda";
+    ids(s, (qg_plan_options){.device = "cpu", .has_cuda = true, .ran = &run}, &p);
+    ck_assert_double_eq(p.cases[0].expect.at[0].limit, QG_DRIFT_CUDA);
+    m.id.device = "tpu";
+    ids(s, (qg_plan_options){.device = "cpu", .has_cuda = true, .ran = &run}, &p);
+    ck_assert_int_eq(p.cases[0].device, QG_DEVICE_CPU);
 }
 END_TEST
 
@@ -409,6 +496,9 @@ Suite *plan_check(void)
     tcase_add_test(t, drift_is_not_judged_twice);
     tcase_add_test(t, two_models_in_fp16_can_be_compared);
     tcase_add_test(t, devices_are_chosen_or_skipped);
+    tcase_add_test(t, a_models_own_device_stands);
+    tcase_add_test(t, what_a_case_of_its_own_reference_is_relative_to_comes_with_it);
+    tcase_add_test(t, a_stored_run_says_where_its_cases_ran);
     tcase_add_test(t, every_failed_allocation_is_reported);
     tcase_add_test(t, what_a_case_is_relative_to_comes_with_it);
     suite_add_tcase(s, t);

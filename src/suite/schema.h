@@ -22,6 +22,7 @@ typedef enum qg_key_type {
     QG_KEY_FOLDER,   /* const char *: path of a folder that exists                        */
     QG_KEY_PATH,     /* const char *: path of what may not exist yet                      */
     QG_KEY_DATE,     /* const char *: a day, 2026-12-31                                   */
+    QG_KEY_DEVICE,   /* const char *: auto, cpu, cuda, or one of several: cuda:1          */
     QG_KEY_MAP,      /* the keys of `keys`, in the struct at `offset`                     */
     /* what its own reader in suite.c stores */
     QG_KEY_INTS,    /* a list of numbers                                                  */

@@ -31,7 +31,7 @@ START_TEST(defaults_are_those_of_the_table)
     qg_findings_begin(&findings, arena);
     qg_schema_read(&r, qg_suite_keys, NULL, &s);
     ck_assert_uint_eq(findings.n, 0);
-    ck_assert_int_eq(s.engine.device, QG_DEVICE_AUTO);
+    ck_assert_str_eq(s.engine.device, "auto");
     ck_assert_double_eq(s.engine.gpu_memory_utilization, 0.9);
     ck_assert_int_eq(s.engine.seed, 7);
     ck_assert_int_eq(s.quality.window, 512);

@@ -96,6 +96,8 @@ static const char *type_name(const qg_key *key)
         return "path";
     case QG_KEY_DATE:
         return "day";
+    case QG_KEY_DEVICE:
+        return "`auto`, `cpu`, `cuda`, `cuda:N`";
     case QG_KEY_MAP:
     case QG_KEY_MODELS:
     case QG_KEY_BUDGETS:
@@ -394,6 +396,8 @@ static void put_key(qg_json_writer *w, const qg_key *key)
             qg_json_put_text(w, "type", "object");
         } else {
             qg_json_put_text(w, "type", "string");
+            if (key->type == QG_KEY_DEVICE)
+                qg_json_put_text(w, "pattern", "^(auto|cpu|cuda(:[0-9]+)?)$|\\$\\{");
         }
     }
     qg_json_write_close(w);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "suite/schema.h"
+#include "suite/suite.h"
 
 #include <stdio.h>
 
@@ -190,6 +191,21 @@ static bool read_date(const qg_schema_reader *r, const qg_key *key, const qg_yam
     return false;
 }
 
+static bool read_device(const qg_schema_reader *r, const qg_key *key, const qg_yaml *node,
+                        const char **out)
+{
+    qg_device device;
+
+    if (qg_device_find(&device, node->text)) {
+        *out = node->text.ptr;
+        return true;
+    }
+    qg_finding_error(r->findings, node->place, NULL,
+                     "'%s' must be auto, cpu, cuda or cuda:N, not '" QG_STR_PRI "'", key->name,
+                     QG_STR_ARG(node->text));
+    return false;
+}
+
 /* Where a path leads: beside the file that names it, else from the current directory. */
 static bool read_path(const qg_schema_reader *r, const qg_key *key, const qg_yaml *node,
                       const char **out)
@@ -249,6 +265,8 @@ bool qg_schema_value(const qg_schema_reader *r, const qg_key *key, const qg_yaml
         return read_quantity(r, key, node, at);
     case QG_KEY_DATE:
         return read_date(r, key, node, at);
+    case QG_KEY_DEVICE:
+        return read_device(r, key, node, at);
     default:
         return read_path(r, key, node, at);
     }

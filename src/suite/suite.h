@@ -16,8 +16,13 @@
 #include "suite/expect.h"
 #include "suite/texts.h"
 
-/* The orders of these enumerations are those of the choices in schema.c. */
+/* A class of devices; of several of one class a name says which: "cuda:1". */
 typedef enum qg_device { QG_DEVICE_AUTO, QG_DEVICE_CPU, QG_DEVICE_CUDA } qg_device;
+const char *qg_device_name(qg_device d); /* "auto", "cpu", "cuda" */
+/* The class of "auto", "cpu", "cuda" or "cuda:N"; false for another name. */
+bool qg_device_find(qg_device *out, qg_str name);
+
+/* The orders of these enumerations are those of the choices in schema.c. */
 typedef enum qg_dtype_choice {
     QG_CHOOSE_AUTO,
     QG_CHOOSE_FLOAT16,
@@ -29,7 +34,6 @@ typedef enum qg_inconclusive {
     QG_INCONCLUSIVE_FAIL,
     QG_INCONCLUSIVE_RERUN
 } qg_inconclusive;
-const char *qg_device_name(qg_device d); /* "auto", "cpu", "cuda" */
 
 /* How a checkpoint is made from another model (`quantize:`). */
 typedef struct qg_suite_recipe {
@@ -50,13 +54,16 @@ typedef struct qg_suite_model {
     const char *name;  /* key in the suite: "fp16"                                       */
     const char *model; /* a folder that exists; NULL where `from` is set                 */
     const char *revision;
-    int dtype;                /* qg_dtype_choice                                           */
-    const char *method;       /* that it runs as: "fp16", "int8", "gptq", "awq" */
-    const char *activations;  /* of int8 made while loading: "int8", "float"               */
-    const char *calibration;  /* file: int8 is made before, as by `quantize`; NULL: none   */
-    const char *from;         /* name of the model that it is made from; NULL: none        */
-    qg_suite_recipe quantize; /* where `from` is set                                       */
-    bool is_reference;
+    int dtype;                 /* qg_dtype_choice                                           */
+    const char *method;        /* that it runs as: "fp16", "int8", "gptq", "awq" */
+    const char *activations;   /* of int8 made while loading: "int8", "float"               */
+    const char *calibration;   /* file: int8 is made before, as by `quantize`; NULL: none   */
+    const char *from;          /* name of the model that it is made from; NULL: none        */
+    qg_suite_recipe quantize;  /* where `from` is set                                       */
+    const char *device, *tier; /* where it runs, whatever others do; NULL: as all          */
+    const char *reference_name;
+    const struct qg_suite_model *reference; /* of its own; NULL: the suite's               */
+    bool is_reference;                      /* the suite's */
     qg_place place;         /* of its key                                                */
     qg_place method_place;  /* of what names its method                                  */
     bool has_quality;       /* budgets of quality are written, if none: no defaults      */
@@ -65,7 +72,7 @@ typedef struct qg_suite_model {
 } qg_suite_model;
 
 typedef struct qg_suite_engine {
-    int device;            /* qg_device */
+    const char *device;    /* "auto", "cpu", "cuda", "cuda:1" */
     int64_t max_model_len; /* 0: what the model allows */
     double gpu_memory_utilization;
     int64_t seed;
@@ -158,6 +165,8 @@ qg_status qg_suite_read(qg_suite **out, qg_findings *findings, qg_arena *run, co
                         qg_err *err);
 
 const qg_suite_model *qg_suite_model_of(const qg_suite *s, qg_str name); /* NULL: none */
+/* What a model is compared with: its own reference, else the suite's, which is its own. */
+const qg_suite_model *qg_suite_reference_of(const qg_suite *s, const qg_suite_model *m);
 /* The id of a case: "fp16/quality" for batch 0, "fp16/perf/b4". NULL when out of memory. */
 char *qg_suite_case_id(qg_arena *arena, const char *model, int batch);
 

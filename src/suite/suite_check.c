@@ -101,7 +101,7 @@ START_TEST(the_example_of_the_design_is_read)
     ck_assert_str_eq(mine->from, "fp16");
     ck_assert_int_eq(mine->quantize.bits, 4);
     ck_assert(mine->quantize.act_order && mine->quantize.sym == 0);
-    ck_assert_int_eq(s->engine.device, QG_DEVICE_CUDA);
+    ck_assert_str_eq(s->engine.device, "cuda");
     ck_assert_int_eq(s->engine.max_model_len, 2048);
     ck_assert_uint_eq(s->quality.prompts.n, 2);
     ck_assert_uint_eq(s->quality.documents.n, 2);
