@@ -27,7 +27,8 @@ static void check_budget(const checking *c, const qg_suite_model *m, const qg_ex
     int64_t most = c->suite->performance.samples_max;
     char limit[QG_UNIT_TEXT], value[QG_UNIT_TEXT], half[QG_UNIT_TEXT], hint[96];
 
-    if (!qg_estimate_varies(e->metric) || !row || row->value <= 0)
+    /* Which device was calibrated is not known here. */
+    if (e->on != QG_DEVICE_AUTO || !qg_estimate_varies(e->metric) || !row || row->value <= 0)
         return;
     bool cost = qg_metric_info_of(e->metric)->direction == QG_COST;
     double margin = (cost ? e->limit - row->value : row->value - e->limit) / row->value;

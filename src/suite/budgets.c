@@ -86,15 +86,45 @@ static qg_expect *make_room(const qg_schema_reader *r, size_t n)
     return at;
 }
 
-/* Reads the metrics of one map behind the `*n` that `at` holds already. */
+/* The device whose budgets a key holds ("cuda: {memory_peak: 44 MiB}"); AUTO: it is no device. */
+static qg_device device_of(qg_str key)
+{
+    for (int d = QG_DEVICE_CPU; d <= QG_DEVICE_CUDA; d++)
+        if (qg_str_is(key, qg_device_name((qg_device)d)))
+            return (qg_device)d;
+    return QG_DEVICE_AUTO;
+}
+
+/* The most budgets that a map of metrics can hold. */
+static size_t count_metrics(const qg_yaml *map)
+{
+    size_t n = map->n;
+
+    for (size_t i = 0; i < map->n; i++)
+        if (device_of(map->entries[i].key) != QG_DEVICE_AUTO)
+            n += map->entries[i].value->n;
+    return n;
+}
+
+/* Reads the metrics of one map behind the `*n` that `at` holds already. `like` is what they have in
+ * common: batch and device. */
 static void read_metrics(const qg_schema_reader *r, qg_section section, const qg_yaml *map,
-                         int batch, qg_expect *at, size_t *n)
+                         const qg_expect *like, qg_expect *at, size_t *n)
 {
     for (size_t i = 0; i < map->n; i++) {
         const qg_yaml_entry *entry = &map->entries[i];
-        qg_expect e = {.batch = batch, .place = entry->key_place};
-        if (section == QG_PERFORMANCE && qg_str_is(entry->key, "batch"))
+        qg_expect e = *like;
+        e.place = entry->key_place;
+        if (like->on == QG_DEVICE_AUTO) {
+            if (section == QG_PERFORMANCE && qg_str_is(entry->key, "batch"))
+                continue;
+            e.on = device_of(entry->key);
+        }
+        if (e.on != like->on) {
+            if (qg_schema_is(r, qg_device_name(e.on), entry->value, QG_YAML_MAP))
+                read_metrics(r, section, entry->value, &e, at, n);
             continue;
+        }
         if (!find_metric(r, entry, section, false, &e.metric) ||
             !read_limit(r, e.metric, entry->value, &e.limit))
             continue;
@@ -114,10 +144,10 @@ void qg_budgets_read_quality(const qg_schema_reader *r, qg_suite_model *models, 
         if (!model || !qg_schema_is(r, model->name, entry->value, QG_YAML_MAP))
             continue;
         size_t n = 0;
-        qg_expect *at = make_room(r, entry->value->n);
+        qg_expect *at = make_room(r, count_metrics(entry->value));
         if (!at)
             return;
-        read_metrics(r, QG_QUALITY, entry->value, 0, at, &n);
+        read_metrics(r, QG_QUALITY, entry->value, &(qg_expect){0}, at, &n);
         model->quality = (qg_expects){at, n};
         model->has_quality = true;
     }
@@ -160,7 +190,7 @@ static void read_rows(const qg_schema_reader *r, qg_suite_model *model, const qg
     size_t room = 0, n = 0;
 
     for (size_t i = 0; i < rows->n; i++)
-        room += rows->items[i]->n;
+        room += count_metrics(rows->items[i]);
     qg_expect *at = make_room(r, room);
     for (size_t i = 0; at && i < rows->n; i++) {
         const qg_yaml *row = rows->items[i];
@@ -173,7 +203,7 @@ static void read_rows(const qg_schema_reader *r, qg_suite_model *model, const qg
             continue;
         }
         size_t before = n;
-        read_metrics(r, QG_PERFORMANCE, row, batch, at, &n);
+        read_metrics(r, QG_PERFORMANCE, row, &(qg_expect){.batch = batch}, at, &n);
         if (!batch)
             n = before;
     }

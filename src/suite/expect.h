@@ -5,6 +5,7 @@
 
 #include "base/finding.h"
 #include "record/metric.h"
+#include "suite/device.h"
 
 #include <stdint.h>
 
@@ -15,8 +16,9 @@ typedef struct qg_expect {
     double limit;        /* canonical unit of the metric            */
     const char *written; /* as in the suite: "60 ms"                */
     int batch;           /* of its row; 0: quality, no batch        */
-    bool is_default;     /* not written: judged where its golden is there */
-    qg_place place;      /* of the budget's key, or of the model     */
+    qg_device on;    /* the devices that it is for; AUTO: all, but where one of them has its own */
+    bool is_default; /* not written: judged where its golden is there */
+    qg_place place;  /* of the budget's key, or of the model     */
 } qg_expect;
 
 typedef struct qg_expects {

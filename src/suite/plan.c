@@ -31,7 +31,22 @@ static bool is_measured(qg_metric m)
 
 static bool is_expected_of(const qg_expect *e, const qg_case *c)
 {
-    return e->batch == c->batch;
+    return e->batch == c->batch && (e->on == QG_DEVICE_AUTO || e->on == c->device);
+}
+
+/* A budget of one device stands instead of that of all. */
+static void drop_replaced(qg_expect *at, size_t *n)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < *n; i++) {
+        bool replaced = false;
+        for (size_t k = 0; k < *n && at[i].on == QG_DEVICE_AUTO; k++)
+            replaced = replaced || (at[k].on != QG_DEVICE_AUTO && at[k].metric == at[i].metric);
+        if (!replaced)
+            at[kept++] = at[i];
+    }
+    *n = kept;
 }
 
 /* Whether the case is held to its own golden, or to the one that is its own, by a budget. */
@@ -73,6 +88,7 @@ static qg_status pick_expects(qg_case *c, const qg_expects *all, const qg_suite 
     for (size_t i = 0; i < all->n; i++)
         if (is_expected_of(&all->at[i], c))
             at[c->expect.n++] = all->at[i];
+    drop_replaced(at, &c->expect.n);
     c->expect.at = at;
     if (c->kind == QG_CASE_QUALITY && s->quality.golden && s->quality.prompts.n &&
         !compares_own_golden(c)) /* the limit comes with the device */

@@ -433,6 +433,55 @@ START_TEST(a_stored_run_says_where_its_cases_ran)
 }
 END_TEST
 
+static const char by_device[] =
+    "version: 1\n"
+    "name: x\n"
+    "models: {a: {model: m}}\n"
+    "quality:\n"
+    "  text: m/config.json\n"
+    "  budgets: {a: {ppl: 9, cpu: {nll: 2}, cuda: {nll: 3}}}\n"
+    "performance:\n"
+    "  production: {batch: [1, 2]}\n"
+    "  budgets:\n"
+    "    a:\n"
+    "      - {batch: 1, tpot_p50: 1 s, memory_peak: 12 MiB, cuda: {memory_peak: 44 MiB}}\n"
+    "      - {batch: 2, cpu: {workspace: 1 B}, memory_peak: 13 MiB}\n";
+
+/* "METRIC WRITTEN" of each budget, cases parted by "; ". */
+static const char *budgets(const qg_suite *s, const char *device)
+{
+    qg_buf out;
+    qg_plan p;
+
+    ids(s, (qg_plan_options){.device = device, .has_cuda = true}, &p);
+    qg_buf_init(&out, arena);
+    for (size_t i = 0; i < p.n_cases; i++)
+        for (size_t k = 0; k < p.cases[i].expect.n; k++)
+            qg_buf_format(&out, "%s%s %s",
+                          k   ? ", "
+                          : i ? "; "
+                              : "",
+                          qg_metric_info_of(p.cases[i].expect.at[k].metric)->name,
+                          p.cases[i].expect.at[k].written);
+    return out.ptr;
+}
+
+START_TEST(a_budget_of_a_device_holds_there_alone)
+{
+    const qg_suite *s = suite_of(by_device);
+    qg_plan p;
+
+    ck_assert_str_eq(budgets(s, "cpu"),
+                     "ppl 9, nll 2; tpot_p50 1 s, memory_peak 12 MiB; workspace 1 B, memory_peak "
+                     "13 MiB");
+    ck_assert_str_eq(budgets(s, "cuda:1"),
+                     "ppl 9, nll 3; tpot_p50 1 s, memory_peak 44 MiB; memory_peak 13 MiB");
+    ids(s, (qg_plan_options){.device = "cuda", .has_cuda = true}, &p);
+    ck_assert_int_eq(p.cases[1].expect.at[1].place.line, 11);
+    ck_assert_int_eq(p.cases[1].expect.at[1].place.column, 63);
+}
+END_TEST
+
 START_TEST(every_failed_allocation_is_reported)
 {
     const qg_suite *s = suite_of(mixed);
@@ -499,6 +548,7 @@ Suite *plan_check(void)
     tcase_add_test(t, a_models_own_device_stands);
     tcase_add_test(t, what_a_case_of_its_own_reference_is_relative_to_comes_with_it);
     tcase_add_test(t, a_stored_run_says_where_its_cases_ran);
+    tcase_add_test(t, a_budget_of_a_device_holds_there_alone);
     tcase_add_test(t, every_failed_allocation_is_reported);
     tcase_add_test(t, what_a_case_is_relative_to_comes_with_it);
     suite_add_tcase(s, t);

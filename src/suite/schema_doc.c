@@ -9,6 +9,7 @@
 #include "record/abtest.h"
 #include "record/checkitem.h"
 #include "record/metric.h"
+#include "suite/device.h"
 #include "suite/schema.h"
 
 #include <stdio.h>
@@ -45,6 +46,10 @@ static const char intro[] =
     "- A budget is an upper bound for a cost and a lower bound for a benefit; the tables of "
     "metrics below\n"
     "  say which is which. A batch size without a row is still measured and shown.\n"
+    "- Beside metrics, a map of budgets may hold `cpu` and `cuda`: maps of budgets for cases that "
+    "run there, each\n"
+    "  instead of one of the same metric beside them: `{batch: 1, memory_peak: 12 MiB, cuda: "
+    "{memory_peak: 44 MiB}}`.\n"
     "- A number is written with its unit where it has one: `ms us s ns`, `KiB MiB GiB B`, `%`, "
     "`pp`\n"
     "  (percentage points), `x`, `tok/s`, `d`.\n"
@@ -265,9 +270,11 @@ static void put_quantity(qg_json_writer *w, qg_unit unit, const char *help)
     qg_json_write_close(w);
 }
 
-/* One key for each metric of the section; `rows`: and the batch. */
-static void put_metric_map(qg_json_writer *w, qg_section section, bool rows)
+/* One key for each metric of the section; `whole`: those of devices too, and of rows the batch. */
+static void put_metric_map(qg_json_writer *w, qg_section section, bool whole)
 {
+    bool rows = whole && section == QG_PERFORMANCE;
+
     qg_json_write_object(w);
     qg_json_put_text(w, "type", "object");
     qg_json_write_key(w, "properties");
@@ -275,6 +282,10 @@ static void put_metric_map(qg_json_writer *w, qg_section section, bool rows)
     if (rows) {
         qg_json_write_key(w, "batch");
         put_one_type(w, "integer");
+    }
+    for (int d = QG_DEVICE_CPU; whole && d <= QG_DEVICE_CUDA; d++) {
+        qg_json_write_key(w, qg_device_name((qg_device)d));
+        put_metric_map(w, section, false);
     }
     for (int m = 0; m < QG_METRIC_N; m++) {
         const qg_metric_info *info = qg_metric_info_of((qg_metric)m);
@@ -345,7 +356,7 @@ static void put_key(qg_json_writer *w, const qg_key *key)
         break;
     case QG_KEY_BUDGETS:
         put_named_begin(w);
-        put_metric_map(w, QG_QUALITY, false);
+        put_metric_map(w, QG_QUALITY, true);
         break;
     case QG_KEY_ROWS:
         put_named_begin(w);

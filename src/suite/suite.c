@@ -16,25 +16,6 @@
 
 #include <stdlib.h>
 
-const char *qg_device_name(qg_device d)
-{
-    static const char *const names[] = {"auto", "cpu", "cuda"};
-    return names[d];
-}
-
-bool qg_device_find(qg_device *out, qg_str name)
-{
-    int64_t index;
-
-    for (*out = QG_DEVICE_AUTO; *out <= QG_DEVICE_CUDA; (*out)++)
-        if (qg_str_is(name, qg_device_name(*out)))
-            return true;
-    *out = QG_DEVICE_CUDA;
-    return qg_str_starts(name, QG_STR("cuda:")) &&
-           qg_str_to_int((qg_str){name.ptr + 5, name.len - 5}, &index) && index >= 0 &&
-           index < 1024;
-}
-
 const qg_suite_model *qg_suite_model_of(const qg_suite *s, qg_str name)
 {
     for (size_t i = 0; i < s->n_models; i++)

@@ -16,12 +16,6 @@
 #include "suite/expect.h"
 #include "suite/texts.h"
 
-/* A class of devices; of several of one class a name says which: "cuda:1". */
-typedef enum qg_device { QG_DEVICE_AUTO, QG_DEVICE_CPU, QG_DEVICE_CUDA } qg_device;
-const char *qg_device_name(qg_device d); /* "auto", "cpu", "cuda" */
-/* The class of "auto", "cpu", "cuda" or "cuda:N"; false for another name. */
-bool qg_device_find(qg_device *out, qg_str name);
-
 /* The orders of these enumerations are those of the choices in schema.c. */
 typedef enum qg_dtype_choice {
     QG_CHOOSE_AUTO,
