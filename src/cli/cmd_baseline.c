@@ -168,6 +168,9 @@ static qg_status update(qg_cli *cli, const qg_suite *suite, const char *dir, qg_
                                .started = runs[0]->started,
                                .version = runs[0]->version,
                                .commit = runs[0]->commit,
+                               .command = runs[0]->command,
+                               .device = runs[0]->machine.device,
+                               .gpu = runs[0]->machine.gpu,
                                .runs = runs,
                                .n_runs = (size_t)o->runs};
     if (o->anchor || b->anchor.n_runs == 0)

@@ -54,20 +54,41 @@ static qg_status bless_case(qg_cli *cli, const qg_suite *suite, const qg_measure
                             qg_err *err)
 {
     const bless_options *o = cli->options;
+    const char *device = o->gate.device;
 
     if (m->state == QG_CASE_FAILED)
         return qg_fail(err, m->exit_class == 2 ? QG_EARG : QG_EWORKER, "case '%s': %s", m->id.id,
                        m->message);
-    if (m->state == QG_CASE_SKIPPED || !m->gold)
-        return qg_fail(err, QG_EARG, "case '%s' has nothing to bless: %s", m->id.id,
-                       m->message ? m->message : "the suite has no prompts");
+    if (!m->gold)
+        return qg_fail(err, QG_EARG, "case '%s' has nothing to bless: the suite has no prompts",
+                       m->id.id);
     char *path =
         qg_gold_path(cli->run, suite->quality.golden, m->id.method, m->id.device, m->id.model);
     QG_NEED(path, err);
-    m->gold->command = qg_arena_format(cli->run, "quantgate bless %s", suite->path);
+    m->gold->command = qg_arena_format(cli->run, "quantgate bless %s%s%s", suite->path,
+                                       device ? " --device " : "", device ? device : "");
     QG_NEED(m->gold->command, err);
     QG_PASS(print_difference(cli, path, m->gold, suite->path, err));
     return o->dry_run ? QG_OK : qg_gold_write(path, m->gold, err);
+}
+
+/* What runs here; a suite over several devices is blessed on the machine that has them. */
+static qg_status bless_cases(qg_cli *cli, const qg_suite *suite, const qg_run *run, qg_err *err)
+{
+    size_t n_skipped = 0;
+
+    for (size_t i = 0; i < run->n_measurements; i++) {
+        const qg_measurement *m = &run->measurements[i];
+        n_skipped += m->state == QG_CASE_SKIPPED;
+        if (m->state == QG_CASE_SKIPPED && n_skipped == run->n_measurements)
+            return qg_fail(err, QG_EARG, "case '%s' has nothing to bless: %s", m->id.id,
+                           m->message);
+        if (m->state == QG_CASE_SKIPPED)
+            qg_cli_notice("quantgate: '%s' is not blessed: %s", m->id.id, m->message);
+        else
+            QG_PASS(bless_case(cli, suite, m, err));
+    }
+    return QG_OK;
 }
 
 static qg_status bless(qg_cli *cli, qg_err *err)
@@ -94,9 +115,7 @@ static qg_status bless(qg_cli *cli, qg_err *err)
     QG_PASS(qg_gate_measure(&run, cli, &plan, &gate, true, err));
     if (run->partial)
         return qg_fail(err, QG_ESTOPPED, "stopped by a signal: nothing is blessed");
-    for (size_t i = 0; i < run->n_measurements; i++)
-        QG_PASS(bless_case(cli, suite, &run->measurements[i], err));
-    return QG_OK;
+    return bless_cases(cli, suite, run, err);
 }
 
 const qg_command qg_cmd_bless = {
@@ -106,7 +125,8 @@ const qg_command qg_cmd_bless = {
     .details =
         "Writes the golden of every model, after printing how it differs from the one that "
         "is there: the\nreference's, that damage is measured against, and each method's own, "
-        "from which it must not\ndrift (--only 'fp16/*' blesses one). The review is the diff "
+        "from which it must not\ndrift (--only 'fp16/*' blesses one). Those of CUDA (--device "
+        "cuda) lie beside the CPU's. The review is the diff "
         "of the commit. Refused where CI=true.",
     .example = "quantgate bless suites/smoke.yaml",
     .min_args = 1,

@@ -84,11 +84,26 @@ static double tolerance_of(const qg_expects *expects)
     return QG_GOLDEN_TOLERANCE;
 }
 
+/* What is said to `bless` for a golden of the case: the suite, and a device that it does not name.
+ */
+static const char *bless_arguments(const judging *j)
+{
+    const qg_suite_model *m = qg_suite_model_of(j->suite, qg_str_from(j->m->id.model));
+    const char *named = m && m->device ? m->device : j->suite->engine.device;
+    qg_device device;
+
+    if (!named || !qg_device_find(&device, qg_str_from(named)) || device == QG_DEVICE_AUTO ||
+        strcmp(qg_device_name(device), j->m->id.device) == 0)
+        return j->suite->path;
+    return qg_arena_format(j->arena, "%s --device %s", j->suite->path, j->m->id.device);
+}
+
 /* Reads the golden of a suite's model and compares; sets everything of the slot but the status. */
 static qg_status fill_slot(judging *j, golden_slot *slot, const qg_suite_model *owner, qg_err *err)
 {
     const qg_measurement *m = j->m;
     const char *dir = j->suite->quality.golden;
+    const char *bless = bless_arguments(j);
     const qg_model_info *info;
     qg_gold *golden;
 
@@ -102,15 +117,15 @@ static qg_status fill_slot(judging *j, golden_slot *slot, const qg_suite_model *
     if (!m->gold)
         return qg_fail(err, QG_ENOTFOUND, "case '%s' measured no prompts", m->id.id);
     slot->path = qg_gold_path(j->arena, dir, owner->method, m->id.device, owner->name);
-    QG_NEED(slot->path, err);
+    QG_NEED(slot->path && bless, err);
     qg_status s = qg_gold_read(&golden, j->scratch, slot->path, err);
     if (s == QG_ENOTFOUND) {
         qg_err_clear(err);
         return qg_fail(err, s, "there is no golden '%s': write it with 'quantgate bless %s'",
-                       slot->path, j->suite->path);
+                       slot->path, bless);
     }
     QG_PASS(s);
-    QG_TRY(qg_golden_fits(golden, m->gold, j->suite->path, err), err, "golden '%s'", slot->path);
+    QG_TRY(qg_golden_fits(golden, m->gold, bless, err), err, "golden '%s'", slot->path);
     info = model_of(j->run, owner->name);
     slot->other_weights = info && info->model_hash && strcmp(info->model_hash, golden->model_hash);
     return qg_golden_compare(&slot->diff, j->scratch, golden, m->gold, tolerance_of(j->expects),
@@ -186,6 +201,7 @@ static qg_status judge_error(qg_judgement *out, judging *j, qg_metric metric, co
 static qg_status explain(qg_judgement *out, judging *j, const golden_slot *slot, qg_err *err)
 {
     const qg_golden_diff *d = &slot->diff;
+    const char *bless = bless_arguments(j);
     char where[256] = "";
 
     if (out->metric == QG_METRIC_GREEDY_MATCH && d->greedy_prompt)
@@ -197,11 +213,11 @@ static qg_status explain(qg_judgement *out, judging *j, const golden_slot *slot,
     out->message =
         qg_arena_format(j->arena, "%s%s%s", out->message, where,
                         slot->other_weights ? "; the weights are not those that were blessed" : "");
-    QG_NEED(out->message, err);
+    QG_NEED(out->message && bless, err);
     out->fix = qg_arena_format(j->arena,
                                "if the change is meant, renew the golden with "
                                "'quantgate bless %s'",
-                               j->suite->path);
+                               bless);
     QG_NEED(out->fix, err);
     return QG_OK;
 }
@@ -386,11 +402,13 @@ static qg_status notice_weights(judging *j, const golden_slot *slot, qg_err *err
 {
     if (!slot->tried || slot->status != QG_OK || !slot->other_weights)
         return QG_OK;
+    const char *bless = bless_arguments(j);
+    QG_NEED(bless, err);
     return add_notice(j,
                       qg_arena_format(j->arena,
                                       "golden '%s' was blessed for other weights: renew it with "
                                       "'quantgate bless %s' once the change is accepted",
-                                      slot->path, j->suite->path),
+                                      slot->path, bless),
                       err);
 }
 

@@ -357,6 +357,10 @@ START_TEST(goldens_of_cuda_are_its_own)
     ck_assert_int_eq(j[1].verdict, QG_VERDICT_ERROR);
     ck_assert_ptr_nonnull(strstr(j[1].message, "there is no golden '"));
     ck_assert_ptr_nonnull(strstr(j[1].message, "/fp16/cuda/base.gold'"));
+    ck_assert_ptr_nonnull(strstr(j[1].message, "bless s.yaml'"));
+    suite.engine.device = "cpu"; /* so --device said it */
+    j = judge(6);
+    ck_assert_ptr_nonnull(strstr(j[1].message, "bless s.yaml --device cuda'"));
     g->backend = "cuda";
     g->prompts[0].positions[1].logprob = -0.51;
     ck_assert_int_eq(qg_gold_write(cuda, g, &err), QG_OK);

@@ -10,10 +10,10 @@
 #include <string.h>
 
 static const qg_field accepted_list[] = {
-    QG_FIELD_NEEDED(qg_accepted, TEXT, why),
-    QG_FIELD(qg_accepted, TEXT, started),
-    QG_FIELD(qg_accepted, TEXT, version),
-    QG_FIELD(qg_accepted, TEXT, commit),
+    QG_FIELD_NEEDED(qg_accepted, TEXT, why), QG_FIELD(qg_accepted, TEXT, started),
+    QG_FIELD(qg_accepted, TEXT, version),    QG_FIELD(qg_accepted, TEXT, commit),
+    QG_FIELD(qg_accepted, TEXT, command),    QG_FIELD(qg_accepted, TEXT, device),
+    QG_FIELD(qg_accepted, TEXT, gpu),
 };
 static const qg_fields accepted_fields = QG_FIELDS(accepted_list, qg_accepted);
 

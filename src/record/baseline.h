@@ -14,10 +14,12 @@
 
 enum { QG_BASELINE_SCHEMA = 1, QG_BASELINE_SAMPLES = 1000 };
 
+/* What a reader looks for stands before the runs, which say it too. */
 typedef struct qg_accepted {
-    const char *why, *started, *version, *commit;
-    qg_run *const *runs; /* in the order measured */
-    size_t n_runs;       /* 0: there is none      */
+    const char *why, *started, *version, *commit, *command;
+    const char *device, *gpu; /* gpu: model and driver; NULL without one */
+    qg_run *const *runs;      /* in the order measured */
+    size_t n_runs;            /* 0: there is none      */
 } qg_accepted;
 
 typedef struct qg_baseline {

@@ -31,13 +31,33 @@ static const char *written(const char *fingerprint, const char *declared)
     qg_run *runs[] = {run_of(fingerprint), run_of(fingerprint)};
     qg_baseline b = {.suite = "my suite/x",
                      .fingerprint = declared,
-                     .current = {.why = "faster attention", .runs = runs, .n_runs = 2},
+                     .current = {.why = "faster attention",
+                                 .command = "quantgate baseline update s.yaml",
+                                 .device = "cuda",
+                                 .gpu = "H100, driver 580",
+                                 .runs = runs,
+                                 .n_runs = 2},
                      .anchor = {.why = "first", .commit = "abc", .runs = runs, .n_runs = 1}};
     const char *path = qg_baseline_path(arena, folder, b.suite, b.fingerprint);
 
     ck_assert_int_eq(qg_baseline_write(&b, arena, path, NULL), QG_OK);
     return path;
 }
+
+/* Whoever opens a file sees at once of what it is. */
+START_TEST(the_head_tells_device_driver_and_command)
+{
+    qg_str text, head;
+    const char *const facts[] = {"\"command\":\"quantgate baseline update s.yaml\"",
+                                 "\"device\":\"cuda\"", "\"gpu\":\"H100, driver 580\""};
+
+    ck_assert_int_eq(qg_file_read(&text, arena, written("f00d", "f00d"), 1 << 24, NULL), QG_OK);
+    ck_assert(qg_str_split(&text, '[', &head)); /* up to the runs */
+    const char *begin = qg_str_dup(arena, head);
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
+        ck_assert_msg(strstr(begin, facts[i]), "'%s' lacks '%s'", begin, facts[i]);
+}
+END_TEST
 
 START_TEST(a_baseline_comes_back)
 {
@@ -48,6 +68,8 @@ START_TEST(a_baseline_comes_back)
     ck_assert_int_eq(qg_baseline_read(&b, arena, path, NULL), QG_OK);
     ck_assert_str_eq(b->suite, "my suite/x");
     ck_assert_str_eq(b->current.why, "faster attention");
+    ck_assert_str_eq(b->current.gpu, "H100, driver 580");
+    ck_assert_ptr_null(b->anchor.gpu); /* of a file that was written before there was a head */
     ck_assert_uint_eq(b->current.n_runs, 2);
     ck_assert_str_eq(b->anchor.commit, "abc");
     ck_assert_uint_eq(b->anchor.n_runs, 1);
@@ -119,6 +141,7 @@ Suite *baseline_check(void)
     TCase *t = tcase_create("baseline");
 
     tcase_add_checked_fixture(t, folder_begin, folder_end);
+    tcase_add_test(t, the_head_tells_device_driver_and_command);
     tcase_add_test(t, a_baseline_comes_back);
     tcase_add_test(t, other_files_are_refused);
     tcase_add_test(t, cut_files_are_refused);
