@@ -80,7 +80,8 @@ class Record:
 
 
 # What the program derives from documents and sketches, beyond Record.numbers().
-DERIVED = {"ppl", "ppl_increase", "kld_mean", "kld_p99", "kld_max", "same_top", "dp_rms"}
+DERIVED = {"ppl", "ppl_increase", "kld_mean", "kld_p99", "kld_max", "same_top", "dp_rms",
+           "dlogprob_p99", "greedy_same"}
 
 
 def agree(what, found, wanted):

@@ -35,7 +35,7 @@ static qg_status print_difference(qg_cli *cli, const char *path, const qg_gold *
                qg_golden_fits(old, fresh, suite, &why) != QG_OK) {
         qg_buf_format(&b, "%s: replaces one that does not compare: %s\n", path, why.message);
     } else {
-        QG_PASS(qg_golden_compare(&d, cli->run, old, fresh, QG_GOLDEN_TOLERANCE, err));
+        QG_PASS(qg_golden_compare(&d, cli->run, old, fresh, QG_GOLD_MARGIN, err));
         qg_buf_format(&b,
                       "%s: log-probabilities differ by at most %.6f (p99 %.6f) over %lld numbers, "
                       "KL at least %.2g, same top token %.3f %%, greedy tokens alike: %lld\n",

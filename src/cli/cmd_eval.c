@@ -201,7 +201,8 @@ static qg_status reference_ppl(double *out, const eval *e, qg_err *err)
 
 /* What is told of a comparison, in this order. */
 static const qg_metric compared[] = {QG_METRIC_PPL_INCREASE, QG_METRIC_KLD_MEAN, QG_METRIC_KLD_P99,
-                                     QG_METRIC_KLD_MAX,      QG_METRIC_SAME_TOP, QG_METRIC_DP_RMS};
+                                     QG_METRIC_KLD_MAX,      QG_METRIC_SAME_TOP, QG_METRIC_DP_RMS,
+                                     QG_METRIC_DLOGPROB_P99};
 enum { N_COMPARED = sizeof compared / sizeof *compared };
 
 static void put_documents(qg_json_writer *w, const eval *e)
@@ -343,7 +344,8 @@ const qg_command qg_cmd_eval = {
         "--reference both models read each token after the same ones: kld is KL(reference || "
         "model)\nin nats over the whole vocabulary, same_top the share of tokens with the same "
         "best\nprediction, dp_rms the root mean square of the change of the true token's "
-        "probability,\nhits the tokens that were the best prediction. In JSON \"nll\" is the sum "
+        "probability,\ndlogprob_p99 the 99th percentile of that of its log-probability, hits the "
+        "tokens that were the\nbest prediction. In JSON \"nll\" is the sum "
         "over \"scored\".",
     .example = "quantgate eval golden/models/tiny-llama --quantization int8 \\\n"
                "      --reference golden/models/tiny-llama --text-file suites/data/validation.txt",

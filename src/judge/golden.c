@@ -183,21 +183,6 @@ static qg_status compare_position(qg_golden_diff *out, tally *t, double *kl, qg_
     return QG_OK;
 }
 
-/* Tokens before the first difference that counts; *near_tie: ended at one that does not. */
-static int64_t greedy_match(const qg_gold_prompt *g, const qg_gold_prompt *m, double tolerance,
-                            bool *differs, bool *near_tie)
-{
-    size_t n = g->n_greedy < m->n_greedy ? g->n_greedy : m->n_greedy;
-    size_t i = 0;
-
-    while (i < n && g->greedy[i].id == m->greedy[i].id)
-        i++;
-    bool parts = i < g->n_greedy || i < m->n_greedy;
-    *near_tie = i < g->n_greedy && parts && g->greedy[i].margin <= tolerance;
-    *differs = parts && !*near_tie;
-    return (int64_t)i;
-}
-
 static void compare_greedy(qg_golden_diff *out, const qg_gold *golden, const qg_gold *measured,
                            double tolerance)
 {
@@ -206,7 +191,8 @@ static void compare_greedy(qg_golden_diff *out, const qg_gold *golden, const qg_
     for (size_t i = 0; i < golden->n_prompts; i++) {
         const qg_gold_prompt *p = &golden->prompts[i];
         bool differs, near_tie;
-        int64_t match = greedy_match(p, &measured->prompts[i], tolerance, &differs, &near_tie);
+        int64_t match =
+            (int64_t)qg_gold_match_greedy(p, &measured->prompts[i], tolerance, &differs, &near_tie);
         out->n_choices += match + (differs ? 1 : 0);
         out->n_near_ties += near_tie;
         if (differs && match < least) {

@@ -26,9 +26,6 @@
 #include "record/gold.h"
 #include "record/value.h"
 
-/* Margin below which a greedy choice is a near-tie, where no golden_logprob_max is demanded. */
-#define QG_GOLDEN_TOLERANCE 0.01
-
 typedef struct qg_golden_diff {
     double logprob_max, logprob_p99;
     int64_t n_logprobs;

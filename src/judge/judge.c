@@ -81,7 +81,7 @@ static double tolerance_of(const qg_expects *expects)
     for (size_t i = 0; i < expects->n; i++)
         if (expects->at[i].metric == QG_METRIC_GOLDEN_LOGPROB_MAX)
             return expects->at[i].limit;
-    return QG_GOLDEN_TOLERANCE;
+    return QG_GOLD_MARGIN;
 }
 
 /* What is said to `bless` for a golden of the case: the suite, and a device that it does not name.

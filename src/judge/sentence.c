@@ -25,6 +25,8 @@ static const char *counted(const qg_judgement *j)
         return "positions";
     case QG_METRIC_GREEDY_MATCH:
         return "choices";
+    case QG_METRIC_GREEDY_SAME:
+        return "prompts";
     case QG_METRIC_ACCURACY:
     case QG_METRIC_ACCURACY_DROP:
         return "questions";

@@ -15,6 +15,7 @@ static bool by_golden(const qg_judgement *j, const qg_measurement *m)
 static bool is_failed(const qg_judgement *j, const qg_measurement *m)
 {
     return j->verdict == QG_VERDICT_FAIL && j->metric != QG_METRIC_NONE &&
+           j->metric != QG_METRIC_GREEDY_SAME && /* which prompts parted is not kept */
            strcmp(j->case_id, m->id.id) == 0 && qg_metric_info_of(j->metric)->section == QG_QUALITY;
 }
 
@@ -61,7 +62,7 @@ static qg_status find_prompt(qg_worst *out, qg_arena *arena, const qg_suite *sui
         out->judgement = NULL;
         return QG_OK;
     }
-    QG_PASS(qg_golden_compare(&d, arena, golden, m->gold, QG_GOLDEN_TOLERANCE, err));
+    QG_PASS(qg_golden_compare(&d, arena, golden, m->gold, QG_GOLD_MARGIN, err));
     bool greedy = out->judgement->metric == QG_METRIC_GREEDY_MATCH && d.greedy_prompt;
     out->index = prompt_named(golden, greedy ? d.greedy_prompt : d.worst_prompt);
     out->name = golden->prompts[out->index].name;

@@ -112,8 +112,9 @@ static qg_task task_of(const qg_case *c, const qg_plan *plan, const qg_measure_o
                  .input_len = s->performance.input_len,
                  .output_len = s->performance.output_len};
 
-    if (t.text && qg_case_has_reference(c, s))
+    if (quality && !o->only_goldens && qg_case_has_reference(c, s))
         set_reference(&t, c, plan, o);
+    t.greedy = t.reference && qg_case_compares_greedy(c);
     return t;
 }
 
@@ -280,6 +281,9 @@ qg_status qg_arm_finish(qg_arm *a, qg_err *err)
     m->docs = t->docs;
     m->n_docs = t->n_docs;
     m->kld = t->kld;
+    m->dlogprob = t->dlogprob;
+    m->n_continued = t->n_continued;
+    m->n_same = t->n_same;
     m->gold = t->gold;
     m->protocol = t->protocol;
     m->load_bytes = t->load_bytes;

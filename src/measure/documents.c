@@ -42,9 +42,9 @@ qg_status qg_documents_prepare(qg_documents *out, qg_arena *arena, qg_texts text
 
 typedef struct pass {
     qg_reader *reader;
-    qg_reading *readings; /* [kv_tokens] of a window */
-    qg_sketch *kld;       /* NULL: no reference */
-    qg_arena *arena;      /* of the sketch */
+    qg_reading *readings;      /* [kv_tokens] of a window */
+    qg_sketch *kld, *dlogprob; /* NULL: no reference */
+    qg_arena *arena;           /* of the sketches */
     qg_on_documents *tell;
     void *user;
     size_t n_documents;
@@ -63,8 +63,9 @@ static qg_status add_reading(qg_doc *doc, pass *p, const qg_reading *r, qg_err *
     doc->sum_kl += r->kl;
     doc->sum_dp2 += dp * dp;
     doc->flips += r->flip;
-    return qg_sketch_add(p->kld, p->arena, r->kl) ? QG_OK
-                                                  : qg_fail(err, QG_ENOMEM, "out of memory");
+    bool added = qg_sketch_add(p->kld, p->arena, r->kl) &&
+                 qg_sketch_add(p->dlogprob, p->arena, fabs(r->reference_logprob - r->logprob));
+    return added ? QG_OK : qg_fail(err, QG_ENOMEM, "out of memory");
 }
 
 static qg_status read_document(qg_doc *doc, pass *p, qg_ids ids, int64_t window, qg_err *err)
@@ -105,8 +106,9 @@ qg_status qg_documents_measure(qg_measurement *out, qg_arena *arena, qg_engine *
     out->n_docs = d->n;
     out->docs = QG_NEW_N(arena, qg_doc, d->n);
     out->kld = p.kld = reference ? QG_NEW(arena, qg_sketch) : NULL;
+    out->dlogprob = p.dlogprob = reference ? QG_NEW(arena, qg_sketch) : NULL;
     p.readings = QG_NEW_N(scratch, qg_reading, (size_t)d->kv_tokens);
-    qg_status s = out->docs && p.readings && (!reference || p.kld)
+    qg_status s = out->docs && p.readings && (!reference || (p.kld && p.dlogprob))
                       ? qg_reader_open(&p.reader, scratch, e, reference, 0, err)
                       : qg_fail(err, QG_ENOMEM, "out of memory");
     if (s == QG_OK)

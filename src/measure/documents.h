@@ -11,8 +11,8 @@
  * A live reference sees the same ids in the same pass (engine/reader.h). All that is relative comes
  * from it, token by token: ppl_increase from the sum of the changes of the log-likelihood, same_top
  * from the flips, kld_mean from the divergences over the whole vocabulary, kld_p99 and kld_max from
- * their sketch (record/sketch.h), dp_rms from the squares of the changes of the true token's
- * probability.
+ * their sketch (record/sketch.h), dlogprob_p99 from that of the changes of the true token's
+ * log-probability, dp_rms from the squares of the changes of its probability.
  */
 #ifndef QG_MEASURE_DOCUMENTS_H
 #define QG_MEASURE_DOCUMENTS_H
@@ -40,8 +40,8 @@ qg_status qg_documents_prepare(qg_documents *out, qg_arena *arena, qg_texts text
 /* Told after each window; tokens count those of the documents. */
 typedef void qg_on_documents(void *user, size_t n_documents, int64_t tokens, int64_t all_tokens);
 
-/* Fills docs, protocol and, with a reference (else NULL), kld of the measurement. on_progress may
- * be NULL. */
+/* Fills docs, protocol and, with a reference (else NULL), kld and dlogprob of the measurement.
+ * on_progress may be NULL. */
 qg_status qg_documents_measure(qg_measurement *out, qg_arena *arena, qg_engine *e,
                                qg_engine *reference, const qg_documents *d,
                                qg_on_documents *on_progress, void *user, qg_err *err);

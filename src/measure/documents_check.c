@@ -67,7 +67,8 @@ static const double *probabilities(const qg_next *next)
 }
 
 /* The sums of one window by their definitions. */
-static void add_window(qg_doc *doc, double *kl_max, qg_engine *e, qg_engine *reference, qg_ids ids)
+static void add_window(qg_doc *doc, double *kl_max, double *change_max, qg_engine *e,
+                       qg_engine *reference, qg_ids ids)
 {
     int vocabulary = qg_engine_describe(e).vocab_size;
     qg_score own, other;
@@ -87,6 +88,7 @@ static void add_window(qg_doc *doc, double *kl_max, qg_engine *e, qg_engine *ref
         doc->flips += own.next[i - 1].top[0].id != other.next[i - 1].top[0].id;
         doc->hits += own.next[i - 1].top[0].id == ids.id[i];
         *kl_max = fmax(*kl_max, kl);
+        *change_max = fmax(*change_max, fabs(log(q[ids.id[i]]) - log(p[ids.id[i]])));
     }
 }
 
@@ -97,7 +99,7 @@ START_TEST(sums_are_those_of_scores_over_the_whole_vocabulary)
     qg_engine *reference = fixture_open(folder, &(qg_engine_options){0});
     qg_documents d = prepared(e, windows[_i]);
     qg_measurement m = measured(e, reference, &d);
-    double kl_max = 0;
+    double kl_max = 0, change_max = 0;
 
     ck_assert_uint_eq(m.n_docs, 4);
     for (size_t i = 0; i < m.n_docs; i++) {
@@ -105,7 +107,7 @@ START_TEST(sums_are_those_of_scores_over_the_whole_vocabulary)
         qg_doc doc = {0};
         for (size_t at = 0; at < d.ids[i].n; at += (size_t)windows[_i]) {
             size_t left = d.ids[i].n - at, n = left < (size_t)windows[_i] ? left : (size_t)d.window;
-            add_window(&doc, &kl_max, e, reference, (qg_ids){d.ids[i].id + at, n});
+            add_window(&doc, &kl_max, &change_max, e, reference, (qg_ids){d.ids[i].id + at, n});
         }
         ck_assert(got->has_reference);
         ck_assert_int_eq(got->n_scored, doc.n_scored);
@@ -121,6 +123,9 @@ START_TEST(sums_are_those_of_scores_over_the_whole_vocabulary)
     ck_assert_int_eq(m.docs[2].n_scored, d.ids[2].n > 1 ? (int)d.ids[2].n - 1 : 0);
     ck_assert_double_gt(m.docs[0].sum_kl, 1e-3); /* else nothing was compared */
     ck_assert_double_eq_tol(m.kld->greatest, kl_max, 1e-6 + 1e-5 * kl_max);
+    ck_assert_double_gt(change_max, 1e-2);
+    ck_assert_double_eq_tol(m.dlogprob->greatest, change_max, 1e-5 + 1e-5 * change_max);
+    ck_assert_int_eq(m.dlogprob->n, m.kld->n);
     ck_assert_int_eq(m.kld->n, m.docs[0].n_scored + m.docs[1].n_scored + m.docs[2].n_scored +
                                    m.docs[3].n_scored);
 }
@@ -158,6 +163,7 @@ START_TEST(without_a_reference_the_same_is_said_of_the_model)
     qg_measurement alone = measured(e, NULL, &d), pair = measured(e, reference, &d);
 
     ck_assert_ptr_null(alone.kld);
+    ck_assert_ptr_null(alone.dlogprob);
     for (size_t i = 0; i < alone.n_docs; i++) {
         ck_assert(!alone.docs[i].has_reference);
         ck_assert_double_eq(alone.docs[i].sum_nll, pair.docs[i].sum_nll);

@@ -262,6 +262,58 @@ START_TEST(a_case_is_read_beside_the_live_reference)
 }
 END_TEST
 
+static const char *const greedy_text =
+    "version: 1\n"
+    "name: t\n"
+    "models:\n"
+    "  fp16: {model: golden/models/tiny-llama}\n"
+    "  same: {model: golden/models/tiny-llama}\n"
+    "  int8: {model: golden/models/tiny-llama, quantization: int8}\n"
+    "  other: {model: golden/models/tiny-llama, quantization: int8}\n"
+    "reference: fp16\n"
+    "engine: {device: cpu, max_model_len: 512, threads: 1}\n"
+    "quality:\n"
+    "  prompts: suites/data/prompts.txt\n"
+    "  max_tokens: 24\n"
+    "  budgets: {same: {greedy_same: 95 %}, int8: {greedy_same: 95 %}}\n";
+
+/* Counted from what both cases said on their own. */
+static int64_t same_continuations(const qg_gold *g, const qg_gold *m)
+{
+    int64_t n = 0;
+
+    for (size_t i = 0; i < g->n_prompts; i++) {
+        const qg_gold_prompt *a = &g->prompts[i], *b = &m->prompts[i];
+        size_t k = 0;
+        while (k < a->n_greedy && k < b->n_greedy && a->greedy[k].id == b->greedy[k].id)
+            k++;
+        n += (k == a->n_greedy && k == b->n_greedy) ||
+             (k < a->n_greedy && a->greedy[k].margin <= 0.01);
+    }
+    return n;
+}
+
+START_TEST(continuations_are_compared_with_the_live_reference)
+{
+    const char *real = getenv("QG_PROGRAM");
+
+    if (!real || !qg_file_exists(real))
+        return;
+    qg_run run = measured_plan(real, plan_of(greedy_text, "*"), 120000000000);
+    const qg_measurement *m = run.measurements;
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_msg(m[i].state == QG_CASE_MEASURED, "%s", m[i].message);
+    ck_assert_int_eq(m[0].n_continued, 0);
+    ck_assert_int_eq(m[1].n_continued, 16);
+    ck_assert_double_eq(scalar_of(&m[1], QG_METRIC_GREEDY_SAME), 1);
+    ck_assert_int_eq(m[2].n_same, same_continuations(m[0].gold, m[2].gold));
+    ck_assert_int_lt(m[2].n_same, 16); /* else nothing parted */
+    ck_assert_double_eq(scalar_of(&m[2], QG_METRIC_GREEDY_SAME), (double)m[2].n_same / 16);
+    ck_assert_int_eq(m[3].n_continued, 0); /* no budget asks */
+    ck_assert_ptr_null(qg_measurement_scalar(&m[2], QG_METRIC_HOST_PEAK));
+}
+END_TEST
+
 static const char *const tiers_text =
     "version: 1\n"
     "name: t\n"
@@ -272,7 +324,7 @@ static const char *const tiers_text =
     "  chained: {model: golden/models/tiny-llama, tier: ref, reference: best}\n"
     "reference: ref\n"
     "engine: {device: cpu, max_model_len: 512, threads: 1}\n"
-    "quality: {window: 64, text: suites/data/validation.txt}\n";
+    "quality: {window: 64, text: golden/models/tiny-llama/README.md}\n";
 
 /* What holds for two devices holds for two tiers: each model runs on its own, beside its own
  * reference on that one's. */
@@ -367,6 +419,7 @@ Suite *measure_check(void)
     tcase_add_test(t, one_dead_worker_leaves_the_others_alone);
     tcase_add_test(t, a_real_workers_numbers_are_those_of_scoring);
     tcase_add_test(t, a_case_is_read_beside_the_live_reference);
+    tcase_add_test(t, continuations_are_compared_with_the_live_reference);
     tcase_add_test(t, each_model_runs_where_it_says_beside_its_own_reference);
     tcase_add_test(t, a_reference_of_other_tokens_costs_its_case);
     tcase_add_test(t, a_worker_answers_errors_and_goes_on);

@@ -164,7 +164,7 @@ static progress begin(const qg_quality *q, void (*on_progress)(void *user, doubl
     progress p = {.tell = on_progress, .user = user};
 
     for (size_t i = 0; i < q->task->prompts.n; i++)
-        p.n_prompts += length_of(q, i);
+        p.n_prompts += length_of(q, i) * (q->task->greedy ? 2 : 1);
     for (size_t i = 0; i < q->documents.n; i++)
         p.n_text += (int64_t)q->documents.ids[i].n;
     return p;
@@ -192,6 +192,37 @@ static qg_status measure_prompts(qg_measurement *out, qg_arena *arena, qg_engine
     return s;
 }
 
+static qg_status continue_beside(qg_measurement *out, qg_arena *scratch, qg_engine *reference,
+                                 const qg_quality *q, progress *p, qg_err *err)
+{
+    for (size_t i = 0; i < q->task->prompts.n; i++) {
+        qg_arena_mark mark = qg_arena_here(scratch);
+        qg_gold_prompt theirs = {0};
+        bool differs, near_tie;
+        QG_TRY(keep_greedy(&theirs, scratch, scratch, reference, q->prompts[i], q->task->max_tokens,
+                           err),
+               err, "reference, prompt %zu", i + 1);
+        qg_gold_match_greedy(&theirs, &out->gold->prompts[i], QG_GOLD_MARGIN, &differs, &near_tie);
+        out->n_continued++;
+        out->n_same += !differs;
+        qg_arena_rewind(scratch, mark);
+        tell(p, p->n_done += length_of(q, i));
+    }
+    return QG_OK;
+}
+
+/* Counts the prompts that the reference continues as the model did. */
+static qg_status compare_greedy(qg_measurement *out, qg_engine *reference, const qg_quality *q,
+                                progress *p, qg_err *err)
+{
+    qg_arena *scratch = qg_arena_create();
+    qg_status s = scratch ? continue_beside(out, scratch, reference, q, p, err)
+                          : qg_fail(err, QG_ENOMEM, "out of memory");
+
+    qg_arena_free(scratch);
+    return s;
+}
+
 qg_status qg_quality_measure(qg_measurement *out, qg_arena *arena, qg_engine *e,
                              qg_engine *reference, const qg_quality *q,
                              void (*on_progress)(void *user, double done), void *user, qg_err *err)
@@ -200,6 +231,8 @@ qg_status qg_quality_measure(qg_measurement *out, qg_arena *arena, qg_engine *e,
 
     if (q->task->prompts.n)
         QG_PASS(measure_prompts(out, arena, e, q, &p, err));
+    if (q->task->prompts.n && q->task->greedy && reference)
+        QG_PASS(compare_greedy(out, reference, q, &p, err));
     if (q->task->text)
         QG_PASS(
             qg_documents_measure(out, arena, e, reference, &q->documents, on_documents, &p, err));

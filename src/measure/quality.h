@@ -23,8 +23,9 @@ typedef struct qg_quality {
 qg_status qg_quality_prepare(qg_quality **out, qg_arena *arena, const qg_task *task,
                              const qg_tokenizer *tokenizer, qg_err *err);
 
-/* Fills docs, kld, protocol and gold of the measurement (without the model's hash). The text is
- * read beside `reference` where that is not NULL. on_progress gets 0 .. 1. */
+/* Fills docs, kld, dlogprob, protocol and gold of the measurement (without the model's hash). The
+ * text is read beside `reference` where that is not NULL; where the task is `greedy` it continues
+ * the prompts too, which fills n_continued and n_same. on_progress gets 0 .. 1. */
 qg_status qg_quality_measure(qg_measurement *out, qg_arena *arena, qg_engine *e,
                              qg_engine *reference, const qg_quality *q,
                              void (*on_progress)(void *user, double done), void *user, qg_err *err);

@@ -38,6 +38,7 @@ qg_status qg_task_to_json(qg_buf *out, const qg_task *t, qg_err *err)
 #undef X
     qg_json_put_bool(&w, "hash", t->hash);
     qg_json_put_bool(&w, "quality", t->quality);
+    qg_json_put_bool(&w, "greedy", t->greedy);
     qg_json_write_key(&w, "prompts");
     qg_json_write_array(&w);
     for (size_t i = 0; i < t->prompts.n; i++)
@@ -97,8 +98,10 @@ qg_status qg_task_from_json(qg_task *out, qg_arena *arena, const qg_json *node, 
     NUMBERS(X)
 #undef X
     if (!qg_json_bool(qg_json_get(node, "hash"), &out->hash) ||
-        !qg_json_bool(qg_json_get(node, "quality"), &out->quality))
-        return qg_fail(err, QG_EFORMAT, "task: 'hash' and 'quality' must be true or false");
+        !qg_json_bool(qg_json_get(node, "quality"), &out->quality) ||
+        !qg_json_bool(qg_json_get(node, "greedy"), &out->greedy))
+        return qg_fail(err, QG_EFORMAT,
+                       "task: 'hash', 'quality' and 'greedy' must be true or false");
     if (!out->folder)
         return qg_fail(err, QG_EFORMAT, "task: 'folder' is missing");
     if (!out->quality && (out->batch < 1 || out->input_len < 1 || out->output_len < 1))

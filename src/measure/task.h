@@ -26,9 +26,10 @@ typedef struct qg_task {
     bool quality;
     qg_texts prompts;
     const char *text; /* file of documents; NULL: none */
-    /* The model that the text is read beside, a folder and how it is opened; NULL: none. */
+    /* The model that it is measured beside, a folder and how it is opened; NULL: none. */
     const char *reference, *reference_device, *reference_tier;
     const char *reference_quantization, *reference_activations, *reference_dtype;
+    bool greedy; /* the reference continues the prompts, too */
     int64_t window, max_tokens;
     /* performance */
     int64_t batch, input_len, output_len;

@@ -85,12 +85,13 @@ static qg_status prepare_quality(worker *w, qg_engine_options *options, qg_err *
     return qg_reference_prepare(&w->reference, w->model, options->tokenizer, t->folder, err);
 }
 
-/* Of the text alone: prompts are not put to it. */
+/* With room for the text alone where prompts are not put to it. */
 static qg_status open_reference(worker *w, const qg_engine_options *like, qg_err *err)
 {
     qg_engine_options options = *like;
 
-    options.kv_tokens = w->quality->documents.kv_tokens;
+    if (!w->task.greedy)
+        options.kv_tokens = w->quality->documents.kv_tokens;
     return qg_reference_open(&w->reference, w->model, &options, err);
 }
 

@@ -46,7 +46,7 @@ static qg_status slim_case(qg_measurement *out, qg_arena *scratch, const qg_meas
     *out = *m;
     out->docs = NULL;
     out->n_docs = 0;
-    out->kld = NULL;
+    out->kld = out->dlogprob = NULL;
     out->gold = NULL;
     out->log = NULL;
     out->series = series;

@@ -428,6 +428,20 @@ qg_status qg_gold_read(qg_gold **out, qg_arena *arena, const char *path, qg_err 
     return qg_gold_parse(out, arena, text, path, err);
 }
 
+size_t qg_gold_match_greedy(const qg_gold_prompt *g, const qg_gold_prompt *m, double margin,
+                            bool *differs, bool *near_tie)
+{
+    size_t n = g->n_greedy < m->n_greedy ? g->n_greedy : m->n_greedy;
+    size_t i = 0;
+
+    while (i < n && g->greedy[i].id == m->greedy[i].id)
+        i++;
+    bool parts = i < g->n_greedy || i < m->n_greedy;
+    *near_tie = i < g->n_greedy && parts && g->greedy[i].margin <= margin;
+    *differs = parts && !*near_tie;
+    return i;
+}
+
 char *qg_gold_path(qg_arena *arena, const char *dir, const char *method, const char *backend,
                    const char *model)
 {

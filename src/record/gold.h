@@ -42,6 +42,8 @@ enum {
     QG_GOLD_TOKENS_MAX = 65536, /* of a prompt, and of its continuation  */
     QG_GOLD_PROMPTS_MAX = 4096,
 };
+/* Margin below which a greedy choice is a near-tie, where nothing else is demanded. */
+#define QG_GOLD_MARGIN     0.01
 #define QG_GOLD_NUMBER_MAX 1e9                 /* absolute value of any number in a file */
 #define QG_GOLD_BYTES_MAX  ((size_t)256 << 20) /* of a file */
 
@@ -81,6 +83,12 @@ typedef struct qg_gold {
     qg_gold_prompt *prompts;
     size_t n_prompts;
 } qg_gold;
+
+/* Greedy tokens of `g` that `m` has too, up to the first difference. It counts (*differs) where the
+ * margin of g's choice exceeds `margin`; at a near-tie either token is right (*near_tie), and the
+ * continuations are not compared beyond. */
+size_t qg_gold_match_greedy(const qg_gold_prompt *g, const qg_gold_prompt *m, double margin,
+                            bool *differs, bool *near_tie);
 
 /* SHA-256 over names and ids of all prompts: the `prompts` line. */
 qg_status qg_gold_hash_prompts(char hex[QG_HASH_HEX], qg_arena *scratch, const qg_gold *gold,

@@ -81,6 +81,49 @@ START_TEST(printing_gives_the_same_text)
 }
 END_TEST
 
+/* Choices "7/2 8/0.005": ids with their margins. */
+static qg_gold_prompt greedy_of(const char *choices)
+{
+    qg_str rest = qg_str_from(choices), one, id;
+    qg_gold_prompt p = {.greedy = QG_NEW_N(arena, qg_gold_choice, 8)};
+    int64_t n;
+
+    while (choices[0] && qg_str_split(&rest, ' ', &one)) {
+        qg_str_split(&one, '/', &id);
+        ck_assert(qg_str_to_int(id, &n));
+        p.greedy[p.n_greedy++] =
+            (qg_gold_choice){.id = (int32_t)n, .margin = strtod(one.ptr, NULL)};
+    }
+    return p;
+}
+
+START_TEST(continuations_part_where_the_choice_was_clear)
+{
+    static const struct {
+        const char *golden, *measured;
+        size_t same;
+        bool differs, near_tie;
+    } cases[] = {
+        {"7/2 8/1 9/3", "7/2 8/1 9/3", 3, false, false},
+        {"7/2 8/1 9/3", "7/2 8/1 5/3", 2, true, false},
+        {"7/2 8/0.01 9/3", "7/2 5/1 9/3", 1, false, true}, /* 0.01 is not over 0.01 */
+        {"7/2 8/0.011 9/3", "7/2 5/0 9/3", 1, true, false},
+        {"7/2 8/0.001 9/3", "7/2 8/0 5/3", 2, true, false}, /* what agrees is no end */
+        {"7/2 8/1", "7/2 8/1 9/3", 2, true, false},         /* one ended */
+        {"7/2 8/1 9/3", "7/2 8/1", 2, true, false},
+        {"7/2 8/1 9/0", "7/2 8/1", 2, false, true},
+        {"", "", 0, false, false},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        qg_gold_prompt g = greedy_of(cases[i].golden), m = greedy_of(cases[i].measured);
+        bool differs, near_tie;
+        ck_assert_uint_eq(qg_gold_match_greedy(&g, &m, 0.01, &differs, &near_tie), cases[i].same);
+        ck_assert_msg(differs == cases[i].differs && near_tie == cases[i].near_tie, "%zu", i);
+    }
+}
+END_TEST
+
 START_TEST(non_finite_numbers_are_not_written)
 {
     qg_gold *g;
@@ -289,6 +332,7 @@ Suite *gold_check(void)
     tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_test(t, every_field_is_read);
     tcase_add_test(t, printing_gives_the_same_text);
+    tcase_add_test(t, continuations_part_where_the_choice_was_clear);
     tcase_add_test(t, non_finite_numbers_are_not_written);
     tcase_add_loop_test(t, a_spoiled_golden_is_refused_at_its_line, 0,
                         sizeof spoils / sizeof *spoils);

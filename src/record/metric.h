@@ -91,8 +91,14 @@ typedef enum qg_section { QG_QUALITY, QG_PERFORMANCE } qg_section;
       "the reference's own")                                                                       \
     X(DP_RMS, "dp_rms", SHARE, COST, QUALITY, 0, 0, 1, "",                                         \
       "root mean square of the change of the true token's probability against the reference")      \
+    X(DLOGPROB_P99, "dlogprob_p99", PLAIN, COST, QUALITY, 99, 0, 1e3, "nats",                      \
+      "change of the true token's log-probability against the reference, either way, 99th "        \
+      "percentile over tokens within 1 %")                                                         \
     X(GREEDY_MATCH, "greedy_match", PLAIN, BENEFIT, QUALITY, 0, 0, 1e6, "tokens",                  \
       "greedy tokens before the first difference from the golden, least of all prompts")           \
+    X(GREEDY_SAME, "greedy_same", SHARE, BENEFIT, QUALITY, 0, 0, 1, "",                            \
+      "share of the prompts whose greedy continuation is that of the reference, live in the same " \
+      "run; a difference counts where the reference preferred its token by more than 0.01 nats")   \
     X(ACCURACY, "accuracy", SHARE, BENEFIT, QUALITY, 0, 0, 1, "",                                  \
       "share of the tasks' questions that are answered right")                                     \
     X(ACCURACY_DROP, "accuracy_drop", POINTS, COST, QUALITY, 0, -100, 100, "",                     \

@@ -29,12 +29,13 @@ END_TEST
 START_TEST(benefits_are_these_and_no_others)
 {
     static const char *const benefits[] = {"throughput",     "throughput_vs_fp16", "same_top",
-                                           "drift_same_top", "greedy_match",       "accuracy"};
+                                           "drift_same_top", "greedy_match",       "greedy_same",
+                                           "accuracy"};
     int n = 0;
 
     for (int i = 0; i < QG_METRIC_N; i++)
         n += qg_metric_info_of((qg_metric)i)->direction == QG_BENEFIT;
-    ck_assert_int_eq(n, 6);
+    ck_assert_int_eq(n, 7);
     for (int i = 0; i < n; i++)
         ck_assert_int_eq(qg_metric_info_of(found(benefits[i]))->direction, QG_BENEFIT);
 }

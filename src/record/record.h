@@ -168,8 +168,11 @@ typedef struct qg_measurement {
     size_t n_scalars;
     qg_doc *docs;
     size_t n_docs;
-    qg_sketch *kld; /* KL(reference || variant) of all tokens; NULL without a reference */
-    qg_gold *gold;  /* what it said about the pinned prompts, or NULL */
+    /* Of all tokens, NULL without a reference: KL(reference || variant), and the change of the
+     * token's log-probability, either way. */
+    qg_sketch *kld, *dlogprob;
+    int64_t n_continued, n_same; /* prompts that the reference continued, too; as the variant did */
+    qg_gold *gold;               /* what it said about the pinned prompts, or NULL */
 } qg_measurement;
 
 /* One measurement against one expectation.

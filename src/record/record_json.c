@@ -68,7 +68,8 @@ static const qg_field case_list[] = {
     QG_FIELD(qg_measurement, SMALL, column),       QG_FIELD(qg_measurement, TEXT, protocol),
     QG_FIELD(qg_measurement, COUNT, wall_ns),      QG_FIELD(qg_measurement, COUNT, load_bytes),
     QG_FIELD(qg_measurement, COUNT, load_ns),      QG_FIELD(qg_measurement, TEXT, group),
-    QG_FIELD(qg_measurement, SMALL, n_looks),
+    QG_FIELD(qg_measurement, SMALL, n_looks),      QG_FIELD(qg_measurement, COUNT, n_continued),
+    QG_FIELD(qg_measurement, COUNT, n_same),
 };
 static const qg_fields case_fields = QG_FIELDS(case_list, qg_measurement);
 
@@ -191,6 +192,7 @@ static void write_case(qg_json_writer *w, const qg_measurement *m)
     qg_fields_write_rows(w, "scalars", &scalar_fields, m->scalars, m->n_scalars);
     qg_fields_write_rows(w, "docs", &doc_fields, m->docs, m->n_docs);
     write_sketch(w, "kld", m->kld);
+    write_sketch(w, "dlogprob", m->dlogprob);
     qg_json_write_key(w, "gold");
     qg_gold_write_json(w, m->gold);
     qg_json_write_close(w);
@@ -330,6 +332,10 @@ static qg_status read_case(qg_fields_reader *r, const qg_json *o, qg_measurement
             return QG_FIELDS_BAD(r, "scalar %zu has no metric", i);
     QG_PASS(qg_fields_read_rows(r, o, "docs", &doc_fields, &m->docs, &m->n_docs));
     QG_PASS(read_sketch(r, qg_json_get(o, "kld"), "kld", &m->kld));
+    QG_PASS(read_sketch(r, qg_json_get(o, "dlogprob"), "dlogprob", &m->dlogprob));
+    if (m->n_same > m->n_continued)
+        return QG_FIELDS_BAD(r, "%lld of %lld continuations are the same", (long long)m->n_same,
+                             (long long)m->n_continued);
     return qg_gold_read_json(&m->gold, r, qg_json_get(o, "gold"));
 }
 

@@ -125,6 +125,30 @@ START_TEST(what_is_read_is_written_as_it_was)
 }
 END_TEST
 
+START_TEST(what_is_measured_beside_the_reference_comes_back)
+{
+    qg_sketch sketch = {0};
+    qg_measurement m = {.id = {"b/quality", "b", "fp16", "cuda", "quality", 0, 0, 0},
+                        .dlogprob = &sketch,
+                        .n_continued = 100,
+                        .n_same = 98};
+    qg_model_info model = {.name = "b", .reference = "a"};
+    qg_run run = {.measurements = &m, .n_measurements = 1, .models = &model, .n_models = 1}, *back;
+    qg_buf b;
+
+    ck_assert(qg_sketch_add(&sketch, arena, 0.03) && qg_sketch_add(&sketch, arena, 0));
+    qg_buf_init(&b, arena);
+    ck_assert_int_eq(qg_run_to_json(&b, &run, &err), QG_OK);
+    ck_assert_int_eq(qg_run_from_json(&back, arena, qg_buf_view(&b), "run.json", &err), QG_OK);
+    ck_assert_str_eq(back->models[0].reference, "a");
+    ck_assert_int_eq(back->measurements[0].n_continued, 100);
+    ck_assert_int_eq(back->measurements[0].n_same, 98);
+    ck_assert_double_eq(back->measurements[0].dlogprob->greatest, 0.03);
+    ck_assert_int_eq(back->measurements[0].dlogprob->n, 2);
+    ck_assert_ptr_null(back->measurements[0].kld);
+}
+END_TEST
+
 START_TEST(another_program_s_run_is_inside)
 {
     qg_measurement theirs = {.id = {"a/perf/b1", "a", "fp16", "cpu", "performance", 1, 8, 4}};
@@ -211,6 +235,8 @@ static const spoil spoils[] = {
     {"\"counts\":[500,", "\"counts\":[", "are not of one length"},
     {"\"counts\":[500,", "\"counts\":[-500,", "'counts' is -500"},
     {"\"greatest\":0.25", "\"greatest\":0.5", "'kld' do not fit together"},
+    {"\"n_same\":0", "\"n_same\":1", "1 of 0 continuations are the same"},
+    {"\"dlogprob\":null", "\"dlogprob\":{\"n\":2}", "'zeros' is absent"},
     {"\"bytes\":\"3c733e\"", "\"bytes\":\"3c733\"", "'bytes' is not a string of hex"},
     {"\"bytes\":\"3c733e\"", "\"bytes\":\"3g\"", "'bytes' is not a string of hex"},
     {"\"top_ids\":[5,2]", "\"top_ids\":[5]", "not of one length"},
@@ -405,6 +431,7 @@ Suite *record_json_check(void)
     tcase_set_timeout(t, 30);
     tcase_add_test(t, every_part_is_read);
     tcase_add_test(t, what_is_read_is_written_as_it_was);
+    tcase_add_test(t, what_is_measured_beside_the_reference_comes_back);
     tcase_add_test(t, another_program_s_run_is_inside);
     tcase_add_loop_test(t, a_spoiled_run_is_refused_with_the_place, 0,
                         sizeof spoils / sizeof *spoils);

@@ -109,6 +109,10 @@ qg_status qg_value_of(qg_value *out, qg_arena *scratch, const qg_measurement *m,
         QG_PASS(from_series(out, scratch, series, info->percentile, err));
     else if (m->kld && (metric == QG_METRIC_KLD_P99 || metric == QG_METRIC_KLD_MAX))
         from_sketch(out, m->kld, info);
+    else if (metric == QG_METRIC_DLOGPROB_P99 && m->dlogprob)
+        from_sketch(out, m->dlogprob, info);
+    else if (metric == QG_METRIC_GREEDY_SAME && m->n_continued)
+        *out = (qg_value){true, (double)m->n_same / (double)m->n_continued, m->n_continued};
     else if (info->section == QG_QUALITY)
         from_docs(out, m, metric);
     if (out->known && !isfinite(out->value))

@@ -103,6 +103,33 @@ START_TEST(divergences_have_percentile_and_greatest)
 }
 END_TEST
 
+START_TEST(changes_of_log_probability_have_a_percentile)
+{
+    qg_sketch changes = {0};
+    qg_measurement m = {.id.id = "x", .dlogprob = &changes};
+
+    ck_assert(!value_of(&m, QG_METRIC_DLOGPROB_P99).known);
+    for (int i = 1; i <= 200; i++) /* rank 198 of 200 */
+        ck_assert(qg_sketch_add(&changes, arena, i <= 198 ? 0.04 : 9));
+    ck_assert_double_eq_tol(value_of(&m, QG_METRIC_DLOGPROB_P99).value, 0.04, 0.0004);
+    ck_assert_int_eq(value_of(&m, QG_METRIC_DLOGPROB_P99).n, 200);
+    ck_assert(!value_of(&m, QG_METRIC_KLD_P99).known);
+    ck_assert(qg_sketch_add(&changes, arena, 9)); /* rank 199 of 201 */
+    ck_assert_double_eq_tol(value_of(&m, QG_METRIC_DLOGPROB_P99).value, 9, 0.09);
+}
+END_TEST
+
+START_TEST(continuations_are_counted)
+{
+    qg_measurement m = {.id.id = "x", .n_continued = 100, .n_same = 95};
+
+    ck_assert_double_eq(value_of(&m, QG_METRIC_GREEDY_SAME).value, 0.95);
+    ck_assert_int_eq(value_of(&m, QG_METRIC_GREEDY_SAME).n, 100);
+    m.n_continued = m.n_same = 0;
+    ck_assert(!value_of(&m, QG_METRIC_GREEDY_SAME).known);
+}
+END_TEST
+
 START_TEST(a_measured_scalar_comes_first)
 {
     qg_doc doc = {.n_scored = 2, .sum_nll = 4};
@@ -142,6 +169,8 @@ Suite *value_check(void)
     tcase_add_test(t, series_give_percentiles_and_medians);
     tcase_add_test(t, documents_are_weighed_by_tokens);
     tcase_add_test(t, divergences_have_percentile_and_greatest);
+    tcase_add_test(t, changes_of_log_probability_have_a_percentile);
+    tcase_add_test(t, continuations_are_counted);
     tcase_add_test(t, a_measured_scalar_comes_first);
     tcase_add_test(t, lack_of_memory_is_said);
     suite_add_tcase(s, t);

@@ -265,6 +265,8 @@ static void check_expect(const qg_schema_reader *r, const qg_suite *s, const qg_
 
     if (needs.text)
         need(r, e, quality, "text");
+    if (needs.prompts)
+        need(r, e, quality, "prompts");
     if (needs.tasks)
         need(r, e, quality, "tasks");
     if (e->metric == QG_METRIC_SAME_TOP) {

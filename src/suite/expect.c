@@ -25,6 +25,7 @@ qg_expect_needs qg_metric_needs(qg_metric m)
     case QG_METRIC_KLD_P99:
     case QG_METRIC_KLD_MAX:
     case QG_METRIC_DP_RMS:
+    case QG_METRIC_DLOGPROB_P99:
         return (qg_expect_needs){.text = true, .reference = true};
     case QG_METRIC_KLD_TOPK:
     case QG_METRIC_GOLDEN_LOGPROB_MAX:
@@ -36,6 +37,8 @@ qg_expect_needs qg_metric_needs(qg_metric m)
     case QG_METRIC_DRIFT_SAME_TOP:
     case QG_METRIC_DRIFT_KLD_TOPK:
         return (qg_expect_needs){.drift = true};
+    case QG_METRIC_GREEDY_SAME:
+        return (qg_expect_needs){.prompts = true, .reference = true};
     case QG_METRIC_ACCURACY:
         return (qg_expect_needs){.tasks = true};
     case QG_METRIC_ACCURACY_DROP:

@@ -61,6 +61,7 @@ bool qg_exception_has_expired(const qg_exception *e); /* by qg_clock_seconds() *
 /* What a set of expectations asks of the measurement. */
 typedef struct qg_expect_needs {
     bool text;      /* log-probabilities of quality.text                       */
+    bool prompts;   /* prompts, continued greedily                             */
     bool golden;    /* prompts against the FP16 golden (same_top: without a text) */
     bool reference; /* the reference live in the same run                      */
     bool tasks;     /* answers of the tasks                                    */

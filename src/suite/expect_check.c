@@ -24,6 +24,10 @@ START_TEST(needs_are_told)
     ck_assert(qg_metric_needs(QG_METRIC_PPL).text && !qg_metric_needs(QG_METRIC_PPL).reference);
     ck_assert(qg_metric_needs(QG_METRIC_KLD_MEAN).text);
     ck_assert(qg_metric_needs(QG_METRIC_KLD_MEAN).reference);
+    ck_assert(qg_metric_needs(QG_METRIC_DLOGPROB_P99).text);
+    ck_assert(qg_metric_needs(QG_METRIC_GREEDY_SAME).prompts);
+    ck_assert(!qg_metric_needs(QG_METRIC_GREEDY_SAME).golden);
+    ck_assert(qg_metric_needs(QG_METRIC_GREEDY_SAME).reference);
     ck_assert(qg_metric_needs(QG_METRIC_GREEDY_MATCH).golden);
     ck_assert(qg_metric_needs(QG_METRIC_ACCURACY_DROP).tasks);
     ck_assert(qg_metric_needs(QG_METRIC_DRIFT_SAME_TOP).drift);
@@ -36,7 +40,7 @@ START_TEST(every_metric_of_quality_needs_something)
 {
     for (int m = 0; m < QG_METRIC_N; m++) {
         qg_expect_needs n = qg_metric_needs((qg_metric)m);
-        bool input = n.text || n.golden || n.tasks || n.drift;
+        bool input = n.text || n.prompts || n.golden || n.tasks || n.drift;
         ck_assert_msg(input == (qg_metric_info_of((qg_metric)m)->section == QG_QUALITY), "%s",
                       qg_metric_info_of((qg_metric)m)->name);
     }

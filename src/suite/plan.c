@@ -342,7 +342,16 @@ static qg_status check_case(qg_case *c, const qg_suite *s, const qg_plan_options
 
 bool qg_case_has_reference(const qg_case *c, const qg_suite *s)
 {
-    return c->kind == QG_CASE_QUALITY && !c->skip && !c->model->is_reference && s->quality.text;
+    return c->kind == QG_CASE_QUALITY && !c->skip && !c->model->is_reference &&
+           (s->quality.text || qg_case_compares_greedy(c));
+}
+
+bool qg_case_compares_greedy(const qg_case *c)
+{
+    for (size_t i = 0; i < c->expect.n; i++)
+        if (c->expect.at[i].metric == QG_METRIC_GREEDY_SAME)
+            return true;
+    return false;
 }
 
 qg_status qg_plan_make(qg_plan *out, qg_arena *run, const qg_suite *suite,

@@ -75,8 +75,11 @@ typedef struct qg_plan_options {
 qg_status qg_plan_make(qg_plan *out, qg_arena *run, const qg_suite *suite,
                        const qg_plan_options *options, qg_err *err);
 
-/* Whether the case reads the suite's text beside its live reference: each quality case of a model
- * that is not the suite's reference, so also where no case of its reference is in the plan. */
+/* Whether the case is measured beside its live reference: each quality case of a model that is not
+ * the suite's reference, where there is a text to read or its continuations are compared; so also
+ * where no case of its reference is in the plan. */
 bool qg_case_has_reference(const qg_case *c, const qg_suite *s);
+/* Whether its budgets want the prompts to be continued by the reference too. */
+bool qg_case_compares_greedy(const qg_case *c);
 
 #endif

@@ -65,9 +65,9 @@ function drawMethods(box, query, entry, data) {
 
 /* What the reference has against itself, which no run measures. */
 function againstItself(name) {
-    if (name === "same_top" || name.endsWith("_vs_fp16"))
+    if (name === "same_top" || name === "greedy_same" || name.endsWith("_vs_fp16"))
         return 1;
-    return /^(kld_|dp_rms|ppl_increase|accuracy_drop)/.test(name) ? 0 : null;
+    return /^(kld_|dp_rms|dlogprob_|ppl_increase|accuracy_drop)/.test(name) ? 0 : null;
 }
 
 function completeReference(model, measured) {
