@@ -110,6 +110,20 @@ expect 1 "$(line 'kld_mean: 0.0002')" "a KL budget under the value, the referenc
 base=suites/quant/llama.yaml variant made -e 's/^reference: .*/reference: gptq/' -e '/^    gptq: /d' \
     -e 's/^    int8: {ppl/    fp16: {kld_mean: 0.001}\n&/'
 expect 1 "$(line 'fp16: {kld_mean')" "beside a reference that is made" run --only 'fp16/quality'
+# Each model where it says, beside its own reference: two tiers stand in for the two devices of suites/parity.yaml.
+awk 'BEGIN { RS = ""; ORS = "\n\n" } NR <= 30' suites/data/validation.txt >"$work/text.txt"
+suite=$work/tiers.yaml
+sed -e 's#golden/models#'"$PWD"'/&#g' -e "s#data/openings.txt#$PWD/suites/data/prompts.txt\n  max_tokens: 16#" \
+    -e "s#data/validation.txt#$work/text.txt#" -e "s#data/calibration.txt#$PWD/suites/&#" \
+    -e 's/device: cuda/device: cpu, tier: ref/' suites/parity.yaml >"$suite"
+expect 0 '4 pass' "a tier beside another" "$program" run "$suite" --only 'fp16-*' --out "$work/report"
+sed -i 's/fp16-cuda: {kld_mean: 0.0001/fp16-cuda: {kld_mean: 1e-15/' "$suite"
+expect 1 "$(line 'kld_mean: 1e-15')" "a limit under what they differ by" \
+    "$program" judge "$work/report/run.json" "$suite" --only 'fp16-*'
+expect 0 'skip' "CUDA's cases where there is none" env CUDA_VISIBLE_DEVICES= "$program" run suites/parity.yaml --only '*-cuda/*'
+expect 3 "requires cuda" "and where it is required" \
+    env CUDA_VISIBLE_DEVICES= "$program" run suites/parity.yaml --only '*-cuda/*' --require cuda
+
 # What no mean shows: one zero point off by one, two inputs that change their groups.
 # made NAME: as the suite makes it.
 made() {

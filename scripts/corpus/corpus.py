@@ -19,7 +19,7 @@ from world import COUNTRIES
 
 KINDS = prose.KINDS + facts.KINDS + markup.KINDS
 TOTAL = sum(weight for _, weight in KINDS)
-N_VALIDATION, N_CALIBRATION, N_LONG = 70, 128, 640
+N_VALIDATION, N_CALIBRATION, N_LONG, N_OPENINGS = 70, 128, 640, 100
 HELD_CHARS = (330, 600)  # long enough for 80 tokens, short enough for a quick gate
 HEAD_CHARS = 20  # held-out texts are looked up by their first characters
 
@@ -112,6 +112,13 @@ def held_out():
     return ["\n".join(x) for x in validation], ["\n".join(x) for x in calibration], taken
 
 
+def openings(validation):
+    """The first words of passages all over the validation text, four to eight each: prompts of which
+    there are enough for a share of them to say something."""
+    words = " ".join(validation).split()
+    return [" ".join(words[9 * i : 9 * i + 4 + i % 5]) for i in range(N_OPENINGS)]
+
+
 def write_data(folder):
     validation, calibration, _ = held_out()
     os.makedirs(folder, exist_ok=True)
@@ -119,6 +126,7 @@ def write_data(folder):
         "validation.txt": "\n\n".join(validation),
         "calibration.txt": "\n\n".join(calibration),
         "prompts.txt": "\n".join(PROMPTS),
+        "openings.txt": "\n".join(openings(validation)),
         "capitals.jsonl": "\n".join(json.dumps(x, ensure_ascii=False) for x in multiple_choice()),
     }
     for name, text in texts.items():
@@ -175,7 +183,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    data = commands.add_parser("data", help="write validation, calibration, prompts and tasks")
+    data = commands.add_parser("data", help="write validation, calibration, prompts, openings and tasks")
     data.add_argument("-o", "--out", default="suites/data", metavar="DIR")
     longer = commands.add_parser("longer", help="write a longer validation or calibration text")
     longer.add_argument("split", choices=("validation", "calibration"))

@@ -170,30 +170,48 @@ static bool is_decided(void *user, const qg_run *group)
     return decided;
 }
 
-/* Whether the plan opens the model for one of its first `n` cases, or beside one. */
-static bool opens(const qg_plan *plan, size_t n, const qg_suite_model *model)
+/* A folder as a model runs it. */
+typedef struct opened {
+    const char *folder;
+    const qg_suite_model *model;
+} opened;
+
+static bool is_same(opened a, opened b)
 {
-    for (size_t i = 0; i < n; i++) {
-        const qg_case *c = &plan->cases[i];
-        if (!c->skip &&
-            (c->model == model || (qg_case_has_reference(c, plan->suite) &&
-                                   qg_suite_reference_of(plan->suite, c->model) == model)))
-            return true;
-    }
-    return false;
+    return strcmp(a.folder, b.folder) == 0 && strcmp(a.model->method, b.model->method) == 0;
+}
+
+/* What the case opens: its model and, beside it, its reference. */
+static size_t opened_by(opened out[2], const qg_case *c, const qg_suite *s)
+{
+    size_t n = 0;
+
+    if (!c->skip)
+        out[n++] = (opened){c->folder, c->model};
+    if (qg_case_has_reference(c, s))
+        out[n++] = (opened){c->reference_folder, qg_suite_reference_of(s, c->model)};
+    return n;
 }
 
 /* Each folder of the plan once, in the order of its cases. */
-static qg_status examine_models(const qg_plan *plan, qg_err *err)
+static qg_status examine_models(const qg_plan *plan, qg_cli *cli, qg_err *err)
 {
+    opened *seen = QG_NEW_N(cli->run, opened, 2 * plan->n_cases), two[2];
+    size_t n = 0;
+
+    QG_NEED(seen, err);
     for (size_t i = 0; i < plan->n_cases; i++) {
-        const qg_case *c = &plan->cases[i];
-        const qg_suite_model *m = c->model, *reference = qg_suite_reference_of(plan->suite, m);
-        if (!c->skip && !opens(plan, i, m))
-            QG_PASS(qg_cli_examine(c->folder, m->method, m->activations, err));
-        if (qg_case_has_reference(c, plan->suite) && !opens(plan, i, reference))
-            QG_PASS(qg_cli_examine(c->reference_folder, reference->method, reference->activations,
+        size_t n_here = opened_by(two, &plan->cases[i], plan->suite);
+        for (size_t k = 0; k < n_here; k++) {
+            size_t at = 0;
+            while (at < n && !is_same(seen[at], two[k]))
+                at++;
+            if (at < n)
+                continue;
+            seen[n++] = two[k];
+            QG_PASS(qg_cli_examine(two[k].folder, two[k].model->method, two[k].model->activations,
                                    err));
+        }
     }
     return QG_OK;
 }
@@ -208,7 +226,7 @@ static qg_status get_ready(qg_plan *plan, qg_cli *cli, const qg_gate_options *o,
         qg_err_clear(err);
     else if (s != QG_OK)
         return s;
-    return *stop ? QG_OK : examine_models(plan, err);
+    return *stop ? QG_OK : examine_models(plan, cli, err);
 }
 
 /* A run that a signal ended says so. One that was done by then does not. */
