@@ -75,7 +75,7 @@ static qg_status put_model(qg_buf *out, const bundle *b, const qg_suite_model *m
         qg_buf_format(out, ", device: %s", m->device);
     if (m->tier)
         qg_buf_format(out, ", tier: %s", m->tier);
-    if (m->model && !m->calibration && strcmp(m->method, "int8") == 0 && m->activations)
+    if (!m->from && !m->calibration && strcmp(m->method, "int8") == 0 && m->activations)
         qg_buf_format(out, ", activations: %s", m->activations);
     if (dtypes[m->dtype])
         qg_buf_format(out, ", dtype: %s", dtypes[m->dtype]);

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "build_info.h"
 #include "cli/recipe.h"
+#include "quantize/synth.h"
 #include "suite/texts.h"
 
 #include <stdio.h>
@@ -176,16 +177,69 @@ static qg_status quantize(qg_cli *cli, const char *folder, const qg_suite *suite
     return s;
 }
 
+/* ---- random models ---- */
+
+/* What decides their bytes; the commit does not, as it would cost a 7B for every change. */
+static qg_status synth_folder(const char **out, qg_arena *arena, const qg_suite_synth *s,
+                              qg_err *err)
+{
+    char hex[QG_HASH_HEX];
+    const char *cache;
+    char *text = qg_arena_format(arena, "synth|%s|bits=%d|group=%d|%s|%s|seed=%lld|%s", s->preset,
+                                 (int)s->bits, (int)s->group_size, s->format ? s->format : "",
+                                 s->activations, (long long)s->seed, QG_BUILD_VERSION);
+
+    QG_NEED(text, err);
+    QG_PASS(cache_folder(&cache, arena, err));
+    QG_PASS(qg_hash_text(hex, qg_str_from(text), err));
+    QG_PASS(qg_dir_make(cache, err));
+    *out = qg_arena_format(arena, "%s/%.24s", cache, hex);
+    QG_NEED(*out, err);
+    return QG_OK;
+}
+
+static qg_status make_random(const char **out, qg_cli *cli, const qg_suite_model *model,
+                             qg_err *err)
+{
+    const qg_suite_synth *s = &model->synth;
+    qg_recipe recipe = {.format = s->format,
+                        .bits = (int)s->bits,
+                        .group_size = (int)s->group_size,
+                        .activations = s->activations};
+    qg_synth_options o = {
+        .preset = s->preset, .recipe = s->bits ? &recipe : NULL, .seed = (uint64_t)s->seed};
+    char bytes[QG_UNIT_TEXT];
+    qg_synth_size size;
+    qg_err why = {0};
+
+    QG_PASS(synth_folder(out, cli->run, s, err));
+    if (qg_dir_exists(*out))
+        return QG_OK;
+    QG_PASS(qg_synth_plan(&size, &o, err));
+    qg_unit_print(bytes, QG_UNIT_BYTES, (double)size.total_bytes);
+    qg_cli_notice("making '%s', a random %s of %s", model->name, s->preset, bytes);
+    qg_status status = qg_synth_write(&o, *out, &why);
+    if (status == QG_EEXISTS && qg_dir_exists(*out)) /* another run was faster */
+        return QG_OK;
+    if (err && status != QG_OK)
+        *err = why;
+    return status;
+}
+
+/* ---- any ---- */
+
 static qg_status make(const char **out, qg_cli *cli, const qg_suite *suite,
                       const qg_suite_model *model, int n_threads, const volatile sig_atomic_t *stop,
                       qg_err *err)
 {
     qg_suite_recipe recipe;
-    const qg_suite_model *source = source_of(&recipe, suite, model);
     char key[QG_HASH_HEX];
     const char *cache;
     qg_err failed = {0};
 
+    if (model->synth.preset)
+        return make_random(out, cli, model, err);
+    const qg_suite_model *source = source_of(&recipe, suite, model);
     QG_PASS(cache_folder(&cache, cli->run, err));
     QG_PASS(key_of(key, cli->run, source, &recipe, err));
     *out = qg_arena_format(cli->run, "%s/%.24s", cache, key);

@@ -1,9 +1,9 @@
-/* Models that a suite makes from others: made once, before anything is measured.
+/* Models that a suite makes, from others or at random: made once, before anything is measured.
  *
  * The cache is a folder: QUANTGATE_CACHE, else $XDG_CACHE_HOME/quantgate, else ~/.cache/quantgate.
  * A made model lies in quantized/KEY, where KEY hashes the source's content, the recipe, and the
- * version and commit of this program; it appears complete or not at all, so that runs may share a
- * cache.
+ * version and commit of this program (of a random one its options and the version alone); it
+ * appears complete or not at all, so that runs may share a cache.
  */
 #ifndef QG_CLI_PREPARE_H
 #define QG_CLI_PREPARE_H

@@ -105,6 +105,53 @@ START_TEST(a_model_is_made_once)
 }
 END_TEST
 
+/* The folder of a random model. */
+static const char *random_model(const qg_suite_synth *synth)
+{
+    qg_suite_model model = {
+        .name = "r", .is_reference = true, .synth = *synth, .place = {"x", 4, 2}};
+    qg_suite suite = {.models = &model, .n_models = 1, .reference = &model};
+    qg_case c = {.id = "r/perf/b1", .model = &model};
+    qg_plan plan = {.suite = &suite, .cases = &c, .n_cases = 1, .n_all = 1};
+    qg_cli cli = {.run = arena};
+
+    return qg_prepare_models(&plan, &cli, 1, NULL, &err) == QG_OK ? c.folder : NULL;
+}
+
+START_TEST(a_random_model_is_made_once)
+{
+    qg_suite_synth plain = {.preset = "tiny", .activations = "float"}, codes = plain, seed = plain;
+    const char *made = random_model(&plain);
+    qg_engine *e;
+
+    ck_assert_ptr_nonnull(made);
+    ino_t first = identity(made);
+    ck_assert_str_eq(random_model(&plain), made);
+    ck_assert_uint_eq(identity(made), first);
+    seed.seed = 1;
+    ck_assert_str_ne(random_model(&seed), made);
+    codes.bits = 8;
+    codes.activations = "int8";
+    const char *int8 = random_model(&codes);
+    ck_assert_msg(int8 != NULL, "%s", err.message);
+    ck_assert_int_eq(qg_engine_open(&e, arena, int8,
+                                    &(qg_engine_options){.quantization = "int8", .max_rows = 8},
+                                    &err),
+                     QG_OK);
+    ck_assert_uint_eq(count_made(), 3);
+}
+END_TEST
+
+START_TEST(a_random_model_that_cannot_be_is_refused_at_its_line)
+{
+    qg_suite_synth odd = {.preset = "tiny", .bits = 4, .group_size = 24, .activations = "float"};
+
+    ck_assert_ptr_null(random_model(&odd));
+    ck_assert_int_eq(err.line, 4);
+    ck_assert_int_eq(err.column, 2);
+}
+END_TEST
+
 START_TEST(another_recipe_is_another_model)
 {
     qg_suite_recipe wide = gptq, ordered = gptq, asymmetric = gptq, eight = gptq;
@@ -215,6 +262,8 @@ Suite *prepare_check(void)
     tcase_add_checked_fixture(c, setup, folder_end);
     tcase_set_timeout(c, 60);
     tcase_add_test(c, a_model_is_made_once);
+    tcase_add_test(c, a_random_model_is_made_once);
+    tcase_add_test(c, a_random_model_that_cannot_be_is_refused_at_its_line);
     tcase_add_test(c, another_recipe_is_another_model);
     tcase_add_test(c, another_content_is_another_model);
     tcase_add_test(c, the_cache_is_where_the_environment_says);

@@ -29,18 +29,42 @@ static const char *nearest_model(const qg_schema_reader *r, const qg_suite *s, c
     return names ? qg_schema_nearest(r, qg_str_from(wrong), names, s->n_models) : NULL;
 }
 
+/* A random model is no other at the same time, and its codes are made with it. */
+static void check_synth(const qg_schema_reader *r, const qg_suite_model *m, const qg_yaml *node)
+{
+    static const char *const others[] = {"model", "from", "calibration"};
+    const qg_yaml *synth = qg_yaml_get(node, "synth");
+
+    if (!synth || synth->type != QG_YAML_MAP)
+        return;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (qg_yaml_get(node, others[i]))
+            qg_finding_error(r->findings, place_in(node, others[i]), NULL,
+                             "'%s' has both 'synth' and '%s': keep one", m->name, others[i]);
+    if (m->synth.bits != 0 && m->synth.bits != 4 && m->synth.bits != 8)
+        qg_finding_error(r->findings, place_in(synth, "bits"), NULL,
+                         "'bits' must be 0, 4 or 8, not %lld", (long long)m->synth.bits);
+    if (m->synth.bits == 0 && (m->synth.format || m->synth.group_size))
+        qg_finding_error(r->findings, place_in(synth, m->synth.format ? "format" : "group_size"),
+                         "add bits: 4", "'%s' has no 'bits' to be stored so", m->name);
+    if (m->synth.bits != 0 && qg_yaml_get(node, "quantization"))
+        qg_finding_error(r->findings, place_in(node, "quantization"), NULL,
+                         "'%s' has both 'quantization' and 'bits' of 'synth': keep one", m->name);
+}
+
 static void check_source(const qg_schema_reader *r, const qg_suite *s, const qg_suite_model *m,
                          const qg_yaml *node)
 {
     const qg_yaml *model = qg_yaml_get(node, "model"), *from = qg_yaml_get(node, "from");
-    const qg_yaml *recipe = qg_yaml_get(node, "quantize");
+    const qg_yaml *recipe = qg_yaml_get(node, "quantize"), *synth = qg_yaml_get(node, "synth");
 
+    check_synth(r, m, node);
     if (model && from)
         qg_finding_error(r->findings, from->place, NULL,
                          "'%s' has both 'model' and 'from': keep one", m->name);
-    else if (!model && !from)
-        qg_finding_error(r->findings, m->place, NULL, "'%s' has neither 'model' nor 'from'",
-                         m->name);
+    else if (!model && !from && !synth)
+        qg_finding_error(r->findings, m->place, NULL,
+                         "'%s' has neither 'model' nor 'from' nor 'synth'", m->name);
     if (from && !recipe)
         qg_finding_error(r->findings, from->place, "add quantize: {method: gptq}",
                          "'%s' is made from '%s', but 'quantize' is missing", m->name, m->from);
@@ -59,7 +83,7 @@ static void check_source(const qg_schema_reader *r, const qg_suite *s, const qg_
     if (!source)
         qg_finding_error(r->findings, from->place, nearest_model(r, s, m->from),
                          "no model is named '%s'", m->from);
-    else if (source->from)
+    else if (source->from || source->synth.preset)
         qg_finding_error(r->findings, from->place, "name a model that is a folder",
                          "'%s' is made from '%s', which is made itself", m->name, m->from);
     else if (strcmp(source->method, "fp16") != 0)

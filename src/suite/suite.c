@@ -97,6 +97,10 @@ static void read_model(const qg_schema_reader *r, qg_suite_model *model, const q
         complete_recipe(&model->quantize, recipe);
         model->method = runs_as(&model->quantize);
     }
+    const qg_suite_synth *s = &model->synth;
+    if (s->preset && s->bits > 0)
+        model->method = runs_as(&(qg_suite_recipe){
+            .method = "rtn", .format = s->format, .activations = s->activations});
 }
 
 /* The models, which are the suite's but still to be completed by who reads their budgets. */

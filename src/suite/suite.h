@@ -44,9 +44,19 @@ typedef struct qg_suite_recipe {
     const char *tier;        /* highest kernel tier of the calibration; "auto": the best */
 } qg_suite_recipe;
 
+/* A seeded random model of a real one's shape (`synth:`): for what does not depend on weights. */
+typedef struct qg_suite_synth {
+    const char *preset;      /* "llama2-7b"; NULL: the model is none               */
+    int64_t bits;            /* of its linears; 0: plain                           */
+    int64_t group_size;      /* 0: the format's default                            */
+    const char *format;      /* "gptq", "awq", ...; NULL: as of qg_suite_recipe    */
+    const char *activations; /* "float", "int8" */
+    int64_t seed;
+} qg_suite_synth;
+
 typedef struct qg_suite_model {
     const char *name;  /* key in the suite: "fp16"                                       */
-    const char *model; /* a folder that exists; NULL where `from` is set                 */
+    const char *model; /* a folder that exists; NULL where `from` or `synth` is set      */
     const char *revision;
     int dtype;                 /* qg_dtype_choice                                           */
     const char *method;        /* that it runs as: "fp16", "int8", "gptq", "awq" */
@@ -54,6 +64,7 @@ typedef struct qg_suite_model {
     const char *calibration;   /* file: int8 is made before, as by `quantize`; NULL: none   */
     const char *from;          /* name of the model that it is made from; NULL: none        */
     qg_suite_recipe quantize;  /* where `from` is set                                       */
+    qg_suite_synth synth;      /* where `synth` is set                                      */
     const char *device, *tier; /* where it runs, whatever others do; NULL: as all          */
     const char *reference_name;
     const struct qg_suite_model *reference; /* of its own; NULL: the suite's               */
