@@ -280,6 +280,19 @@ static void check_same_top(const qg_schema_reader *r, const qg_suite_model *m, c
     need(r, e, quality, "golden");
 }
 
+/* A budget for another device than the model says that it runs on. */
+static void check_device(const qg_schema_reader *r, const qg_suite_model *m, const qg_expect *e)
+{
+    qg_device own;
+
+    if (!m->device || !qg_device_find(&own, qg_str_from(m->device)) || own == QG_DEVICE_AUTO ||
+        e->on == QG_DEVICE_AUTO || e->on == own)
+        return;
+    qg_finding_add(r->findings, QG_SEVERITY_WARNING, e->place, NULL,
+                   "'%s' for %s is never judged: '%s' runs on %s",
+                   qg_metric_info_of(e->metric)->name, qg_device_name(e->on), m->name, m->device);
+}
+
 static void check_expect(const qg_schema_reader *r, const qg_suite *s, const qg_suite_model *m,
                          const qg_expect *e, const qg_yaml *quality)
 {
@@ -287,6 +300,7 @@ static void check_expect(const qg_schema_reader *r, const qg_suite *s, const qg_
     qg_expect_needs needs = qg_metric_needs(e->metric);
     int least = info->section == QG_PERFORMANCE ? qg_percentile_least_samples(info->percentile) : 0;
 
+    check_device(r, m, e);
     if (needs.text)
         need(r, e, quality, "text");
     if (needs.prompts)
