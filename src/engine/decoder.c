@@ -254,6 +254,7 @@ qgk_batch qg_transformer_upload(qg_transformer *d)
     size_t used = (size_t)(d->pass.block_table - d->pass.ids) +
                   (size_t)d->n_seqs * (size_t)d->sizes.blocks_per_seq;
 
+    d->n_ready = 0;
     d->backend->upload(d->backend, d->device.ids, d->pass.ids, used * sizeof(int32_t));
     return (qgk_batch){
         .n_rows = d->n_rows,
@@ -347,11 +348,11 @@ static void run(qg_transformer *d, const qgk_batch *batch)
         add_delta(d, rows);
 }
 
-/* Kernels of a decode step depend on the number of rows alone: what else they read lies in tables
- * whose place stays. Passes of prompts differ from each other too much to be worth a record. */
-static bool begin(qg_transformer *d, int part, int first, int n)
+/* Kernels of a decode step depend on these numbers alone: what else they read lies in tables whose
+ * place stays. Passes of prompts differ from each other too much to be worth a record. */
+static bool begin(qg_transformer *d, int n_rows, int first, int n)
 {
-    uint64_t key = (uint64_t)part << 62 | (uint64_t)first << 31 | (uint64_t)n;
+    uint64_t key = (uint64_t)n_rows << 42 | (uint64_t)first << 21 | (uint64_t)n;
     qg_backend *b = d->backend;
 
     return !b->begin || d->n_rows != d->n_seqs || b->begin(b, key);
@@ -361,16 +362,6 @@ static void end(qg_transformer *d)
 {
     if (d->backend->end)
         d->backend->end(d->backend);
-}
-
-void qg_transformer_run(qg_transformer *d)
-{
-    qgk_batch batch = qg_transformer_upload(d);
-
-    if (!begin(d, 0, 0, batch.n_rows))
-        return;
-    run(d, &batch);
-    end(d);
 }
 
 /* To logits and best, on the device. */
@@ -398,9 +389,25 @@ static void run_head(qg_transformer *d, int first, int n)
     t->argmax(ctx, d->best, d->logits, n, d->config->vocab_size);
 }
 
+void qg_transformer_run(qg_transformer *d)
+{
+    qgk_batch batch = qg_transformer_upload(d);
+    int n = d->n_wanted < d->sizes.logits_rows ? d->n_wanted : d->sizes.logits_rows;
+
+    d->n_ready = n;
+    if (!begin(d, batch.n_rows, 0, n))
+        return;
+    run(d, &batch);
+    if (n > 0)
+        run_head(d, 0, n);
+    end(d);
+}
+
 qg_status qg_transformer_logits(qg_transformer *d, int32_t *best, int first, int n, qg_err *err)
 {
-    if (begin(d, 1, first, n)) {
+    bool is_ready = first == 0 && n == d->n_ready;
+
+    if (!is_ready && begin(d, 0, first, n)) {
         run_head(d, first, n);
         end(d);
     }

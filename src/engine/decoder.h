@@ -98,6 +98,7 @@ typedef struct qg_transformer {
     qgk_act *picked;          /* [logits_rows][hidden] */
     float *logits;            /* [logits_rows][vocabulary] */
     int32_t *best;            /* [logits_rows] */
+    int n_ready;              /* rows of logits that the pass has made already */
     float *host_logits;       /* [vocabulary], where the backend's memory is its own */
 } qg_transformer;
 
@@ -108,6 +109,7 @@ qg_status qg_transformer_open(qg_transformer *d, qg_arena *arena, qg_err *err);
 /* All but the formats, which the weights know. */
 qgk_limits qg_transformer_limits(const qg_transformer *d);
 
+/* The pass, and the first slice of logits with it: on a device that records, one graph. */
 void qg_transformer_run(qg_transformer *d);
 /* The same in steps: the pass to the backend, its embedding to x, then each layer from x to x. */
 qgk_batch qg_transformer_upload(qg_transformer *d);

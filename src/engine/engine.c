@@ -17,7 +17,8 @@ enum {
     DEFAULT_ROWS = 256, /* on the CPU */
     DEVICE_ROWS = 2048,
     DEFAULT_BLOCK = 16,
-    LOGITS_ROWS = 32,
+    DEFAULT_LOGITS = 32, /* on the CPU */
+    DEVICE_LOGITS = 128,
     MAX_SEQS = 65536,
     MAX_ROWS = 65536,
     MAX_BLOCK = 65536,
@@ -128,12 +129,14 @@ static qg_status choose_sizes(qg_engine *e, const qg_engine_options *o, qg_err *
                        o->max_model_len, longest);
     QG_PASS(choose_size(&s->max_len, "max_model_len", o->max_model_len, len, longest, err));
     QG_PASS(choose_size(&s->max_seqs, "max_seqs", o->max_seqs, 1, MAX_SEQS, err));
-    int rows = e->backend->reads_host_memory ? DEFAULT_ROWS : DEVICE_ROWS;
+    bool on_cpu = e->backend->reads_host_memory;
+    int rows = on_cpu ? DEFAULT_ROWS : DEVICE_ROWS,
+        logits = on_cpu ? DEFAULT_LOGITS : DEVICE_LOGITS;
     QG_PASS(choose_size(&s->max_rows, "max_rows", o->max_rows, rows, MAX_ROWS, err));
     QG_PASS(choose_size(&e->kv.block_tokens, "block_tokens", o->block_tokens, DEFAULT_BLOCK,
                         MAX_BLOCK, err));
     s->blocks_per_seq = qg_kvcache_blocks_for(&e->kv, s->max_len);
-    s->logits_rows = s->max_rows < LOGITS_ROWS ? s->max_rows : LOGITS_ROWS;
+    s->logits_rows = s->max_rows < logits ? s->max_rows : logits;
     return choose_blocks(&e->kv, s, o->kv_tokens, err);
 }
 
