@@ -33,3 +33,6 @@ quantgate bench --synth tiny --quantization int8 --batch 2 --input-len 20 --outp
 try $model --invariance --load
 quantgate bench $model --invariance --batch 1,4 --input-len 20 --output-len 3 --tier ref --threads 1 --json
 quantgate bench $model --invariance --batch 2 --input-len 20 --output-len 3 --tier ref --threads 1
+quantgate bench $model --invariance --batch 2 --input-len 20 --output-len 3 --threads 1 --tier ref --beside cpu --json |
+    jq -c '.beside | [.device, .positions, .same_top, .state_error < 1e-4, .state_worst >= .state_error]'
+try $model --beside cpu

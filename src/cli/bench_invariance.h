@@ -9,6 +9,7 @@ typedef struct qg_bench_invariance {
     qg_bench_model model;
     qg_engine_options options; /* as the user gave them: sizes are added here */
     qg_invariance_task task;
+    const char *beside; /* device of a reference; NULL: none */
     bool json;
 } qg_bench_invariance;
 

@@ -21,6 +21,7 @@ typedef struct bench_options {
     const char *batch;
     int64_t input_len, output_len, repeat, warmup, seed;
     bool json, invariance;
+    const char *beside;
     bool load; /* or any of these */
     int64_t requests, concurrency, kv_tokens;
     double rate, spread;
@@ -48,6 +49,8 @@ static const qg_option options[] = {
     QG_FLAG("json", bench_options, json, "one JSON object with every sample"),
     QG_FLAG("invariance", bench_options, invariance,
             "instead of times: whether answers depend on the batch, or on chance"),
+    QG_TEXT("beside", bench_options, beside, "DEVICE",
+            "invariance: also how far answers are from those of that device, as cpu"),
     QG_FLAG("load", bench_options, load, "requests that come and go, instead of batches"),
     QG_INT("concurrency", bench_options, concurrency, "N", 1, 65536,
            "load: users, each of whom sends the next request when one is answered (8)"),
@@ -369,6 +372,7 @@ static qg_status run_invariance(qg_cli *cli, qg_err *err)
         batches[i] = (int)parsed.batches[i];
     qg_bench_invariance b = {.options = qg_cli_engine_options(&o->model),
                              .json = o->json,
+                             .beside = o->beside,
                              .task = {.seed = o->seed,
                                       .input_len = (int)o->input_len,
                                       .output_len = (int)o->output_len,
@@ -391,6 +395,8 @@ static qg_status run_bench(qg_cli *cli, qg_err *err)
 
     if (b.o->invariance && wants_load(b.o))
         return qg_fail(err, QG_EARG, "'--invariance' and '--load' exclude each other");
+    if (b.o->beside && !b.o->invariance)
+        return qg_fail(err, QG_EARG, "'--beside' goes with '--invariance'");
     if (b.o->invariance)
         return run_invariance(cli, err);
     if (wants_load(b.o))
@@ -427,7 +433,8 @@ const qg_command qg_cmd_bench = {
                "until it was admitted.\n\n"
                "--invariance reads random sequences alone, continues them greedily, and gives the "
                "same tokens to\neach batch, twice: it tells how far log-probabilities move, how "
-               "often the best token stays, and\nwhether the bits come again.",
+               "often the best token stays, and\nwhether the bits come again; with --beside cpu "
+               "also how far log-probabilities and final hidden\nstates are from the CPU's.",
     .example = "quantgate bench golden/models/tiny-llama --batch 1,2,4 --input-len 64 "
                "--output-len 32\n"
                "  quantgate bench --synth llama2-7b --bits 4 --device cuda --batch 1,8,32",

@@ -425,3 +425,17 @@ const float *qg_transformer_logits_row(qg_transformer *d, int i)
     d->backend->download(d->backend, d->host_logits, row, vocabulary * sizeof *row);
     return d->host_logits;
 }
+
+void qg_transformer_final_state(const qg_transformer *d, float *out, int i)
+{
+    const qgk_table *t = &d->backend->table;
+    size_t hidden = (size_t)d->config->hidden_size;
+    qgk_act *states = d->weights->norm.weight ? d->normed : d->picked;
+    qgk_half *halves = (qgk_half *)out + hidden; /* the upper half of out */
+    bool is_half = t->act_bytes == sizeof *halves;
+
+    d->backend->download(d->backend, is_half ? (void *)halves : out,
+                         qgk_act_at(t, states, (size_t)i * hidden), hidden * (size_t)t->act_bytes);
+    for (size_t k = 0; is_half && k < hidden; k++)
+        out[k] = qgk_float_from_half(halves[k]);
+}

@@ -120,5 +120,7 @@ void qg_transformer_layer(qg_transformer *d, int index, const qgk_batch *batch);
 qg_status qg_transformer_logits(qg_transformer *d, int32_t *best, int first, int n, qg_err *err);
 /* Row i of the slice just computed, on the host; valid until the next call. */
 const float *qg_transformer_logits_row(qg_transformer *d, int i);
+/* What it is made of, after the last norm: out [hidden] on the host. */
+void qg_transformer_final_state(const qg_transformer *d, float *out, int i);
 
 #endif

@@ -26,6 +26,7 @@ struct qg_engine {
     qg_transformer decoder;
     qg_session *sessions; /* [decoder.sizes.max_seqs] */
     int32_t *best;        /* [logits_rows] */
+    int told;             /* row of the slice whose logits are being told */
 };
 
 #endif

@@ -182,7 +182,13 @@ static qg_status deliver_row(run *r, int row, int32_t best, int slice_row, qg_er
         *f->greedy = best;
     if (!r->on_logits)
         return QG_OK;
+    r->e->told = slice_row;
     return r->on_logits(r->user, feed, position, qg_transformer_logits_row(d, slice_row), err);
+}
+
+void qg_engine_final_state(const qg_engine *e, float *out)
+{
+    qg_transformer_final_state(&e->decoder, out, e->told);
 }
 
 static qg_status deliver_logits(run *r, qg_err *err)

@@ -44,6 +44,10 @@ typedef struct qg_feed {
 typedef qg_status qg_on_logits(void *user, int feed, int position, const float *logits,
                                qg_err *err);
 
+/* Inside that call: what the logits are made of, the final hidden state, after the last norm where
+ * there is one; out [hidden_size]. */
+void qg_engine_final_state(const qg_engine *e, float *out);
+
 /* Errors before anything is computed: an id outside the vocabulary (QG_EARG), longer than
  * max_model_len (QG_EARG, with both numbers), no block free (QG_EREFUSED). Non-finite logits:
  * QG_ENONFINITE with feed and position. After an error the sessions fed are as long as before the

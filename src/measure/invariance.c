@@ -13,10 +13,12 @@ enum { BLOCK_TOKENS = 16 };
 typedef struct run {
     qg_engine *e;
     const qg_invariance_task *task;
-    int vocabulary, most;  /* sequences of the largest batch */
-    int32_t *prompts;      /* [most][input_len] */
-    int32_t *chosen;       /* [most][output_len] by each sequence alone */
-    qg_said *said;         /* [sequences][output_len] where the batch at hand is kept */
+    int vocabulary, most; /* sequences of the largest batch */
+    int32_t *prompts;     /* [most][input_len] */
+    int32_t *chosen;      /* [most][output_len] by each sequence alone */
+    qg_said *said;        /* [sequences][output_len] where the batch at hand is kept */
+    float *states;        /* [sequences][output_len][hidden] the same; NULL: nobody asks */
+    int hidden;
     int first, step;       /* its first sequence; place */
     bool chooses;          /* it runs alone for the first time */
     qg_session **sessions; /* [most] */
@@ -72,6 +74,8 @@ static qg_status keep(void *user, int feed, int position, const float *logits, q
         (qg_said){.bits = hash_bits(logits, r->vocabulary),
                   .best = best,
                   .logprob = logits[*chosen] - qg_log_sum_exp(logits, r->vocabulary)};
+    if (r->states)
+        qg_engine_final_state(r->e, r->states + ((size_t)feed * stride + step) * (size_t)r->hidden);
     return QG_OK;
 }
 
@@ -168,22 +172,90 @@ static qg_status run_all(qg_invariance *out, run *r, qg_arena *arena, qg_err *er
     return QG_OK;
 }
 
+static qg_status begin(run *r, qg_arena *arena, qg_engine *e, const qg_invariance_task *task,
+                       qg_err *err)
+{
+    qg_engine_info info = qg_engine_describe(e);
+
+    r->e = e;
+    r->task = task;
+    r->vocabulary = info.vocab_size;
+    r->hidden = info.hidden_size;
+    r->most = largest(task);
+    return prepare(r, arena, err);
+}
+
 qg_status qg_invariance_measure(qg_invariance *out, qg_arena *arena, qg_engine *e,
                                 const qg_invariance_task *task,
                                 void (*on_progress)(void *user, double done), void *user,
                                 qg_err *err)
 {
     qg_arena_mark mark = qg_arena_here(arena);
-    run r = {.e = e,
-             .task = task,
-             .vocabulary = qg_engine_describe(e).vocab_size,
-             .most = largest(task),
-             .work = largest(task) + 2 * (int64_t)task->n_batches,
+    run r = {.work = largest(task) + 2 * (int64_t)task->n_batches,
              .on_progress = on_progress,
              .user = user};
 
-    QG_PASS(prepare(&r, arena, err));
+    QG_PASS(begin(&r, arena, e, task, err));
     QG_PASS(run_all(out, &r, arena, err));
+    qg_arena_rewind(arena, mark);
+    return QG_OK;
+}
+
+/* ---- beside another engine ---- */
+
+qg_likeness qg_likeness_of(const qg_said *said, const float *states, const qg_said *reference,
+                           const float *reference_states, int64_t n, int hidden)
+{
+    qg_invariance v = qg_invariance_of(said, reference, n);
+    qg_likeness out = {.n = n, .n_same_best = v.n_same_best, .logprob_max = v.logprob_max};
+    double errors = 0, norms = 0;
+
+    for (int64_t i = 0; i < n; i++) {
+        double error = 0, norm = 0;
+        for (int64_t k = i * hidden; k < (i + 1) * hidden; k++) {
+            double r = reference_states[k], d = states[k] - r;
+            error += d * d;
+            norm += r * r;
+        }
+        errors += error;
+        norms += norm;
+        if (norm > 0)
+            out.state_worst = fmax(out.state_worst, sqrt(error / norm));
+    }
+    out.state_error = norms > 0 ? sqrt(errors / norms) : 0;
+    return out;
+}
+
+/* The sequences, one by one, on the engine of the run. */
+static qg_status run_alone(run *r, qg_said *said, float *states, qg_err *err)
+{
+    size_t places = (size_t)r->task->output_len;
+
+    for (int i = 0; i < r->most; i++) {
+        r->states = states + (size_t)i * places * (size_t)r->hidden;
+        QG_PASS(run_batch(r, said + (size_t)i * places, i, 1, err));
+    }
+    return QG_OK;
+}
+
+qg_status qg_likeness_measure(qg_likeness *out, qg_arena *arena, qg_engine *e, qg_engine *reference,
+                              const qg_invariance_task *task,
+                              void (*on_progress)(void *user, double done), void *user, qg_err *err)
+{
+    qg_arena_mark mark = qg_arena_here(arena);
+    run r = {.work = 2 * (int64_t)largest(task), .on_progress = on_progress, .user = user};
+
+    QG_PASS(begin(&r, arena, reference, task, err));
+    size_t n = (size_t)r.most * (size_t)task->output_len, n_state = n * (size_t)r.hidden;
+    qg_said *said[2] = {QG_NEW_N(arena, qg_said, n), QG_NEW_N(arena, qg_said, n)};
+    float *states[2] = {QG_NEW_N(arena, float, n_state), QG_NEW_N(arena, float, n_state)};
+    QG_NEED(said[0] && said[1] && states[0] && states[1], err);
+    r.chooses = true;
+    QG_PASS(run_alone(&r, said[0], states[0], err));
+    r.chooses = false;
+    r.e = e;
+    QG_PASS(run_alone(&r, said[1], states[1], err));
+    *out = qg_likeness_of(said[1], states[1], said[0], states[0], (int64_t)n, r.hidden);
     qg_arena_rewind(arena, mark);
     return QG_OK;
 }

@@ -4,7 +4,8 @@
  * again to batches, prompts together and continuations in common steps. At each place (the end of
  * the prompt and every token after it but the last) the logits are held against those of the
  * sequence alone, and of the same batch once more: their bits, the log-probability of the token
- * that the sequence alone chose, and the best token.
+ * that the sequence alone chose, and the best token. The sequences alone can also be held against
+ * those of another engine of the same model, such as that of another device.
  */
 #ifndef QG_MEASURE_INVARIANCE_H
 #define QG_MEASURE_INVARIANCE_H
@@ -43,6 +44,26 @@ qg_status qg_invariance_measure(qg_invariance *out, qg_arena *arena, qg_engine *
                                 const qg_invariance_task *task,
                                 void (*on_progress)(void *user, double done), void *user,
                                 qg_err *err);
+
+/* An engine beside a reference, over all places of the sequences alone. */
+typedef struct qg_likeness {
+    int64_t n, n_same_best; /* places; those with the same best token */
+    double logprob_max;     /* greatest difference of log-probabilities */
+    /* sqrt(sum |h - r|^2 / sum |r|^2) of final hidden states h and those of the reference r, over
+     * all places, and at the worst of them. */
+    double state_error, state_worst;
+} qg_likeness;
+
+/* The sequences of the largest batch, which the reference continues. Errors are those of
+ * qg_forward(). */
+qg_status qg_likeness_measure(qg_likeness *out, qg_arena *arena, qg_engine *e, qg_engine *reference,
+                              const qg_invariance_task *task,
+                              void (*on_progress)(void *user, double done), void *user,
+                              qg_err *err);
+
+/* What places are beside those of a reference, with states [n][hidden]; pure. */
+qg_likeness qg_likeness_of(const qg_said *said, const float *states, const qg_said *reference,
+                           const float *reference_states, int64_t n, int hidden);
 
 /* What n places of a batch make beside the same places alone; pure. n_unrepeated stays 0. */
 qg_invariance qg_invariance_of(const qg_said *batch, const qg_said *alone, int64_t n);
