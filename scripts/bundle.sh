@@ -9,10 +9,14 @@ rm -rf "$folder"
 mkdir -p "$folder/bin" "$folder/lib"
 cp "$program" "$folder/bin/quantgate"
 strip "$folder/bin/quantgate"
-ldd "$program" | awk '$2 == "=>" && $3 ~ "^/" { print $3 }' |
-    grep -vE '/(libc|libm|libdl|libpthread|librt|ld-linux[^/]*)\.so' | while read -r library; do
+# LAPACKE is opened at run time, by `quantize` alone
+lapacke=$(ldconfig -p | awk '$1 == "liblapacke.so.3" { print $NF; exit }')
+for file in "$program" $lapacke; do
+    ldd "$file" | awk '$2 == "=>" && $3 ~ "^/" { print $3 }'
+done | sort -u | grep -vE '/(libc|libm|libdl|libpthread|librt|ld-linux[^/]*)\.so' | while read -r library; do
     cp -L "$library" "$folder/lib/"
 done
+[ -z "$lapacke" ] || cp -L "$lapacke" "$folder/lib/"
 cat >"$folder/quantgate" <<'WRAPPER'
 #!/bin/sh
 here=$(dirname "$(realpath "$0")")

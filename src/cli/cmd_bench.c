@@ -50,7 +50,7 @@ static const qg_option options[] = {
     QG_FLAG("invariance", bench_options, invariance,
             "instead of times: whether answers depend on the batch, or on chance"),
     QG_TEXT("beside", bench_options, beside, "DEVICE",
-            "invariance: also how far answers are from those of that device, as cpu"),
+            "invariance: the first batch also beside this device, as cpu"),
     QG_FLAG("load", bench_options, load, "requests that come and go, instead of batches"),
     QG_INT("concurrency", bench_options, concurrency, "N", 1, 65536,
            "load: users, each of whom sends the next request when one is answered (8)"),

@@ -231,7 +231,7 @@ static qg_status run_alone(run *r, qg_said *said, float *states, qg_err *err)
 {
     size_t places = (size_t)r->task->output_len;
 
-    for (int i = 0; i < r->most; i++) {
+    for (int i = 0; i < r->task->batches[0]; i++) {
         r->states = states + (size_t)i * places * (size_t)r->hidden;
         QG_PASS(run_batch(r, said + (size_t)i * places, i, 1, err));
     }
@@ -243,10 +243,10 @@ qg_status qg_likeness_measure(qg_likeness *out, qg_arena *arena, qg_engine *e, q
                               void (*on_progress)(void *user, double done), void *user, qg_err *err)
 {
     qg_arena_mark mark = qg_arena_here(arena);
-    run r = {.work = 2 * (int64_t)largest(task), .on_progress = on_progress, .user = user};
+    run r = {.work = 2 * (int64_t)task->batches[0], .on_progress = on_progress, .user = user};
 
     QG_PASS(begin(&r, arena, reference, task, err));
-    size_t n = (size_t)r.most * (size_t)task->output_len, n_state = n * (size_t)r.hidden;
+    size_t n = (size_t)task->batches[0] * (size_t)task->output_len, n_state = n * (size_t)r.hidden;
     qg_said *said[2] = {QG_NEW_N(arena, qg_said, n), QG_NEW_N(arena, qg_said, n)};
     float *states[2] = {QG_NEW_N(arena, float, n_state), QG_NEW_N(arena, float, n_state)};
     QG_NEED(said[0] && said[1] && states[0] && states[1], err);

@@ -54,7 +54,7 @@ typedef struct qg_likeness {
     double state_error, state_worst;
 } qg_likeness;
 
-/* The sequences of the largest batch, which the reference continues. Errors are those of
+/* As many sequences as the first batch has, which the reference continues. Errors are those of
  * qg_forward(). */
 qg_status qg_likeness_measure(qg_likeness *out, qg_arena *arena, qg_engine *e, qg_engine *reference,
                               const qg_invariance_task *task,
