@@ -69,22 +69,6 @@ static __host__ __device__ inline layout plain_layout(int n, int k, int group)
     return l;
 }
 
-/* Where the code of an output and an input of a tile lies: byte in the tile, and shift in it. */
-static size_t place_of(const layout *l, int bits, int output, int k, int *shift)
-{
-    int g = output % 8, high = output / 8, in32 = k % 32, t = in32 / 8, i = in32 % 8;
-    size_t at = ((size_t)(k / l->step_k) * QGK_WARP + (size_t)(4 * g + t)) * 16;
-
-    if (bits == 8) {
-        *shift = 0;
-        return at + (size_t)(8 * high + i);
-    }
-    static const int nibble_of[] = {0, 4, 2, 6};
-    int nibble = nibble_of[i % 4] + high;
-    *shift = nibble % 2 * 4;
-    return at + (size_t)(k % 64 / 32 * 8 + i / 4 * 4 + nibble / 2);
-}
-
 static size_t packed_bytes(qgk_shape s)
 {
     return (is_tiled(s.k, s.group) ? layout_of(s.n, s.k, s.group, s.bits)
@@ -103,15 +87,58 @@ static void pack_plain(char *packed, qgk_shape s, const qgk_canon *rows, int row
     memcpy(packed + l.zeros_at + (size_t)row0 * groups, rows->zeros, n * groups);
 }
 
-static void pack_row(char *packed, qgk_shape s, const layout *l, const uint8_t *codes, int row)
+/* Four codes of an output and of the one 8 below it, a byte each, as the nibbles that a lane wants
+ * in one word: the second in the high ones, bytes 1 and 2 swapped. Of two such words at once. */
+static uint64_t nibbles_of(uint64_t low, uint64_t high)
 {
-    size_t tile_bytes = (size_t)l->n_steps * QGK_WARP * 16;
-    char *tile = packed + (size_t)(row / SKINNY_ROWS) * tile_bytes;
+    uint64_t both = low | high << 4;
 
-    for (int k = 0; k < s.k; k++) {
-        int shift;
-        char *at = tile + place_of(l, s.bits, row % SKINNY_ROWS, k, &shift);
-        *at = (char)(*at | codes[k] << shift);
+    return (both & 0xff0000ffff0000ffull) | (both >> 8 & 0x0000ff000000ff00ull) |
+           (both << 8 & 0x00ff000000ff0000ull);
+}
+
+/* Up to step_k codes of a tile's outputs `low` and `low + 8`, for the four lanes that read them. */
+static void pack_pair(char *to, int bits, const uint8_t *low, const uint8_t *high)
+{
+    for (int t = 0; t < 4; t++, to += 16) {
+        uint64_t word[2];
+        if (bits == 8) {
+            memcpy(to, low + 8 * t, 8);
+            memcpy(to + 8, high + 8 * t, 8);
+            continue;
+        }
+        for (int half = 0; half < 2; half++) {
+            uint64_t l, h;
+            memcpy(&l, low + 32 * half + 8 * t, sizeof l);
+            memcpy(&h, high + 32 * half + 8 * t, sizeof h);
+            word[half] = nibbles_of(l, h);
+        }
+        memcpy(to, word, sizeof word);
+    }
+}
+
+/* Codes [n][k] of n outputs, at most a tile. */
+static void pack_tile(char *tile, const layout *l, int bits, const uint8_t *codes, int n, int k)
+{
+    enum { MOST = 64 };
+    static const uint8_t nothing[MOST] = {0};
+
+    for (int step = 0; step < l->n_steps; step++) {
+        int k0 = step * l->step_k, left = k - k0 < l->step_k ? k - k0 : l->step_k;
+        for (int g = 0; g < 8; g++) {
+            const uint8_t *from[2];
+            uint8_t ends[2][MOST] = {{0}};
+            for (int i = 0; i < 2; i++) {
+                int output = g + 8 * i;
+                from[i] = output < n ? codes + (size_t)output * (size_t)k + k0 : nothing;
+                if (left == l->step_k || output >= n)
+                    continue;
+                memcpy(ends[i], from[i], (size_t)left);
+                from[i] = ends[i];
+            }
+            pack_pair(tile + ((size_t)step * QGK_WARP + (size_t)(4 * g)) * 16, bits, from[0],
+                      from[1]);
+        }
     }
 }
 
@@ -132,12 +159,16 @@ static void pack(void *packed, qgk_shape s, const qgk_canon *rows, int row0)
     size_t count = (size_t)tiles * (size_t)l.n_groups * SKINNY_ROWS;
     float *scales = (float *)(base + l.scales_at);
     char *zeros = base + l.zeros_at;
-    memset(base + (size_t)tile0 * tile_bytes, 0, (size_t)tiles * tile_bytes);
+    for (int i = 0; i < tiles; i++) {
+        int done = i * (int)SKINNY_ROWS, left = rows->n_rows - done;
+        pack_tile(base + (size_t)(tile0 + i) * tile_bytes, &l, s.bits,
+                  (const uint8_t *)rows->codes + (size_t)done * (size_t)s.k,
+                  left < (int)SKINNY_ROWS ? left : (int)SKINNY_ROWS, s.k);
+    }
     memset(scales + first, 0, count * sizeof *scales);
     memset(zeros + first, 0, count);
     for (int i = 0; i < rows->n_rows; i++) {
         int row = row0 + i;
-        pack_row(base, s, &l, (const uint8_t *)rows->codes + (size_t)i * (size_t)s.k, row);
         for (int g = 0; g < l.n_groups; g++) {
             size_t from = (size_t)i * (size_t)l.n_groups + (size_t)g;
             size_t to =
