@@ -199,12 +199,13 @@ static qg_status show(qg_cli *cli, const qg_suite *suite, const char *dir, qg_er
     QG_PASS(qg_dir_list(&names, &n_names, cli->run, dir, err));
     for (size_t i = 0; i < n_names; i++) {
         qg_baseline *b;
-        if (strncmp(names[i], prefix, strlen(prefix) - strlen(".json")) != 0)
+        if (strncmp(names[i], prefix, strlen(prefix) - strlen(".json")) != 0 ||
+            !qg_str_ends(qg_str_from(names[i]), qg_str_from(".json")))
             continue;
         const char *path = qg_path_join(cli->run, dir, names[i]);
         QG_NEED(path, err);
         QG_PASS(qg_baseline_read(&b, cli->run, path, err));
-        if (b->current.n_runs == 0)
+        if (b->current.n_runs == 0 || strcmp(b->suite, suite->name) != 0) /* "a-b" begins as "a" */
             continue;
         const qg_machine *m = &b->current.runs[0]->machine;
         qg_buf_format(&text, "%s: %s, %s, %d thread%s\n", path, m->gpu ? m->gpu : m->cpu, m->tier,
