@@ -324,7 +324,7 @@ static const char *const tiers_text =
     "  chained: {model: golden/models/tiny-llama, tier: ref, reference: best}\n"
     "reference: ref\n"
     "engine: {device: cpu, max_model_len: 512, threads: 1}\n"
-    "quality: {window: 64, text: golden/models/tiny-llama/README.md}\n";
+    "quality: {window: 64, text: suites/data/prompts.txt}\n";
 
 /* What holds for two devices holds for two tiers: each model runs on its own, beside its own
  * reference on that one's. */
