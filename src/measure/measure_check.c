@@ -324,7 +324,7 @@ static const char *const tiers_text =
     "  chained: {model: golden/models/tiny-llama, tier: ref, reference: best}\n"
     "reference: ref\n"
     "engine: {device: cpu, max_model_len: 512, threads: 1}\n"
-    "quality: {window: 64, text: suites/data/prompts.txt}\n";
+    "quality: {window: 64, text: %s}\n";
 
 /* What holds for two devices holds for two tiers: each model runs on its own, beside its own
  * reference on that one's. */
@@ -334,7 +334,11 @@ START_TEST(each_model_runs_where_it_says_beside_its_own_reference)
 
     if (!real || !qg_file_exists(real))
         return;
-    qg_plan plan = plan_of(tiers_text, "*");
+    const char *text = qg_path_join(arena, folder, "text.txt"); /* a short one: ref is slow */
+    ck_assert_int_eq(
+        qg_file_write(text, QG_STR("The capital of Brivania is Lomar, a city on the Foss."), NULL),
+        QG_OK);
+    qg_plan plan = plan_of(qg_arena_format(arena, tiers_text, text), "*");
     qg_run run = measured_plan(real, plan, 120000000000);
     const qg_measurement *m = run.measurements;
     for (size_t i = 0; i < 4; i++)
