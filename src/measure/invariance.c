@@ -120,6 +120,18 @@ static qg_status run_batch(run *r, qg_said *said, int first, int n, qg_err *err)
     return s;
 }
 
+/* The first n sequences, one by one, on the engine of the run; states as of the run. */
+static qg_status run_alone(run *r, qg_said *said, float *states, int n, qg_err *err)
+{
+    size_t places = (size_t)r->task->output_len;
+
+    for (int i = 0; i < n; i++) {
+        r->states = states ? states + (size_t)i * places * (size_t)r->hidden : NULL;
+        QG_PASS(run_batch(r, said + (size_t)i * places, i, 1, err));
+    }
+    return QG_OK;
+}
+
 /* ---- all of them ---- */
 
 qg_invariance qg_invariance_of(const qg_said *batch, const qg_said *alone, int64_t n)
@@ -157,8 +169,7 @@ static qg_status run_all(qg_invariance *out, run *r, qg_arena *arena, qg_err *er
 
     QG_NEED(alone && batch && again, err);
     r->chooses = true;
-    for (int i = 0; i < r->most; i++)
-        QG_PASS(run_batch(r, alone + (size_t)i * places, i, 1, err));
+    QG_PASS(run_alone(r, alone, NULL, r->most, err));
     r->chooses = false;
     for (int b = 0; b < r->task->n_batches; b++) {
         int n = r->task->batches[b];
@@ -226,18 +237,6 @@ qg_likeness qg_likeness_of(const qg_said *said, const float *states, const qg_sa
     return out;
 }
 
-/* The sequences, one by one, on the engine of the run. */
-static qg_status run_alone(run *r, qg_said *said, float *states, qg_err *err)
-{
-    size_t places = (size_t)r->task->output_len;
-
-    for (int i = 0; i < r->task->batches[0]; i++) {
-        r->states = states + (size_t)i * places * (size_t)r->hidden;
-        QG_PASS(run_batch(r, said + (size_t)i * places, i, 1, err));
-    }
-    return QG_OK;
-}
-
 qg_status qg_likeness_measure(qg_likeness *out, qg_arena *arena, qg_engine *e, qg_engine *reference,
                               const qg_invariance_task *task,
                               void (*on_progress)(void *user, double done), void *user, qg_err *err)
@@ -251,10 +250,10 @@ qg_status qg_likeness_measure(qg_likeness *out, qg_arena *arena, qg_engine *e, q
     float *states[2] = {QG_NEW_N(arena, float, n_state), QG_NEW_N(arena, float, n_state)};
     QG_NEED(said[0] && said[1] && states[0] && states[1], err);
     r.chooses = true;
-    QG_PASS(run_alone(&r, said[0], states[0], err));
+    QG_PASS(run_alone(&r, said[0], states[0], task->batches[0], err));
     r.chooses = false;
     r.e = e;
-    QG_PASS(run_alone(&r, said[1], states[1], err));
+    QG_PASS(run_alone(&r, said[1], states[1], task->batches[0], err));
     *out = qg_likeness_of(said[1], states[1], said[0], states[0], (int64_t)n, r.hidden);
     qg_arena_rewind(arena, mark);
     return QG_OK;
