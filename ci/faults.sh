@@ -12,22 +12,8 @@ export COLUMNS=400 # a message a line
 program=$(realpath "${QG_PROGRAM:-build/quantgate}") faulty=$(realpath "${QG_FAULTY:-build/faulty/quantgate}")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-n=0 n_bad=0
-
-# expect CODE TEXT WHAT COMMAND...: the command must exit so and print the text.
-expect() {
-    local code=0 want=$1 text=$2 what=$3
-    shift 3
-    "$@" >"$work/log" 2>&1 || code=$?
-    n=$((n + 1))
-    if [ "$code" = "$want" ] && grep -qF -- "$text" "$work/log"; then
-        echo "ok    $what: exit code $code, $(grep -F -- "$text" "$work/log" | head -n 1 | sed 's/^ *//')"
-    else
-        n_bad=$((n_bad + 1))
-        echo "FAIL  $what: exit code $code, wanted $want and '$text':"
-        tail -n 40 "$work/log"
-    fi
-}
+# shellcheck source=ci/expect.sh
+. ci/expect.sh
 
 cat >"$work/suite.yaml" <<END
 version: 1

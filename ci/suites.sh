@@ -7,24 +7,8 @@ program=$(realpath "${QG_PROGRAM:-build/quantgate}")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export QUANTGATE_CACHE=$PWD/build/cache # of the models that suites make
-n=0 n_bad=0
-
-# expect CODE TEXT WHAT COMMAND...: the command must exit so and print the text (empty: any).
-expect() {
-    local code=0 want=$1 text=$2 what=$3
-    shift 3
-    "$@" >"$work/log" 2>&1 || code=$?
-    n=$((n + 1))
-    if [ "$code" = "$want" ] && { [ -z "$text" ] || grep -qF -- "$text" "$work/log"; }; then
-        echo "ok    $what: exit code $code${text:+, \"$text\"}"
-    elif [ "$want$code" = 10 ] && grep -qF 'the machine was busy' "$work/log"; then
-        echo "ok    $what: not judged, the machine was busy"
-    else
-        n_bad=$((n_bad + 1))
-        echo "FAIL  $what: exit code $code, wanted $want and '$text':"
-        tail -n 40 "$work/log"
-    fi
-}
+# shellcheck source=ci/expect.sh
+. ci/expect.sh
 
 # variant NAME SED...: a short copy of the embedded suite $base, changed; prints nothing, leaves $suite.
 base=suites/smoke.yaml
