@@ -9,8 +9,8 @@
 
 enum {
     AHEAD = 4,
-    FEW = 32,              /* rows up to which the frame is faster than the library */
-    STRIP_BYTES = 8 << 20, /* of int32 sums, which stay in the second cache */
+    FEW = 32,               /* rows up to which the frame is faster than the library */
+    STRIP_BYTES = 32 << 20, /* of int32 sums: stays in the second cache, and fills the device */
     ROUND_THREADS = 256,
 };
 
