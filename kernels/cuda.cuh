@@ -182,6 +182,34 @@ static __device__ inline void mma_i8(int d[4], const unsigned a[4], unsigned b0,
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
+/* Sixteen bytes into shared memory, both at a multiple of that, while the thread goes on; zeros
+ * where they are not `wanted`   (PTX ISA, cp.async). */
+static __device__ inline void copy_async(void *shared, const void *from, bool wanted)
+{
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
+                     (unsigned)__cvta_generic_to_shared(shared)),
+                 "l"(from), "r"(wanted ? 16 : 0)
+                 : "memory");
+}
+
+/* Closes a group of copies. */
+static __device__ inline void copy_async_close()
+{
+    asm volatile("cp.async.commit_group;" ::: "memory");
+}
+
+/* Until all of a thread's groups but the last N have come; others see them after a barrier. */
+template <int N> static __device__ inline void copy_async_wait()
+{
+    asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory");
+}
+
+/* A barrier of `threads` threads, whole warps, that name the same one of 1 .. 15. */
+static __device__ inline void meet(int barrier, int threads)
+{
+    asm volatile("bar.sync %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
+}
+
 /* Sixteen bytes that are read once: past the first cache. */
 static __device__ inline uint4 load_stream(const void *p)
 {

@@ -336,13 +336,6 @@ static __device__ inline unsigned pack_halves(float low, float high)
     return *(unsigned *)&h;
 }
 
-static __device__ inline void copy_async(void *shared, const void *global, bool there)
-{
-    unsigned to = (unsigned)__cvta_generic_to_shared(shared);
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(global),
-                 "r"(there ? 16 : 0));
-}
-
 /* Two B fragments for 16 keys and 16 columns of V: transposed on the way. */
 static __device__ inline void load_transposed(unsigned b[4], const __half *at)
 {
@@ -380,7 +373,8 @@ static __device__ inline void load_tile(__half *k_tile, __half *v_tile, const at
         copy_async(k_tile + to, a.k + from, there);
         copy_async(v_tile + to, a.v + from, there);
     }
-    asm volatile("cp.async.wait_all;" ::: "memory");
+    copy_async_close();
+    copy_async_wait<0>();
 }
 
 template <int DIM>

@@ -128,11 +128,12 @@ static __device__ inline void skinny_finish(const T acc[TILES][4], Put put)
     }
 }
 
-/* The steps of this warp: a contiguous piece of 0 .. n_steps - 1. */
-template <int SPLITS> static __device__ inline void skinny_share(int n_steps, int *first, int *end)
+/* The steps of one of SPLITS warps: a contiguous piece of 0 .. n_steps - 1. */
+template <int SPLITS>
+static __device__ inline void skinny_share(int n_steps, int split, int *first, int *end)
 {
-    *first = (int)((long long)n_steps * warp_id() / SPLITS);
-    *end = (int)((long long)n_steps * (warp_id() + 1) / SPLITS);
+    *first = (int)((long long)n_steps * split / SPLITS);
+    *end = (int)((long long)n_steps * (split + 1) / SPLITS);
 }
 
 /* One more product of a step into the sums: halves, 8-bit integers. */
@@ -178,7 +179,7 @@ static __device__ inline void skinny_rows(Sum acc[TILES][4], const T *w, const T
 
     for (int i = 0; i < TILES; i++)
         token[i] = x + (size_t)min(token0 + i * SKINNY_TOKENS + g, rows - 1) * (size_t)k + LANE * t;
-    skinny_share<SPLITS>(qgk_ceil_div(k, STEP_K), &first, &end);
+    skinny_share<SPLITS>(qgk_ceil_div(k, STEP_K), warp_id(), &first, &end);
     uint4 ahead[AHEAD][2];
     auto load = [&](uint4 out[2], int step) {
         int at = step * STEP_K;

@@ -1,73 +1,20 @@
 /* Products of 4- and 8-bit codes that have a scale and a zero point a group of inputs, with float
- * activations.
+ * activations, from the packed weights of grouped_tiles.cuh.
  *
- * Code minus zero point is a small integer, exact as a half; so matrix instructions sum exact
- * products in float32, and the scale comes in once a group. Where groups are multiples of 32 inputs
- * a packed segment is made of tiles of 16 outputs, filled up with zeros:
- *
- *     codes   [tile][step][32 lanes][16 bytes]   a step: 64 inputs of 4 bits, 32 of 8
- *     scales  [tile][group][16] float32
- *     zeros   [tile][group][16] bytes
- *
- * Lane 4 g + t has outputs g and g + 8, and of every 32 inputs those from 8 t on: 4 bits, a word of
- * four inputs, nibbles from the lowest: input 0 of g, of g + 8; input 2 of g, of g + 8; then inputs
- * 1 and 3 likewise: so a mask picks the two neighbours that an operand holds (Kim et al. 2022, Who
- * says elephants can't run). 8 bits: eight codes of g, eight of g + 8.
- *
- * Few rows: the frame of skinny.cuh. Many: rows of the weight as halves, a strip at a time, and the
- * library's product. Other groups: codes [n][k] a byte each, scales, zeros; a warp an output.
+ * Few rows: the frame of skinny.cuh; more: grouped_wide.cuh. Many: rows of the weight as halves, a
+ * strip at a time, and the library's product. Groups that are not tiled: a warp an output.
  */
-#include "kernels/linear/skinny.cuh"
+#include "kernels/linear/grouped/grouped_wide.cuh"
 
 #include <type_traits>
 
 enum {
-    AHEAD = 4,
-    FEW = 192,              /* rows up to which the frame is faster than the library */
+    FEW = 48,               /* rows up to which the frame is the fastest */
+    WIDE = 192,             /* rows up to which grouped_wide.cuh is      */
     STRIP_BYTES = 64 << 20, /* of halves */
     PLAIN_WARPS = 4,
     WIDEN_WARPS = 8,
-    READ_AHEAD = AHEAD * QGK_WARP * 16, /* bytes that lanes read behind the end, and do not use */
 };
-
-static bool is_tiled(int k, int group)
-{
-    return group % 32 == 0 && k % 32 == 0;
-}
-
-/* ---- layout ---- */
-
-typedef struct layout {
-    int n_tiles, n_steps, n_groups, step_k;
-    size_t scales_at, zeros_at, bytes;
-} layout;
-
-static __host__ __device__ inline layout layout_of(int n, int k, int group, int bits)
-{
-    layout l = {};
-
-    l.step_k = bits == 4 ? 64 : 32;
-    l.n_tiles = (n + SKINNY_ROWS - 1) / SKINNY_ROWS;
-    l.n_steps = (k + l.step_k - 1) / l.step_k;
-    l.n_groups = k / group;
-    size_t n_scales = (size_t)l.n_tiles * (size_t)l.n_groups * SKINNY_ROWS;
-    l.scales_at = (size_t)l.n_tiles * (size_t)l.n_steps * QGK_WARP * 16;
-    l.zeros_at = l.scales_at + n_scales * sizeof(float);
-    l.bytes = l.zeros_at + n_scales + READ_AHEAD;
-    return l;
-}
-
-/* Codes a byte each, scales, zeros. */
-static __host__ __device__ inline layout plain_layout(int n, int k, int group)
-{
-    layout l = {};
-
-    l.n_groups = k / group;
-    l.scales_at = ((size_t)n * (size_t)k + 15) / 16 * 16;
-    l.zeros_at = l.scales_at + (size_t)n * (size_t)l.n_groups * sizeof(float);
-    l.bytes = l.zeros_at + (size_t)n * (size_t)l.n_groups;
-    return l;
-}
 
 static size_t packed_bytes(qgk_shape s)
 {
@@ -142,6 +89,17 @@ static void pack_tile(char *tile, const layout *l, int bits, const uint8_t *code
     }
 }
 
+/* The power of two at or below the largest of n scales, whose inverse is finite. */
+static float unit_of(const float *scales, int n)
+{
+    float most = 0x1p-126f;
+
+    for (int i = 0; i < n; i++)
+        if (fabsf(scales[i]) > most) /* not NaN */
+            most = fabsf(scales[i]);
+    return ldexpf(1, ilogbf(most > 0x1p126f ? 0x1p126f : most));
+}
+
 /* A strip starts with a tile; only the last one of a segment may end within one. */
 static void pack(void *packed, qgk_shape s, const qgk_canon *rows, int row0)
 {
@@ -159,6 +117,7 @@ static void pack(void *packed, qgk_shape s, const qgk_canon *rows, int row0)
     size_t count = (size_t)tiles * (size_t)l.n_groups * SKINNY_ROWS;
     float *scales = (float *)(base + l.scales_at);
     char *zeros = base + l.zeros_at;
+    float *units = (float *)(base + l.units_at);
     for (int i = 0; i < tiles; i++) {
         int done = i * (int)SKINNY_ROWS, left = rows->n_rows - done;
         pack_tile(base + (size_t)(tile0 + i) * tile_bytes, &l, s.bits,
@@ -167,8 +126,10 @@ static void pack(void *packed, qgk_shape s, const qgk_canon *rows, int row0)
     }
     memset(scales + first, 0, count * sizeof *scales);
     memset(zeros + first, 0, count);
+    memset(units + (size_t)tile0 * SKINNY_ROWS, 0, (size_t)tiles * SKINNY_ROWS * sizeof *units);
     for (int i = 0; i < rows->n_rows; i++) {
         int row = row0 + i;
+        units[row] = unit_of(rows->scales + (size_t)i * (size_t)l.n_groups, l.n_groups);
         for (int g = 0; g < l.n_groups; g++) {
             size_t from = (size_t)i * (size_t)l.n_groups + (size_t)g;
             size_t to =
@@ -181,139 +142,6 @@ static void pack(void *packed, qgk_shape s, const qgk_canon *rows, int row0)
 }
 
 /* ---- few rows ---- */
-
-static __device__ inline __half2 pair_of(unsigned bits)
-{
-    return __half2half2(__ushort_as_half((unsigned short)bits));
-}
-
-static __device__ inline unsigned word_of(__half2 h)
-{
-    return *(unsigned *)&h;
-}
-
-static __device__ inline __half2 halves_of(unsigned bits)
-{
-    return *(__half2 *)&bits;
-}
-
-/* (word & MASK) | 0x64006400, in one instruction: codes as halves. */
-template <unsigned MASK> static __device__ inline unsigned pick(unsigned word)
-{
-    unsigned out;
-
-    asm("lop3.b32 %0, %1, %2, %3, 0xea;" : "=r"(out) : "r"(word), "n"(MASK), "n"(0x64006400u));
-    return out;
-}
-
-/* What turns codes that stand in halves into integers: the scale and zero point of a lane's two
- * outputs, of the group at hand. 0x6400 | code is the half 1024 + code, and 0x6400 | code << 4 is
- * 1024 + 16 code: less 1024 + zero; a sixteenth of it less 64 + zero; both exact. */
-template <int BITS> struct group_state {
-    float scale[2];
-    __half2 zero[2];
-
-    __device__ void open(const float of[2], const unsigned z[2])
-    {
-        scale[0] = of[0];
-        scale[1] = of[1];
-        zero[0] = pair_of(0x6400u | z[0]);
-        zero[1] = BITS == 4 ? pair_of(0xd400u | z[1] << 4) : pair_of(0x6400u | z[1]);
-    }
-
-    /* of output g */
-    __device__ unsigned low(unsigned code) const
-    {
-        return word_of(__hsub2(halves_of(code), zero[0]));
-    }
-
-    /* of output g + 8, 4 bits: codes are shifted by four */
-    __device__ unsigned high(unsigned code) const
-    {
-        if constexpr (BITS == 4)
-            return word_of(__hfma2(halves_of(code), pair_of(0x2c00u), zero[1]));
-        else
-            return word_of(__hsub2(halves_of(code), zero[1]));
-    }
-};
-
-/* The operands of the two matrix instructions of 32 inputs; `half` says which 32 of a step of 64.
- */
-template <int BITS>
-static __device__ inline void operands(unsigned a[2][4], uint4 codes, int half,
-                                       const group_state<BITS> &s)
-{
-    if constexpr (BITS == 4) {
-        unsigned word[2] = {half ? codes.z : codes.x, half ? codes.w : codes.y};
-        for (int i = 0; i < 2; i++) {
-            unsigned rest = word[i] >> 8;
-            a[i][0] = s.low(pick<0x000f000fu>(word[i]));
-            a[i][1] = s.high(pick<0x00f000f0u>(word[i]));
-            a[i][2] = s.low(pick<0x000f000fu>(rest));
-            a[i][3] = s.high(pick<0x00f000f0u>(rest));
-        }
-    } else {
-        unsigned of_low[2] = {codes.x, codes.y}, of_high[2] = {codes.z, codes.w};
-        for (int i = 0; i < 2; i++) {
-            a[i][0] = s.low(__byte_perm(of_low[i], 0x64646464u, 0x4140));
-            a[i][1] = s.high(__byte_perm(of_high[i], 0x64646464u, 0x4140));
-            a[i][2] = s.low(__byte_perm(of_low[i], 0x64646464u, 0x4342));
-            a[i][3] = s.high(__byte_perm(of_high[i], 0x64646464u, 0x4342));
-        }
-    }
-}
-
-/* A tile of a segment, as a lane reads it. */
-typedef struct tile_at {
-    const uint4 *codes;   /* of this lane: step s is s * QGK_WARP on */
-    const float *scales;  /* of output g of group 0                  */
-    const uint8_t *zeros; /* likewise                                */
-    int n_steps;
-} tile_at;
-
-template <int BITS>
-static __device__ inline tile_at find_tile(const qgk_segment &s, int k, int row0)
-{
-    layout l = layout_of(s.n, k, s.group, BITS);
-    size_t tile = (size_t)(row0 / SKINNY_ROWS);
-    size_t group = tile * (size_t)l.n_groups * SKINNY_ROWS + (size_t)(lane_id() / 4);
-
-    return {(const uint4 *)s.data + tile * (size_t)l.n_steps * QGK_WARP + (size_t)lane_id(),
-            (const float *)((const char *)s.data + l.scales_at) + group,
-            (const uint8_t *)s.data + l.zeros_at + group, l.n_steps};
-}
-
-/* Groups one after the other, each read while the one before is at hand: behind the last one, what
- * is read stands in the same segment and opens nothing. */
-template <int BITS> struct group_cursor {
-    group_state<BITS> state;
-    const float *scales;
-    const uint8_t *zeros;
-    float scale[2];
-    unsigned zero[2];
-
-    __device__ group_cursor(const tile_at &t, int group)
-        : scales(t.scales + group * SKINNY_ROWS), zeros(t.zeros + group * SKINNY_ROWS)
-    {
-        load();
-    }
-
-    __device__ void load()
-    {
-        for (int i = 0; i < 2; i++) {
-            scale[i] = __ldg(scales + 8 * i);
-            zero[i] = __ldg(zeros + 8 * i);
-        }
-    }
-
-    __device__ void open()
-    {
-        state.open(scale, zero);
-        scales += SKINNY_ROWS;
-        zeros += SKINNY_ROWS;
-        load();
-    }
-};
 
 template <int TILES>
 static __device__ inline void close_group(float acc[TILES][4], float part[TILES][4],
@@ -343,7 +171,7 @@ static __global__ void __launch_bounds__(SPLITS *HEIGHT *QGK_WARP,
     float acc[TILES][4] = {}, part[TILES][4] = {};
     const __half *x[TILES];
 
-    skinny_share<SPLITS>(tile.n_steps / UNIT, &first, &end);
+    skinny_share<SPLITS>(tile.n_steps / UNIT, warp_id(), &first, &end);
     first *= UNIT;
     end *= UNIT;
     int group_k = s->group, group = first * STEP_K / group_k, group_end = (group + 1) * group_k;
@@ -530,7 +358,7 @@ extern "C" size_t qgk_grouped_cuda_scratch(const qgk_limits *limits)
     /* strips take no more than STRIP_BYTES, unless a row alone is that long */
     size_t least = (size_t)64 * (size_t)limits->max_k * sizeof(qgk_half);
     size_t all = (size_t)limits->max_n * (size_t)limits->max_k * sizeof(qgk_half);
-    size_t most = STRIP_BYTES, strip = limits->max_rows <= FEW ? 0 : all < most ? all : most;
+    size_t most = STRIP_BYTES, strip = limits->max_rows <= WIDE ? 0 : all < most ? all : most;
 
     return ordered_bytes(limits->max_rows, limits->max_k) +
            (strip && strip < least ? least : strip);
@@ -551,6 +379,7 @@ static void product_segments(qgk_ctx *ctx, skinny_args a)
     const qgk_segment &s = a.w.segment[0];
     __half *ordered = (__half *)ctx->scratch;
     __half *strip = (__half *)((char *)ctx->scratch + ordered_bytes(a.rows, a.w.k));
+    bool is_4 = a.w.format == QGK_FORMAT_W4A16;
 
     if (s.order) {
         dim3 grid((unsigned)qgk_ceil_div(a.w.k, 256), (unsigned)a.rows);
@@ -560,20 +389,24 @@ static void product_segments(qgk_ctx *ctx, skinny_args a)
     if (!is_tiled(a.w.k, s.group)) {
         dim3 grid((unsigned)qgk_ceil_div(s.n, (int)PLAIN_WARPS), (unsigned)a.rows);
         qgk_launch(ctx, "grouped", grouped_plain, grid, PLAIN_WARPS * QGK_WARP, 0, a, s);
-    } else if (a.rows <= FEW) {
-        bool is_4 = a.w.format == QGK_FORMAT_W4A16;
+    } else if (a.rows > WIDE) {
+        launch_many(ctx, a, strip);
+    } else if (a.rows > FEW) {
+        if (has_small_groups(&a.w))
+            (is_4 ? launch_wide<4, true> : launch_wide<8, true>)(ctx, a);
+        else
+            (is_4 ? launch_wide<4, false> : launch_wide<8, false>)(ctx, a);
+    } else {
         if (has_small_groups(&a.w))
             (is_4 ? launch_few<4, true> : launch_few<8, true>)(ctx, a);
         else
             (is_4 ? launch_few<4, false> : launch_few<8, false>)(ctx, a);
-    } else {
-        launch_many(ctx, a, strip);
     }
 }
 
 static bool go_together(const qgk_weight *w, int rows)
 {
-    bool together = rows <= FEW;
+    bool together = rows <= WIDE;
 
     for (int i = 0; i < w->n_segments; i++)
         together = together && w->segment[i].order == w->segment[0].order &&

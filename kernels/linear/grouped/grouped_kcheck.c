@@ -5,7 +5,8 @@
  * Bound: code - zero is exact in float32, its product with the scale rounds once (never below a
  * denormal scale's own unit), and an output is a chain of at most a float32 operation for each 8
  * inputs of a group, 8 more for the lanes' tree and the bias: each is off by one unit of the sum of
- * |x w|; below that, denormal products. On CUDA products of many rows round weights to halves.
+ * |x w|; below that, denormal products. On CUDA products of many rows round scales and weights to
+ * halves.
  */
 #include "kernels/kcheck.h"
 
@@ -134,7 +135,7 @@ static void column(double *truth, double *bound, const args *a, const qgk_segmen
         }
         truth[(size_t)r * (size_t)a->w.n + (size_t)at] = sum;
         bound[(size_t)r * (size_t)a->w.n + (size_t)at] =
-            size * (kc_units(steps + 10) + kc_half_units(1)) + (k + 1) * 0x1p-149;
+            size * (kc_units(steps + 10) + kc_half_units(2)) + (k + 1) * 0x1p-149;
     }
 }
 
@@ -202,12 +203,24 @@ static void all_contents(qgk_format format, shape s)
 }
 
 static const shape odd_shapes[] = {
-    {{1}, 37, 37, 3, 1, NO_ORDER},           {{7}, 1025, 1025, 2, 1, ONE_ORDER},
-    {{37}, 2059, 29, 97, 0, NO_ORDER},       {{5, 1, 3}, 40, 40, 4, 1, ORDERS_APART},
-    {{33, 31}, 72, 24, 50, 1, NO_ORDER},     {{2, 3}, 3008, 32, 195, 0, ORDERS_APART},
-    {{70}, 1536, 64, 7, 0, ONE_ORDER},       {{9, 9, 9}, 48, 16, 2, 0, ORDERS_APART},
-    {{257}, 127, 1, 130, 1, NO_ORDER},       {{66}, 240, 40, 13, 0, ONE_ORDER},
-    {{130, 66}, 384, 128, 25, 1, ONE_ORDER}, {{4, 4, 4}, 256, 256, 6, 0, ORDERS_APART},
+    {{1}, 37, 37, 3, 1, NO_ORDER},
+    {{7}, 1025, 1025, 2, 1, ONE_ORDER},
+    {{37}, 2059, 29, 97, 0, NO_ORDER},
+    {{5, 1, 3}, 40, 40, 4, 1, ORDERS_APART},
+    {{33, 31}, 72, 24, 50, 1, NO_ORDER},
+    {{2, 3}, 3008, 32, 195, 0, ORDERS_APART},
+    {{70}, 1536, 64, 7, 0, ONE_ORDER},
+    {{9, 9, 9}, 48, 16, 2, 0, ORDERS_APART},
+    {{257}, 127, 1, 130, 1, NO_ORDER},
+    {{66}, 240, 40, 13, 0, ONE_ORDER},
+    {{130, 66}, 384, 128, 25, 1, ONE_ORDER},
+    {{4, 4, 4}, 256, 256, 6, 0, ORDERS_APART},
+    {{9}, 32, 32, 64, 1, NO_ORDER},
+    {{33, 31}, 96, 32, 50, 1, ONE_ORDER},
+    {{300, 20, 52}, 1184, 32, 101, 0, NO_ORDER},
+    {{130, 66}, 896, 128, 129, 1, ONE_ORDER},
+    {{70, 2}, 1600, 320, 33, 0, NO_ORDER},
+    {{17}, 4160, 64, 192, 1, NO_ORDER},
 };
 
 /* of rows that decode, and of prompts */
@@ -237,6 +250,14 @@ static const shape model_shapes[] = {
     {{4096, 1024, 1024}, 4096, 128, 16, 0, ONE_ORDER},
     {{14336}, 4096, 128, 1, 0, NO_ORDER},
     {{4096}, 4096, 128, 32, 0, NO_ORDER},
+    {{2048, 256, 256}, 2048, 128, 128, 0, NO_ORDER},
+    {{4096}, 4096, 128, 64, 0, NO_ORDER},
+    {{4096, 4096, 4096}, 4096, 128, 128, 0, NO_ORDER},
+    {{4096}, 4096, 128, 128, 0, NO_ORDER},
+    {{11008, 11008}, 4096, 128, 128, 0, NO_ORDER},
+    {{4096}, 11008, 128, 128, 0, NO_ORDER},
+    {{11008, 11008}, 4096, 128, 64, 0, NO_ORDER},
+    {{11008, 11008}, 4096, 128, 32, 0, NO_ORDER},
     {{4096}, 4096, 128, 200, 0, ONE_ORDER},
 };
 
