@@ -2,17 +2,23 @@
 # All that is proved and measured on a machine with a GPU, a file a step with device, commit and command in its head: what
 # golden/cuda/ is renewed from. Needs the folder of scripts/bundle.sh or a build, and nothing else but a driver and cuBLAS.
 # usage: scripts/gpu/prove.sh OUT [STEP...]     (all: doctor kcheck memcheck racecheck initcheck faults parity likeness
-#                                                 load kernels perf; peer where LLAMA_BATCHED_BENCH names that program)
+#                                                 profile load kernels perf; peer where LLAMA_BATCHED_BENCH names that program)
 # QG_PROGRAM, QG_KCHECK, QG_FAULTY: the programs (build/quantgate, build/kcheck, build/faulty/quantgate)
 # DEVICE: cuda, or cuda:N; MODELS: folders of more models for parity; THREADS: of kcheck's reference (all)
 set -u
 cd "$(dirname "$0")/../.." || exit
-[ $# -gt 0 ] || { sed -n '2,9s/^# //p' "$0" && exit 2; }
+[ $# -gt 0 ] || { sed -n '2,7s/^# //p' "$0" && exit 2; }
 out=$(realpath -m "$1")
 shift
 only=" $* "
 mkdir -p "$out"
 program=$(realpath "${QG_PROGRAM:-build/quantgate}") kcheck=$(realpath "${QG_KCHECK:-build/kcheck}")
+binary=$program
+if [ -x "$(dirname "$program")/bin/quantgate" ]; then # of a bundle: tools want the binary, not the script that starts it
+    binary=$(dirname "$program")/bin/quantgate
+    LD_LIBRARY_PATH=$(dirname "$program")/lib:${LD_LIBRARY_PATH-}
+    export LD_LIBRARY_PATH
+fi
 device=${DEVICE:-cuda} threads=${THREADS:-$(nproc)}
 export COLUMNS=120
 doctor=$("$program" doctor 2>&1)
@@ -44,27 +50,26 @@ variants=("golden/models/tiny-llama" "golden/models/tiny-llama --quantization in
 # Each variant, and a GPTQ and an AWQ model made for it, under a tool of compute-sanitizer.
 sanitize() {
     local tool=$1 text=$out/short.txt method failed=0
-    local binary=$program each=("${variants[@]}")
+    local each=("${variants[@]}")
     head -c 1500 suites/data/validation.txt >"$text"
     for method in gptq awq; do
         [ -d "$out/made-$method" ] || "$program" quantize golden/models/tiny-llama --method $method --bits 4 --group-size 64 \
             --calibration suites/data/calibration.txt --samples 8 --out "$out/made-$method" >/dev/null || return 1
         each+=("$out/made-$method")
     done
-    if [ -x "$(dirname "$program")/bin/quantgate" ]; then # of a bundle: the tool wants the binary, not the script
-        binary=$(dirname "$program")/bin/quantgate
-        LD_LIBRARY_PATH=$(dirname "$program")/lib:${LD_LIBRARY_PATH-}
-        export LD_LIBRARY_PATH
-    fi
-    for variant in "${each[@]}"; do
+    local dir n=0
+    dir=$(mktemp -d)
+    for variant in "${each[@]}"; do # all at once: the tools keep one processor busy and the GPU idle
+        n=$((n + 1))
         # shellcheck disable=SC2086 # options are words
         for ask in "generate $variant --prompt The --max-tokens 4" "eval $variant --text-file $text --window 128"; do
-            local said
-            said=$(compute-sanitizer --tool "$tool" "$binary" $ask --device "$device" 2>&1 | grep SUMMARY)
-            echo "$ask: $said"
-            [[ $said =~ ' 0 errors'|' 0 hazards' ]] || failed=1
-        done
+            echo "$ask: $(compute-sanitizer --tool "$tool" "$binary" $ask --device "$device" 2>&1 | grep SUMMARY)"
+        done >"$dir/$n" &
     done
+    wait
+    cat "$dir"/*
+    [ "$(grep -c ' 0 errors\| 0 hazards' "$dir"/* | awk -F: '{ n += $2 } END { print n }')" = $((2 * n)) ] || failed=1
+    rm -r "$dir"
     return $failed
 }
 
@@ -87,6 +92,17 @@ likeness() {
             --input-len 32 --output-len 8 || failed=1
     done
     return $failed
+}
+
+profile() {
+    local form
+    for form in "${forms[@]}"; do
+        echo "${form:-halves}"
+        echo
+        # shellcheck disable=SC2086 # options are words
+        scripts/gpu/profile.py --program "$binary" $form || return 1
+        echo
+    done
 }
 
 load() {
@@ -127,6 +143,7 @@ done
 step faults ci/faults.sh "$device"
 step parity parity
 step likeness likeness
+step profile profile
 step load load
 step kernels kernels
 step perf perf
