@@ -9,9 +9,9 @@
 #include <type_traits>
 
 enum {
-    FEW = 48,               /* rows up to which the frame is the fastest */
-    WIDE = 192,             /* rows up to which grouped_wide.cuh is      */
-    STRIP_BYTES = 64 << 20, /* of halves */
+    FEW = 2 * SKINNY_TOKENS, /* rows up to which the frame is the fastest */
+    WIDE = 192,              /* rows up to which grouped_wide.cuh is      */
+    STRIP_BYTES = 64 << 20,  /* of halves */
     PLAIN_WARPS = 4,
     WIDEN_WARPS = 8,
 };
@@ -162,7 +162,6 @@ static __global__ void __launch_bounds__(SPLITS *HEIGHT *QGK_WARP,
 {
     constexpr int HALVES = BITS == 4 ? 2 : 1, STEP_K = 32 * HALVES, GRAIN = SMALL ? 32 : 128;
     constexpr int UNIT = SMALL ? 1 : GRAIN / STEP_K; /* steps that stay together */
-    constexpr int BUFFERS = TILES > 2 ? 1 : 2;       /* of activations: registers run out */
     int row0, g = lane_id() / 4, t = lane_id() % 4, k = a.w.k, first, end;
     int token0 = (int)blockIdx.y * TILES * SKINNY_TOKENS;
     const qgk_segment *s;
@@ -176,7 +175,7 @@ static __global__ void __launch_bounds__(SPLITS *HEIGHT *QGK_WARP,
     end *= UNIT;
     int group_k = s->group, group = first * STEP_K / group_k, group_end = (group + 1) * group_k;
     const uint4 *codes = tile.codes + (size_t)first * QGK_WARP;
-    uint4 ahead[AHEAD], b[BUFFERS][TILES];
+    uint4 ahead[AHEAD], b[2][TILES];
 #pragma unroll
     for (int i = 0; i < AHEAD; i++)
         ahead[i] = load_stream(codes + i * QGK_WARP);
@@ -206,17 +205,15 @@ static __global__ void __launch_bounds__(SPLITS *HEIGHT *QGK_WARP,
                 group_end += group_k;
             }
             bool more = !LAST && i + 1 < AHEAD * HALVES; /* else it must be asked */
-            if (BUFFERS == 1)
-                load_x(b[0], ahead_at);
-            else if (more || at + 32 < k)
-                load_x(b[(i + 1) % BUFFERS], ahead_at + 32);
+            if (more || at + 32 < k)
+                load_x(b[(i + 1) % 2], ahead_at + 32);
             unsigned w[2][4];
             operands<BITS>(w, ahead[i / HALVES], half, groups.state);
             if (!LAST && half == HALVES - 1)
                 ahead[i / HALVES] = load_stream(codes + (AHEAD + i / HALVES) * QGK_WARP);
             for (int j = 0; j < TILES; j++) {
-                mma_f16(part[j], w[0], b[i % BUFFERS][j].x, b[i % BUFFERS][j].y);
-                mma_f16(part[j], w[1], b[i % BUFFERS][j].z, b[i % BUFFERS][j].w);
+                mma_f16(part[j], w[0], b[i % 2][j].x, b[i % 2][j].y);
+                mma_f16(part[j], w[1], b[i % 2][j].z, b[i % 2][j].w);
             }
         }
         codes += AHEAD * QGK_WARP;
@@ -227,8 +224,7 @@ static __global__ void __launch_bounds__(SPLITS *HEIGHT *QGK_WARP,
     skinny_wait();
     if (first < end) {
         int step = first;
-        if (BUFFERS > 1)
-            load_x(b[0], 0);
+        load_x(b[0], 0);
         for (; step + AHEAD <= end - (k % STEP_K != 0); step += AHEAD)
             turn(step, std::false_type());
         turn(step, std::true_type());
@@ -247,7 +243,10 @@ template <int BITS, bool SMALL> static void launch_few(qgk_ctx *ctx, const skinn
 #define LAUNCH(splits, height, tiles)                                                              \
     qgk_launch(ctx, "grouped", grouped_skinny<BITS, SMALL, splits, height, tiles>,                 \
                SKINNY_GRID(n, height, a.rows, tiles), SKINNY_BLOCK(splits, height), 0, a)
-    SKINNY_LAUNCH(n, a.rows, LAUNCH);
+    if (a.rows <= SKINNY_TOKENS)
+        SKINNY_FEW(n, LAUNCH);
+    else
+        SKINNY_MORE(n, LAUNCH, 2);
 #undef LAUNCH
 }
 
