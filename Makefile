@@ -60,7 +60,7 @@ LDFLAGS     += -fsanitize=thread
 endif
 ifeq ($(COV),1)
 OPT         := -O1 -g
-BASE_CFLAGS += --coverage
+BASE_CFLAGS += --coverage -fprofile-update=single
 LDFLAGS     += --coverage
 endif
 

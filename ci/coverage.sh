@@ -12,7 +12,7 @@ logs=build/ci/cov
 mkdir -p build/ci
 # shellcheck source=ci/lanes.sh
 . ci/lanes.sh
-# One thread each: two would fight for the counters, at a fourth of the speed. Processes add theirs up when they end.
+# One thread each, as the lanes use the cores. Processes add their counters up when they end.
 export COV=1 OMP_NUM_THREADS=1 CK_TIMEOUT_MULTIPLIER=8 QG_PROGRAM=build/cov/quantgate
 make -s all
 find build/cov -name '*.gcda' -delete
