@@ -20,7 +20,8 @@ START_TEST(memory_is_zeroed_aligned_and_apart)
         ck_assert_ptr_nonnull(p);
         ck_assert_uint_eq((uintptr_t)p % 16, 0);
         for (size_t i = 0; i < n; i++)
-            ck_assert_uint_eq(p[i], 0);
+            if (p[i] != 0)
+                ck_abort_msg("byte %zu of %zu is %d", i, n, p[i]);
         memset(p, 0xff, n);
         ck_assert_ptr_ne(p, last);
         last = p;

@@ -23,7 +23,8 @@ static double (*logprobs_of(const qg_json *score))[VOCABULARY]
         ck_assert_uint_eq(qg_json_len(top), VOCABULARY);
         for (size_t k = 0; k < VOCABULARY; k++) {
             int64_t id;
-            ck_assert(qg_json_int(qg_json_get(qg_json_at(top, k), "id"), &id));
+            if (!qg_json_int(qg_json_get(qg_json_at(top, k), "id"), &id))
+                ck_abort_msg("no id at rank %zu of token %zu", k, i);
             out[i][id] = real_of(qg_json_at(top, k), "logprob");
         }
     }

@@ -79,7 +79,8 @@ static inline qg_str text_of(const qg_json *node, const char *key)
 static inline double real_of(const qg_json *node, const char *key)
 {
     double v = 0;
-    ck_assert_msg(qg_json_real(qg_json_get(node, key), &v), "no number '%s'", key);
+    if (!qg_json_real(qg_json_get(node, key), &v))
+        ck_abort_msg("no number '%s'", key);
     return v;
 }
 

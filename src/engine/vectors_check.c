@@ -91,7 +91,8 @@ static qg_ids read_ids(const qg_json *node)
 
     for (size_t i = 0; i < ids.n; i++) {
         int64_t id = -1;
-        ck_assert(qg_json_int(qg_json_at(node, i), &id));
+        if (!qg_json_int(qg_json_at(node, i), &id))
+            ck_abort_msg("id %zu is no number", i);
         ids.id[i] = (int32_t)id;
     }
     return ids;
@@ -101,7 +102,8 @@ static double number_at(const qg_json *array, size_t i)
 {
     double v = NAN;
 
-    ck_assert(qg_json_real(qg_json_at(array, i), &v));
+    if (!qg_json_real(qg_json_at(array, i), &v))
+        ck_abort_msg("entry %zu is no number", i);
     return v;
 }
 

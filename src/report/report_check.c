@@ -94,8 +94,8 @@ START_TEST(no_form_lets_control_characters_through)
     ck_assert_int_eq(qg_report_render(&b, qg_report_sinks[_i], run, NULL, &err), QG_OK);
     ck_assert_uint_eq(qg_utf8_valid(qg_buf_view(&b)), b.len);
     for (size_t i = 0; i < b.len; i++)
-        ck_assert_msg((unsigned char)b.ptr[i] >= 0x20 || b.ptr[i] == '\n', "%s: byte %d",
-                      qg_report_sinks[_i]->name, b.ptr[i]);
+        if ((unsigned char)b.ptr[i] < 0x20 && b.ptr[i] != '\n')
+            ck_abort_msg("%s: byte %d", qg_report_sinks[_i]->name, b.ptr[i]);
     if (qg_report_sinks[_i] != &qg_report_json)            /* which keeps texts as they are */
         ck_assert_ptr_null(strstr(b.ptr, "\xe2\x80\xae")); /* right to left from here on */
 }

@@ -67,7 +67,8 @@ START_TEST(a_long_run_of_marks_is_sorted)
     qg_str out = run(TYPE("NFD"), qg_buf_view(&b));
     ck_assert_uint_eq(out.len, b.len);
     for (size_t i = 0; i < 2 * PAIRS; i++)
-        ck_assert_int_eq(memcmp(out.ptr + 1 + 2 * i, i < PAIRS ? "\xcc\xa7" : "\xcc\x81", 2), 0);
+        if (memcmp(out.ptr + 1 + 2 * i, i < PAIRS ? "\xcc\xa7" : "\xcc\x81", 2) != 0)
+            ck_abort_msg("mark %zu is in another's place", i);
 }
 END_TEST
 
