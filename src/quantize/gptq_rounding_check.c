@@ -13,10 +13,12 @@
 static qg_arena *arena;
 static qg_lapack lapack;
 static qg_err err;
+static obq *plain; /* too large for a stack */
 
 static void set_up(void)
 {
     arena = qg_arena_create();
+    plain = QG_NEW(arena, obq);
     qg_err_clear(&err);
     ck_assert_msg(qg_lapack_open(&lapack, NULL, &err) == QG_OK, "%s", err.message);
 }
@@ -165,8 +167,6 @@ static double output_error(const obq *o, const qgk_canon *rows, const float *w)
     return sum;
 }
 
-static obq plain; /* too large for a stack */
-
 /* ---- against the plain form ---- */
 
 #define W4 QGK_FORMAT_W4A16
@@ -209,12 +209,12 @@ enum { N_PROBLEMS = sizeof problems / sizeof *problems };
 /* Compares a row as far as the plain form goes; returns how many inputs that are. */
 static int compare_row(const made *m, int row)
 {
-    int codes[OBQ_MAX_K], zero[OBQ_MAX_K], n_groups = plain.k / plain.group;
+    int codes[OBQ_MAX_K], zero[OBQ_MAX_K], n_groups = plain->k / plain->group;
     double scale[OBQ_MAX_K];
-    int n = obq_round(&plain, codes, scale, zero, m->w + row * plain.k);
+    int n = obq_round(plain, codes, scale, zero, m->w + row * plain->k);
 
     for (int i = 0; i < n; i++) {
-        int column = plain.in_order ? i : plain.order[i], g = column / plain.group;
+        int column = plain->in_order ? i : plain->order[i], g = column / plain->group;
         int at = row * n_groups + g;
         ck_assert_msg(code_at(&m->rows, row, column) == codes[column],
                       "row %d, column %d (comes as %d): code %d instead of %d", row, column, i,
@@ -231,7 +231,7 @@ START_TEST(codes_are_those_of_the_plain_form)
     made *m = make(p, (uint64_t)_i + 1);
     int n_whole = 0, n_columns = 0;
 
-    plain_form(&plain, p, &m->moments);
+    plain_form(plain, p, &m->moments);
     for (int row = 0; row < p->n; row++) {
         int n = compare_row(m, row);
         n_whole += n == p->k;
@@ -250,13 +250,13 @@ START_TEST(the_order_of_columns_is_told)
     made *m = make(p, (uint64_t)_i + 1);
     const int32_t *order = qg_gptq_order(&m->plan, p->group);
 
-    plain_form(&plain, p, &m->moments);
-    if (!plain.in_order || !p->options->act_order) {
+    plain_form(plain, p, &m->moments);
+    if (!plain->in_order || !p->options->act_order) {
         ck_assert_ptr_null(order);
         return;
     }
     for (int i = 0; i < p->k; i++)
-        ck_assert_int_eq(order[i], plain.order[i]);
+        ck_assert_int_eq(order[i], plain->order[i]);
 }
 END_TEST
 
@@ -266,14 +266,14 @@ START_TEST(errors_are_as_defined)
     made *m = make(p, (uint64_t)_i + 1);
     double of_error = 0, of_weights = 0;
 
-    plain_form(&plain, p, &m->moments);
+    plain_form(plain, p, &m->moments);
     for (int row = 0; row < p->n; row++)
         for (int i = 0; i < p->k; i++) {
-            double w = (double)m->w[row * p->k + input_of(&plain, i)];
+            double w = (double)m->w[row * p->k + input_of(plain, i)];
             of_error += pow(w - value_at(&m->rows, row, i), 2);
             of_weights += w * w;
         }
-    double of_outputs = output_error(&plain, &m->rows, m->w);
+    double of_outputs = output_error(plain, &m->rows, m->w);
     ck_assert_double_eq_tol(m->error.of_error, of_error, 1e-9 * of_error);
     ck_assert_double_eq_tol(m->error.of_weights, of_weights, 1e-9 * of_weights);
     ck_assert_double_eq_tol(m->error.of_outputs, of_outputs, 1e-7 * of_outputs);
@@ -285,10 +285,10 @@ START_TEST(dead_inputs_become_0)
     const problem *p = &problems[_i];
     made *m = make(p, (uint64_t)_i + 1);
 
-    plain_form(&plain, p, &m->moments);
+    plain_form(plain, p, &m->moments);
     for (int row = 0; row < p->n; row++)
         for (int i = 0; i < p->k; i++) {
-            int input = input_of(&plain, i);
+            int input = input_of(plain, i);
             ck_assert_int_eq(m->plan.is_dead[input], is_dead(p, input));
             ck_assert(!is_dead(p, input) || value_at(&m->rows, row, i) == 0);
         }
@@ -303,12 +303,12 @@ START_TEST(outputs_are_never_worse_than_by_rounding)
     made *m = make_input(&p, 1000 + (uint64_t)_i);
 
     p.grid = _i % 3 ? &symmetric4 : &asymmetric4;
-    plain_form(&plain, &p, &m->moments);
-    plain.in_order = false;
+    plain_form(plain, &p, &m->moments);
+    plain->in_order = false;
     qg_rtn_quantize(&m->rows, m->w, p.grid, 1);
-    double rounded = output_error(&plain, &m->rows, m->w);
+    double rounded = output_error(plain, &m->rows, m->w);
     quantize(m, &p, 1);
-    double found = output_error(&plain, &m->rows, m->w);
+    double found = output_error(plain, &m->rows, m->w);
     ck_assert_msg(found <= rounded, "%g instead of %g", found, rounded);
 }
 END_TEST

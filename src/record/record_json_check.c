@@ -381,7 +381,7 @@ END_TEST
 
 START_TEST(a_million_samples_are_read)
 {
-    static double samples[1000000];
+    double *samples = QG_NEW_N(arena, double, 1000000);
     qg_series series = {"itl", samples, 1000000};
     qg_measurement m = {
         .id = {.id = "x", .model = "x", .method = "fp16", .device = "cpu", .kind = "performance"},
@@ -395,7 +395,8 @@ START_TEST(a_million_samples_are_read)
     qg_buf_init(&b, arena);
     ck_assert_int_eq(qg_run_to_json(&b, &run, &err), QG_OK);
     ck_assert_int_eq(qg_run_from_json(&again, arena, qg_buf_view(&b), "run.json", &err), QG_OK);
-    ck_assert_int_eq(memcmp(again->measurements[0].series[0].samples, samples, sizeof samples), 0);
+    ck_assert_int_eq(
+        memcmp(again->measurements[0].series[0].samples, samples, 1000000 * sizeof *samples), 0);
 }
 END_TEST
 

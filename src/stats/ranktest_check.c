@@ -295,7 +295,7 @@ END_TEST
 
 START_TEST(bad_input_is_refused)
 {
-    static double many[QG_RANK_MOST + 1];
+    double *many = QG_NEW_N(arena, double, QG_RANK_MOST + 1);
     const double x[] = {1, 2}, nan[] = {1, NAN}, infinite[] = {INFINITY, 1};
     qg_ranktest r = {.n = 42};
     qg_shift s = {.estimate = 42};
