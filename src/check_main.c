@@ -33,8 +33,9 @@ enum { N_SUITES = sizeof suites / sizeof *suites };
 
 /* A name that is no suite's any more only costs time. */
 static const char *const long_ones[] = {
-    "vectors_check",    "culprit_check", "quantize_check",      "measure_check",  "cli_check",
-    "calibrated_check", "prepare_check", "gptq_rounding_check", "cmd_eval_check", "tokenizer_check",
+    "culprit_check",       "vectors_check",  "measure_check",  "calibrated_check",
+    "gptq_rounding_check", "cli_check",      "quantize_check", "cmd_history_check",
+    "evidence_check",      "cmd_eval_check",
 };
 enum { N_LONG = sizeof long_ones / sizeof *long_ones };
 
