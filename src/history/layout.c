@@ -77,7 +77,8 @@ bool qg_layout_verdict(qg_verdict *out, int64_t number)
     return true;
 }
 
-/* Whose file it is and which schema it has: 0 where it is empty. */
+/* Whose file it is and which schema it has: 0 where it is empty. Within a transaction: another one
+ * may make a history of an empty file between two questions. */
 static qg_status read_schema(int64_t *out, qg_db *db, const char *path, qg_err *err)
 {
     int64_t application, n_tables;
@@ -128,7 +129,10 @@ qg_status qg_layout_settle(qg_db *db, const char *path, bool write, qg_err *err)
 {
     int64_t schema;
 
-    QG_PASS(read_schema(&schema, db, path, err));
+    QG_PASS(qg_db_begin(db, false, err));
+    qg_status s = read_schema(&schema, db, path, err);
+    qg_db_rollback(db); /* nothing was written */
+    QG_PASS(s);
     if (!write && schema == 0)
         return qg_fail(err, QG_EFORMAT, "'%s' is empty, no history", path);
     if (write && schema == 0) /* pages that prune frees can be given back; before anything is in */

@@ -5,6 +5,7 @@
 
 #include "history/run_check.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -124,6 +125,42 @@ START_TEST(a_kill_loses_nothing)
 }
 END_TEST
 
+/* All at once, while the file is not there yet: whoever is first makes it, the others find it. */
+START_TEST(a_new_file_may_be_opened_by_many)
+{
+    enum { N_FILES = 40 };
+    pid_t pids[N_WRITERS];
+    int status, failed = 0;
+
+    for (int i = 0; i < N_FILES; i++) {
+        atomic_int *ready = &writers[0].begun;
+        path = folder_path(qg_arena_format(arena, "new%d.db", i));
+        *ready = 0;
+        for (int w = 0; w < N_WRITERS; w++) {
+            pids[w] = fork();
+            ck_assert_int_ge(pids[w], 0);
+            if (pids[w] == 0) {
+                qg_history *h;
+                (*ready)++;
+                while (*ready < N_WRITERS)
+                    sched_yield();
+                const qg_history_options options = {.write = true};
+                qg_status s = qg_history_open(&h, arena, path, &options, &why);
+                if (s != QG_OK)
+                    fprintf(stderr, "writer %d: %s\n", w, why.message);
+                _exit(s != QG_OK);
+            }
+        }
+        for (int w = 0; w < N_WRITERS; w++) {
+            ck_assert_int_eq(waitpid(pids[w], &status, 0), pids[w]);
+            failed += status != 0;
+        }
+        ck_sound(path, 0);
+    }
+    ck_assert_int_eq(failed, 0);
+}
+END_TEST
+
 /* Killed at every turn and never begun anew: all that was acknowledged is there, and at most the
  * one that was begun besides. */
 START_TEST(what_was_not_acknowledged_is_whole_or_absent)
@@ -159,6 +196,7 @@ Suite *writers_check(void)
     tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_set_timeout(t, 240);
     tcase_add_test(t, a_kill_loses_nothing);
+    tcase_add_test(t, a_new_file_may_be_opened_by_many);
     tcase_add_test(t, what_was_not_acknowledged_is_whole_or_absent);
     suite_add_tcase(s, t);
     return s;
