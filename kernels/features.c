@@ -68,8 +68,9 @@ unsigned qgk_features_parse(const char *tier)
     } tiers[] = {
         {"ref", 0},
         {"avx2", QGK_CPU_AVX2},
-        {"avx512", QGK_CPU_AVX2 | QGK_CPU_AVX512 | QGK_CPU_AVX512_VNNI},
-        {"auto", UINT_MAX >> 1},
+        {"avx512", QGK_CPU_ALL},
+        {"portable", QGK_CPU_ALL | QGK_PORTABLE},
+        {"auto", QGK_CPU_ALL},
     };
 
     for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++)

@@ -26,7 +26,7 @@ enum { CANARY = 64 };
 #endif
 enum {
     MAX_BUFFERS = 256,
-    MAX_TIERS = 5,
+    MAX_TIERS = 8,
     CANARY_BYTE = 0xa5,
     FLUSH_BYTES = 64 << 20, /* beyond every cache */
     MAX_SAMPLES = 31
@@ -42,8 +42,9 @@ static const struct {
 } tiers[] = {
     {"ref", 0, 0},
     {"avx2", QGK_CPU_AVX2, QGK_CPU_AVX2},
-    {"avx512", QGK_CPU_AVX2 | QGK_CPU_AVX512 | QGK_CPU_AVX512_VNNI, QGK_CPU_AVX512},
-    {"cuda", UINT_MAX, 0},
+    {"avx512", QGK_CPU_ALL, QGK_CPU_AVX512},
+    {"portable", QGK_CPU_ALL | QGK_PORTABLE, 0},
+    {"cuda", QGK_CPU_ALL, 0},
 };
 
 const char *const kc_faults[] = {"value",   "nan",    "repeat", "rows",
@@ -107,20 +108,31 @@ static int is_cuda(void)
     return strcmp(tiers[kc.tier].name, "cuda") == 0;
 }
 
+static int is_portable(void)
+{
+    return (tiers[kc.tier].features & QGK_PORTABLE) != 0;
+}
+
+/* Whether activations are halves. */
+static int has_halves(void)
+{
+    return is_cuda() || is_portable();
+}
+
 double kc_stored(double value)
 {
-    return is_cuda() ? kc_half_value(qgk_half_from_float((float)value)) : (double)(float)value;
+    return has_halves() ? kc_half_value(qgk_half_from_float((float)value)) : (double)(float)value;
 }
 
 void kc_store(float *x, size_t count)
 {
-    for (size_t i = 0; is_cuda() && i < count; i++)
+    for (size_t i = 0; has_halves() && i < count; i++)
         x[i] = (float)kc_stored((double)x[i]);
 }
 
 double kc_half_units(double n)
 {
-    return is_cuda() ? n * 0x1p-11 : 0;
+    return has_halves() ? n * 0x1p-11 : 0;
 }
 
 void kc_fill(float *x, size_t count, kc_content content)
@@ -132,8 +144,8 @@ void kc_fill(float *x, size_t count, kc_content content)
             x[i] = sign * 65504;
             break;
         case KC_DENORMAL:
-            x[i] = sign * (is_cuda() ? (float)(1 + kc_random(1023)) * 0x1p-24f
-                                     : (float)(1 + kc_random(1 << 20)) * 0x1p-149f);
+            x[i] = sign * (has_halves() ? (float)(1 + kc_random(1023)) * 0x1p-24f
+                                        : (float)(1 + kc_random(1 << 20)) * 0x1p-149f);
             break;
         case KC_ZEROS:
         case KC_ONE_HOT:
@@ -374,7 +386,7 @@ static void check_values(const kc_proof *p, const char *what)
 {
     for (size_t i = 0; i < (size_t)p->rows * (size_t)p->cols; i++) {
         double got = value_at(p, i), truth = p->truth[i], bound = p->bound ? p->bound[i] : 0;
-        if (is_cuda() && p->type == KC_FLOAT) {
+        if (has_halves() && p->type == KC_FLOAT) {
             bound += (fabs(truth) + bound) * 0x1p-11 + 0x1p-25;
             if (isinf(got) && fabs(truth) + bound >= 65504 && signbit(got) == signbit(truth))
                 continue;

@@ -58,15 +58,14 @@ __attribute__((format(printf, 2, 3))) int kc_enter(size_t slot, const char *name
  * before they enter: they are what is timed, while every tail and edge stands in small ones. */
 int kc_affords(double multiplications);
 
-/* The CUDA tier holds activations as halves. kc_fill() makes numbers that they hold; what a case
- * writes itself goes through kc_store() before the truth is taken from it, and kc_stored() is a
- * number as an activation holds it. Outputs may then be off by a rounding to a half as well, and
- * what halves cannot hold is infinite; rows computed apart need not give the same bits there. On
- * the CPU all of that changes nothing.
- */
+/* The portable and the CUDA tier hold activations as halves. kc_fill() makes numbers that they
+ * hold; what a case writes itself goes through kc_store() before the truth is taken from it, and
+ * kc_stored() is a number as an activation holds it. Outputs may then be off by a rounding to a
+ * half as well, and what halves cannot hold is infinite. In other tiers all of that changes
+ * nothing. On CUDA rows computed apart need not give the same bits. */
 void kc_store(float *x, size_t count);
 double kc_stored(double value);
-double kc_half_units(double n); /* n roundings to a half, relative; 0 on the CPU */
+double kc_half_units(double n); /* n roundings to a half, relative; 0 in other tiers */
 
 /* Buffers of this case, 64-byte aligned, between canaries. Inputs must not change. */
 void *kc_input(size_t bytes);

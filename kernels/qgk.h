@@ -12,7 +12,8 @@
  * that fails sets ctx->failed.
  *
  * qgk_table_init() fills in the references and lets the tiers that `features` allow override them,
- * so a missing kernel is slow, never wrong.
+ * so a missing kernel is slow, never wrong. The portable tier stands over all of them where it is
+ * asked for.
  */
 #ifndef QGK_H
 #define QGK_H
@@ -176,11 +177,13 @@ enum {
     QGK_CPU_AVX2 = 1 << 0,        /* AVX2, FMA and F16C               */
     QGK_CPU_AVX512 = 1 << 1,      /* AVX-512 F, BW, VL and DQ         */
     QGK_CPU_AVX512_VNNI = 1 << 2, /* its products of 8-bit integers   */
+    QGK_CPU_ALL = QGK_CPU_AVX2 | QGK_CPU_AVX512 | QGK_CPU_AVX512_VNNI,
+    QGK_PORTABLE = 1 << 3, /* no feature: the tier that gives the same bits everywhere */
 };
 /* Of this machine, asked once; the operating system must save the registers too. */
 unsigned qgk_cpu_features(void);
-/* What the tier called "ref", "avx2", "avx512" or "auto" (all tiers) may use; UINT_MAX: unknown
- * name. */
+/* What the tier called "ref", "avx2", "avx512", "portable" or "auto" (all of the ladder) may use;
+ * UINT_MAX: unknown name. */
 unsigned qgk_features_parse(const char *tier);
 /* Fills every slot; features that this CPU lacks are ignored, so that no table can crash it. */
 void qgk_table_init(qgk_table *table, unsigned features);

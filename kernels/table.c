@@ -106,7 +106,7 @@ static void fill_avx512(qgk_table *t, unsigned features)
         qgk_i8_avx512(t);
 }
 
-void qgk_table_init(qgk_table *table, unsigned features)
+static void climb(qgk_table *table, unsigned features)
 {
     features &= qgk_cpu_features();
     *table = (qgk_table){0};
@@ -117,4 +117,12 @@ void qgk_table_init(qgk_table *table, unsigned features)
     if (!(features & QGK_CPU_AVX512))
         return;
     fill_avx512(table, features);
+}
+
+void qgk_table_init(qgk_table *table, unsigned features)
+{
+    /* products of the portable tier read what the best one packed */
+    climb(table, features & QGK_PORTABLE ? QGK_CPU_ALL : features);
+    if (features & QGK_PORTABLE)
+        qgk_portable(table);
 }

@@ -26,6 +26,9 @@ size_t qgk_f16_ref_scratch(const qgk_limits *limits);
 size_t qgk_i8_ref_scratch(const qgk_limits *limits);
 size_t qgk_grouped_ref_scratch(const qgk_limits *limits);
 
+/* over all of the ladder: portable.c */
+void qgk_portable(qgk_table *t);
+
 void qgk_embed_avx2(qgk_table *t);
 void qgk_norm_avx2(qgk_table *t);
 void qgk_layernorm_avx2(qgk_table *t);

@@ -120,7 +120,8 @@ START_TEST(tiers_are_named)
     ck_assert_uint_eq(qgk_features_parse("avx512"),
                       QGK_CPU_AVX2 | QGK_CPU_AVX512 | QGK_CPU_AVX512_VNNI);
     ck_assert_uint_eq(qgk_features_parse("auto") & qgk_cpu_features(), qgk_cpu_features());
-    ck_assert_uint_ne(qgk_features_parse("auto"), UINT_MAX);
+    ck_assert_uint_eq(qgk_features_parse("auto") & QGK_PORTABLE, 0);
+    ck_assert_uint_eq(qgk_features_parse("portable") & QGK_PORTABLE, QGK_PORTABLE);
     ck_assert_uint_eq(qgk_features_parse("AVX2"), UINT_MAX);
     ck_assert_uint_eq(qgk_features_parse(""), UINT_MAX);
     ck_assert_uint_ne(qgk_cpu_features(), UINT_MAX);
@@ -130,8 +131,12 @@ END_TEST
 /* Walks the slots as pointers: a table is numbers, then function pointers. */
 START_TEST(no_slot_is_left_empty)
 {
-    static const unsigned features[] = {0, QGK_CPU_AVX2, QGK_CPU_AVX512,
-                                        QGK_CPU_AVX2 | QGK_CPU_AVX512, UINT_MAX - 1};
+    static const unsigned features[] = {0,
+                                        QGK_CPU_AVX2,
+                                        QGK_CPU_AVX512,
+                                        QGK_CPU_AVX2 | QGK_CPU_AVX512,
+                                        ~(unsigned)QGK_PORTABLE,
+                                        QGK_PORTABLE};
 
     for (size_t i = 0; i < sizeof features / sizeof *features; i++) {
         qgk_table t;
@@ -149,7 +154,8 @@ START_TEST(no_slot_is_left_empty)
             ck_assert(t.linear[f].packed_bytes != NULL);
         }
         unsigned used = features[i] & qgk_cpu_features();
-        ck_assert_str_eq(t.tier, !(used & QGK_CPU_AVX2)     ? "ref"
+        ck_assert_str_eq(t.tier, features[i] & QGK_PORTABLE ? "portable"
+                                 : !(used & QGK_CPU_AVX2)   ? "ref"
                                  : !(used & QGK_CPU_AVX512) ? "avx2"
                                                             : "avx512");
     }

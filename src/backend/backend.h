@@ -16,7 +16,8 @@
 
 typedef struct qg_backend_options {
     const char *device; /* "cpu", "cuda", "cuda:1" or "auto" (the best that works) */
-    const char *tier;   /* "auto", or the highest tier that may run: "ref", "avx2", "avx512" */
+    const char *tier;   /* "auto", or the highest tier that may run: "ref", "avx2", "avx512", or
+                           "portable" (kernels/portable.c) */
     int n_threads;      /* 0: all that this process may use */
 } qg_backend_options;
 

@@ -123,7 +123,8 @@ qg_status qg_backend_cpu_open(qg_backend **out, qg_arena *arena, const qg_backen
     unsigned features = qgk_features_parse(options->tier ? options->tier : "auto");
 
     if (features == UINT_MAX)
-        return qg_fail(err, QG_EARG, "unknown kernel tier '%s', expected ref, avx2, avx512 or auto",
+        return qg_fail(err, QG_EARG,
+                       "unknown kernel tier '%s', expected ref, avx2, avx512, portable or auto",
                        options->tier);
     if (options->n_threads < 0 || options->n_threads > MAX_THREADS)
         return qg_fail(err, QG_EARG, "%d threads: expected 1 to %d, or 0 for all that are there",

@@ -232,9 +232,10 @@ static const qg_key model_keys[] = {
     {.name = "tier",
      .type = QG_KEY_WORD,
      .offset = AT(qg_suite_model, tier),
-     .choices = "auto|ref|avx2|avx512",
+     .choices = "auto|ref|avx2|avx512|portable",
      .example = "ref",
-     .help = "highest kernel tier of this model, whatever `engine` and `--tier` say"},
+     .help = "highest kernel tier of this model, whatever `engine` and `--tier` say; portable: see "
+             "`engine`"},
     {.name = "reference",
      .type = QG_KEY_TEXT,
      .offset = AT(qg_suite_model, reference_name),
@@ -286,10 +287,12 @@ static const qg_key engine_keys[] = {
     {.name = "tier",
      .type = QG_KEY_WORD,
      .offset = AT(qg_suite_engine, tier),
-     .choices = "auto|ref|avx2|avx512",
+     .choices = "auto|ref|avx2|avx512|portable",
      .fallback = "auto",
      .example = "avx2",
-     .help = "highest kernel tier; auto: the best of this CPU"},
+     .help = "highest kernel tier; auto: the best of this CPU; portable: slower, and INT8 gives "
+             "the same "
+             "bits on every CPU, so that its goldens travel"},
     TABLE_END,
 };
 
