@@ -24,6 +24,26 @@ static void clear(char *at, size_t bytes, int n_threads)
         memset(at + from, 0, bytes - from < CLEAR_BYTES ? bytes - from : CLEAR_BYTES);
 }
 
+/* At least `bytes`; what was in it is lost. */
+static qg_status grow(void **room, size_t *room_bytes, size_t bytes, qg_err *err)
+{
+    if (bytes <= *room_bytes)
+        return QG_OK;
+    qg_mem_free(*room);
+    *room = qg_mem_alloc(bytes);
+    *room_bytes = *room ? bytes : 0;
+    QG_NEED(*room, err);
+    return QG_OK;
+}
+
+void qg_place_end(qg_placer *p)
+{
+    qg_mem_free(p->room);
+    qg_mem_free(p->strips);
+    p->room = p->strips = NULL;
+    p->room_bytes = p->strips_bytes = 0;
+}
+
 /* Where the host writes what `to`, a piece of the slab, will hold: there, or in the room of pieces
  * where the backend's memory is its own, zeroed as the slab is. NULL while planning. One piece is
  * open at a time. */
@@ -32,12 +52,7 @@ static qg_status open_piece(qg_placer *p, void **out, void *to, size_t bytes, qg
     *out = to;
     if (is_planning(p) || p->backend->reads_host_memory)
         return QG_OK;
-    if (bytes > p->room_bytes) {
-        qg_mem_free(p->room);
-        p->room = qg_mem_alloc(bytes);
-        p->room_bytes = p->room ? bytes : 0;
-        QG_NEED(p->room, err);
-    }
+    QG_PASS(grow(&p->room, &p->room_bytes, bytes, err));
     clear(p->room, bytes, p->backend->ctx.n_threads);
     *out = p->room;
     return QG_OK;
@@ -107,28 +122,32 @@ static qg_status check_numbers(const qg_tensor *t, size_t n_overflows, size_t n_
 
 /* ---- unpacking ---- */
 
-/* Canonical room of one strip for one thread. */
-typedef struct strip {
-    qgk_canon rows;
-    int max_rows;
-} strip;
-
 static int strip_rows(qgk_format f, int k)
 {
     return (int)((size_t)STRIP_BYTES / (qgk_code_bytes(f) * (size_t)k)) / STRIP_ROWS * STRIP_ROWS +
            STRIP_ROWS;
 }
 
-static qg_status strip_make(strip *s, qg_arena *arena, qgk_format f, qgk_shape shape, qg_err *err)
+static size_t align64(size_t bytes)
 {
-    int n = strip_rows(f, shape.k), groups = f == QGK_FORMAT_F16 ? 0 : qgk_groups(shape);
+    return (bytes + 63) / 64 * 64;
+}
 
-    *s = (strip){.max_rows = n, .rows = {.format = f, .k = shape.k, .group = shape.group}};
-    s->rows.codes = qg_arena_array(arena, (size_t)n, qgk_code_bytes(f) * (size_t)shape.k);
-    s->rows.scales = QG_NEW_N(arena, float, (size_t)n *(size_t)groups + 1);
-    s->rows.zeros = QG_NEW_N(arena, uint8_t, (size_t)n * (size_t)groups + 1);
-    QG_NEED(s->rows.codes && s->rows.scales && s->rows.zeros, err);
-    return QG_OK;
+/* Canonical room of one strip, from `at` on where that is not NULL; its bytes. */
+static size_t lay_strip(qgk_canon *rows, char *at, qgk_format f, qgk_shape shape)
+{
+    size_t n = (size_t)strip_rows(f, shape.k);
+    size_t groups = f == QGK_FORMAT_F16 ? 0 : (size_t)qgk_groups(shape);
+    size_t codes = align64(n * qgk_code_bytes(f) * (size_t)shape.k);
+    size_t scales = align64(n * groups * sizeof(float));
+
+    *rows = (qgk_canon){.format = f, .k = shape.k, .group = shape.group};
+    if (at) {
+        rows->codes = at;
+        rows->scales = (float *)(void *)(at + codes);
+        rows->zeros = (uint8_t *)at + codes + scales;
+    }
+    return codes + scales + align64(n * groups);
 }
 
 /* Every strip of a linear to the tier's form at `to`, a thread a strip. */
@@ -136,26 +155,22 @@ static qg_status unpack_and_pack(qg_placer *p, void *to, const qg_parts *s, qg_e
 {
     qgk_format format = s->method->format(s->bits.config);
     const qgk_linear *linear = &p->backend->table.linear[format];
-    qg_arena_mark mark = qg_arena_here(p->arena);
     qgk_shape shape = s->bits.shape;
-    int n_threads = p->backend->ctx.n_threads;
-    strip *strips = QG_NEW_N(p->arena, strip, (size_t)n_threads);
-    size_t n_bad = 0, n_not_finite = 0;
+    qgk_canon rows;
+    size_t bytes = lay_strip(&rows, NULL, format, shape), n_bad = 0, n_not_finite = 0;
+    int n_threads = p->backend->ctx.n_threads, step = strip_rows(format, shape.k);
 
-    QG_NEED(strips, err);
-    for (int i = 0; i < n_threads; i++)
-        QG_PASS(strip_make(&strips[i], p->arena, format, shape, err));
-    int step = strips[0].max_rows;
-#pragma omp parallel for num_threads(n_threads) reduction(+ : n_bad, n_not_finite)
+    QG_PASS(grow(&p->strips, &p->strips_bytes, (size_t)n_threads * bytes, err));
+#pragma omp parallel for num_threads(n_threads) reduction(+ : n_bad, n_not_finite) private(rows)
     for (int row0 = 0; row0 < shape.n; row0 += step) {
-        qgk_canon rows = strips[omp_get_thread_num()].rows;
+        char *own = (char *)p->strips + (size_t)omp_get_thread_num() * bytes;
+        lay_strip(&rows, own, format, shape);
         rows.n_rows = shape.n - row0 < step ? shape.n - row0 : step;
         n_bad += s->method->unpack(&rows, &s->bits, s->order, row0);
         if (format == QGK_FORMAT_F16)
             n_not_finite += count_not_finite(rows.codes, (size_t)rows.n_rows * (size_t)shape.k);
         linear->pack(to, shape, &rows, row0);
     }
-    qg_arena_rewind(p->arena, mark);
     if (format == QGK_FORMAT_F16)
         return check_numbers(s->tensor[0], n_bad, n_not_finite, err);
     return check_numbers(s->tensor[0], 0, n_bad, err);

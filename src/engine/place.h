@@ -46,11 +46,11 @@ typedef struct qg_placer {
     qg_slab *slab;
     qg_weight_sums sums;
     qg_arena *arena; /* scratch, given back after each call */
-    /* [room_bytes] of the piece at hand where the backend's memory is its own, used again by the
-     * next, for new pages cost more than what is written to them; the caller frees it
-     * (qg_mem_free). */
-    void *room;
-    size_t room_bytes;
+    /* Used again by each piece, for new pages cost more than what is written to them, until
+     * qg_place_end(): [room_bytes] of the piece at hand where the backend's memory is its own, and
+     * [strips_bytes] of rows between disk and pack, a part of it a thread. */
+    void *room, *strips;
+    size_t room_bytes, strips_bytes;
     const qg_tensor **seen; /* [n_seen] all that was asked for; room for every tensor */
     size_t n_seen;
 } qg_placer;
@@ -73,6 +73,9 @@ qg_status qg_place_vector(qg_placer *p, const float **out, const char *name, con
                           int n, qg_err *err);
 /* [n] times the same number, which no tensor holds. */
 qg_status qg_place_constant(qg_placer *p, const float **out, float value, int n, qg_err *err);
+
+/* Frees what pieces were made in. */
+void qg_place_end(qg_placer *p);
 
 /* Whether every tensor was asked for, but those whose name ends in `ignored_suffix` (or NULL). */
 qg_status qg_place_check_rest(const qg_placer *p, const char *ignored_suffix, qg_err *err);

@@ -189,7 +189,7 @@ static qg_status lay_out(const wanted *w, qg_weight_sums *sums, qg_slab *slab,
         qg_inventory_match(&ld.inventory, source->spelling ? source->spelling : source->checkpoint);
         status = place(&ld, w, err);
     }
-    qg_mem_free(ld.place.room);
+    qg_place_end(&ld.place);
     *sums = ld.place.sums;
     qg_arena_rewind(arena, mark);
     return status;
