@@ -1,4 +1,5 @@
-/* The tier "portable": 8-bit products whose answers have the same bits on every CPU.
+/* The tier "portable": models of 8-bit products whose hidden states have the same bits on every
+ * CPU.
  *
  * Rounding activations to 8 bits turns the last bit of a sum into a step, and the next layer makes
  * more of it: tiers that add in another order soon say something else. So nothing here depends on
@@ -7,7 +8,7 @@
  * 2^-50, moves once in a million million times: so a device that keeps halves, and sums in any
  * order, can say the same.
  *
- * Products of other formats are the best tier's, rounded likewise: near, but not the same bits.
+ * Products of other formats, so of the head too, are the best tier's: logits are near, some 1e-6.
  */
 #include "kernels/tiers.h"
 

@@ -290,9 +290,8 @@ static const qg_key engine_keys[] = {
      .choices = "auto|ref|avx2|avx512|portable",
      .fallback = "auto",
      .example = "avx2",
-     .help = "highest kernel tier; auto: the best of this CPU; portable: slower, and INT8 gives "
-             "the same "
-             "bits on every CPU, so that its goldens travel"},
+     .help = "highest kernel tier; auto: the best of this CPU; portable: slower, and INT8 says the "
+             "same on every CPU, so that its goldens travel"},
     TABLE_END,
 };
 
