@@ -128,26 +128,17 @@ static int strip_rows(qgk_format f, int k)
            STRIP_ROWS;
 }
 
-static size_t align64(size_t bytes)
-{
-    return (bytes + 63) / 64 * 64;
-}
-
-/* Canonical room of one strip, from `at` on where that is not NULL; its bytes. */
-static size_t lay_strip(qgk_canon *rows, char *at, qgk_format f, qgk_shape shape)
+/* A strip's rows, in canonical form. */
+static qgk_canon take_strip(qg_slab *room, qgk_format f, qgk_shape shape)
 {
     size_t n = (size_t)strip_rows(f, shape.k);
-    size_t groups = f == QGK_FORMAT_F16 ? 0 : (size_t)qgk_groups(shape);
-    size_t codes = align64(n * qgk_code_bytes(f) * (size_t)shape.k);
-    size_t scales = align64(n * groups * sizeof(float));
+    size_t groups = f == QGK_FORMAT_F16 ? 0 : n * (size_t)qgk_groups(shape);
 
-    *rows = (qgk_canon){.format = f, .k = shape.k, .group = shape.group};
-    if (at) {
-        rows->codes = at;
-        rows->scales = (float *)(void *)(at + codes);
-        rows->zeros = (uint8_t *)at + codes + scales;
-    }
-    return codes + scales + align64(n * groups);
+    qgk_canon rows = {.format = f, .k = shape.k, .group = shape.group};
+    rows.codes = qg_slab_take(room, n * (size_t)shape.k, qgk_code_bytes(f));
+    rows.scales = qg_slab_take(room, groups, sizeof(float));
+    rows.zeros = qg_slab_take(room, groups, 1);
+    return rows;
 }
 
 /* Every strip of a linear to the tier's form at `to`, a thread a strip. */
@@ -156,15 +147,16 @@ static qg_status unpack_and_pack(qg_placer *p, void *to, const qg_parts *s, qg_e
     qgk_format format = s->method->format(s->bits.config);
     const qgk_linear *linear = &p->backend->table.linear[format];
     qgk_shape shape = s->bits.shape;
-    qgk_canon rows;
-    size_t bytes = lay_strip(&rows, NULL, format, shape), n_bad = 0, n_not_finite = 0;
     int n_threads = p->backend->ctx.n_threads, step = strip_rows(format, shape.k);
+    qg_slab plan = {NULL, 0};
+    size_t n_bad = 0, n_not_finite = 0;
 
-    QG_PASS(grow(&p->strips, &p->strips_bytes, (size_t)n_threads * bytes, err));
-#pragma omp parallel for num_threads(n_threads) reduction(+ : n_bad, n_not_finite) private(rows)
+    take_strip(&plan, format, shape);
+    QG_PASS(grow(&p->strips, &p->strips_bytes, (size_t)n_threads * plan.used, err));
+#pragma omp parallel for num_threads(n_threads) reduction(+ : n_bad, n_not_finite)
     for (int row0 = 0; row0 < shape.n; row0 += step) {
-        char *own = (char *)p->strips + (size_t)omp_get_thread_num() * bytes;
-        lay_strip(&rows, own, format, shape);
+        qg_slab own = {(char *)p->strips + (size_t)omp_get_thread_num() * plan.used, 0};
+        qgk_canon rows = take_strip(&own, format, shape);
         rows.n_rows = shape.n - row0 < step ? shape.n - row0 : step;
         n_bad += s->method->unpack(&rows, &s->bits, s->order, row0);
         if (format == QGK_FORMAT_F16)
