@@ -67,13 +67,14 @@ static void write_all(int writer)
     _exit(0);
 }
 
-static pid_t start(int writer)
+/* A process that does what a writer does, and ends there. */
+static pid_t start(void (*act)(int writer), int writer)
 {
     pid_t pid = fork();
 
     ck_assert_int_ge(pid, 0);
     if (pid == 0)
-        write_all(writer);
+        act(writer);
     return pid;
 }
 
@@ -90,7 +91,7 @@ static bool kill_one(pid_t *pids, int turn)
         ck_assert_int_eq(waitpid(pids[writer], &status, 0), pids[writer]);
         ck_assert_msg(WIFSIGNALED(status) || WEXITSTATUS(status) == 0, "a writer failed");
         bool killed = WIFSIGNALED(status);
-        pids[writer] = start(writer);
+        pids[writer] = start(write_all, writer);
         return killed;
     }
     return false;
@@ -102,7 +103,7 @@ START_TEST(a_kill_loses_nothing)
     int n_killed = 0, status;
 
     for (int w = 0; w < N_WRITERS; w++)
-        pids[w] = start(w);
+        pids[w] = start(write_all, w);
     for (int i = 0; i < N_KILLS; i++) {
         usleep(1000 + 977 * (i * 7 % 13));
         n_killed += kill_one(pids, i);
@@ -125,7 +126,23 @@ START_TEST(a_kill_loses_nothing)
 }
 END_TEST
 
-/* All at once, while the file is not there yet: whoever is first makes it, the others find it. */
+/* Opens the file once all writers are there. */
+static void open_together(int writer)
+{
+    const qg_history_options options = {.write = true};
+    atomic_int *n_there = &writers[0].begun;
+    qg_history *h;
+
+    (*n_there)++;
+    while (*n_there < N_WRITERS)
+        sched_yield();
+    qg_status s = qg_history_open(&h, arena, path, &options, &why);
+    if (s != QG_OK)
+        fprintf(stderr, "writer %d: %s\n", writer, why.message);
+    _exit(s != QG_OK);
+}
+
+/* While the file is not there yet: whoever is first makes it, the others find it. */
 START_TEST(a_new_file_may_be_opened_by_many)
 {
     enum { N_FILES = 40 };
@@ -133,24 +150,10 @@ START_TEST(a_new_file_may_be_opened_by_many)
     int status, failed = 0;
 
     for (int i = 0; i < N_FILES; i++) {
-        atomic_int *ready = &writers[0].begun;
         path = folder_path(qg_arena_format(arena, "new%d.db", i));
-        *ready = 0;
-        for (int w = 0; w < N_WRITERS; w++) {
-            pids[w] = fork();
-            ck_assert_int_ge(pids[w], 0);
-            if (pids[w] == 0) {
-                qg_history *h;
-                (*ready)++;
-                while (*ready < N_WRITERS)
-                    sched_yield();
-                const qg_history_options options = {.write = true};
-                qg_status s = qg_history_open(&h, arena, path, &options, &why);
-                if (s != QG_OK)
-                    fprintf(stderr, "writer %d: %s\n", w, why.message);
-                _exit(s != QG_OK);
-            }
-        }
+        writers[0].begun = 0;
+        for (int w = 0; w < N_WRITERS; w++)
+            pids[w] = start(open_together, w);
         for (int w = 0; w < N_WRITERS; w++) {
             ck_assert_int_eq(waitpid(pids[w], &status, 0), pids[w]);
             failed += status != 0;
@@ -169,7 +172,7 @@ START_TEST(what_was_not_acknowledged_is_whole_or_absent)
     int status;
 
     for (int w = 0; w < N_WRITERS; w++)
-        pids[w] = start(w);
+        pids[w] = start(write_all, w);
     for (int w = 0; w < N_WRITERS; w++) {
         usleep(20000);
         kill(pids[w], SIGKILL);
