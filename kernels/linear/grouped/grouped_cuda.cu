@@ -372,13 +372,22 @@ static bool has_small_groups(const qgk_weight *w)
     return has;
 }
 
+template <int BITS> static void launch_codes(qgk_ctx *ctx, const skinny_args &a)
+{
+    bool is_small = has_small_groups(&a.w);
+
+    if (a.rows <= FEW)
+        (is_small ? launch_few<BITS, true> : launch_few<BITS, false>)(ctx, a);
+    else
+        (is_small ? launch_wide<BITS, true> : launch_wide<BITS, false>)(ctx, a);
+}
+
 /* Segments that share an order and can go in one launch: all, or one alone. */
 static void product_segments(qgk_ctx *ctx, skinny_args a)
 {
     const qgk_segment &s = a.w.segment[0];
     __half *ordered = (__half *)ctx->scratch;
     __half *strip = (__half *)((char *)ctx->scratch + ordered_bytes(a.rows, a.w.k));
-    bool is_4 = a.w.format == QGK_FORMAT_W4A16;
 
     if (s.order) {
         dim3 grid((unsigned)qgk_ceil_div(a.w.k, 256), (unsigned)a.rows);
@@ -390,16 +399,8 @@ static void product_segments(qgk_ctx *ctx, skinny_args a)
         qgk_launch(ctx, "grouped", grouped_plain, grid, PLAIN_WARPS * QGK_WARP, 0, a, s);
     } else if (a.rows > WIDE) {
         launch_many(ctx, a, strip);
-    } else if (a.rows > FEW) {
-        if (has_small_groups(&a.w))
-            (is_4 ? launch_wide<4, true> : launch_wide<8, true>)(ctx, a);
-        else
-            (is_4 ? launch_wide<4, false> : launch_wide<8, false>)(ctx, a);
     } else {
-        if (has_small_groups(&a.w))
-            (is_4 ? launch_few<4, true> : launch_few<8, true>)(ctx, a);
-        else
-            (is_4 ? launch_few<4, false> : launch_few<8, false>)(ctx, a);
+        (a.w.format == QGK_FORMAT_W4A16 ? launch_codes<4> : launch_codes<8>)(ctx, a);
     }
 }
 

@@ -8,8 +8,7 @@
  *     codes   [tile][step][32 lanes][16 bytes]   a step: 64 inputs of 4 bits, 32 of 8
  *     scales  [tile][group][16] float32
  *     zeros   [tile][group][16] bytes
- *     units   [tile][16] float32: powers of two, so that scales over them are halves of full
- * precision
+ *     units   [tile][16] float32, powers of two: scales over them keep full precision as halves
  *
  * Lane 4 g + t has outputs g and g + 8, and of every 32 inputs those from 8 t on: 4 bits, a word of
  * four inputs, nibbles from the lowest: input 0 of g, of g + 8; input 2 of g, of g + 8; then inputs
