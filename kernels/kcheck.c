@@ -26,7 +26,6 @@ enum { CANARY = 64 };
 #endif
 enum {
     MAX_BUFFERS = 256,
-    MAX_TIERS = 8,
     CANARY_BYTE = 0xa5,
     FLUSH_BYTES = 64 << 20, /* beyond every cache */
     MAX_SAMPLES = 31
@@ -46,6 +45,7 @@ static const struct {
     {"portable", QGK_CPU_ALL | QGK_PORTABLE, 0},
     {"cuda", QGK_CPU_ALL, 0},
 };
+enum { N_TIERS = sizeof tiers / sizeof *tiers };
 
 const char *const kc_faults[] = {"value",   "nan",    "repeat", "rows",
                                  "threads", "canary", "input",  NULL};
@@ -66,7 +66,7 @@ typedef struct ratio { /* speed-ups of one slot and tier, for the geometric mean
 static struct {
     kc_options options;
     kc_counts counts;
-    qgk_table table[MAX_TIERS];
+    qgk_table table[N_TIERS];
     int tier;
     char name[96];
     uint64_t random;
@@ -108,15 +108,10 @@ static int is_cuda(void)
     return strcmp(tiers[kc.tier].name, "cuda") == 0;
 }
 
-static int is_portable(void)
-{
-    return (tiers[kc.tier].features & QGK_PORTABLE) != 0;
-}
-
 /* Whether activations are halves. */
 static int has_halves(void)
 {
-    return is_cuda() || is_portable();
+    return is_cuda() || (tiers[kc.tier].features & QGK_PORTABLE) != 0;
 }
 
 double kc_stored(double value)
@@ -132,7 +127,7 @@ void kc_store(float *x, size_t count)
 
 double kc_half_units(double n)
 {
-    return has_halves() ? n * 0x1p-11 : 0;
+    return is_cuda() ? n * 0x1p-11 : 0;
 }
 
 void kc_fill(float *x, size_t count, kc_content content)
@@ -415,7 +410,8 @@ static void plant(const kc_proof *p, const char *kind)
     if (strcmp(kind, "value") == 0)
         put_value(p, i,
                   p->truth[i] + 2 * (p->bound ? p->bound[i] : 0) + fabs(p->truth[i]) * 0x1p-20 +
-                      kc_half_units(fabs(p->truth[i]) * 4 + 1) + (is_int ? 1 : 0x1p-148));
+                      (has_halves() ? (fabs(p->truth[i]) * 4 + 1) * 0x1p-11 : 0) +
+                      (is_int ? 1 : 0x1p-148));
     else if (strcmp(kind, "nan") == 0)
         put_value(p, i, is_int ? 0x7fc00000 : (double)NAN);
     else if (strcmp(kind, "canary") == 0)
@@ -664,7 +660,7 @@ kc_counts kc_run(const kc_options *options)
                    ? "case,tier,min_ns,median_ns,mad_ns,gb_s,gflop_s,ratio\n"
                    : "case                               tier        min ns    median ns    mad ns"
                      "    GB/s  GFLOP/s      ref\n");
-    for (int t = 0; t < (int)(sizeof tiers / sizeof *tiers); t++) {
+    for (int t = 0; t < N_TIERS; t++) {
         kc.tier = t;
         qgk_table_init(&kc.table[t], tiers[t].features);
         int absent = (tiers[t].needs & ~qgk_cpu_features()) != 0;

@@ -65,7 +65,8 @@ int kc_affords(double multiplications);
  * nothing. On CUDA rows computed apart need not give the same bits. */
 void kc_store(float *x, size_t count);
 double kc_stored(double value);
-double kc_half_units(double n); /* n roundings to a half, relative; 0 in other tiers */
+/* n roundings to a half within a kernel, relative, as CUDA's have them; 0 on the CPU. */
+double kc_half_units(double n);
 
 /* Buffers of this case, 64-byte aligned, between canaries. Inputs must not change. */
 void *kc_input(size_t bytes);
