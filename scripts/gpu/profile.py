@@ -45,21 +45,21 @@ def last_step(all_launches):
     return all_launches[ends[-2] + 1 : ends[-1] + 1]
 
 
+def time_of(some):
+    return sum(launch[TIME] for launch in some)
+
+
 def table(step):
-    total = sum(launch[TIME] for launch in step)
     kinds = {}
     for launch in step:
         name = re.sub(r"^void |\(.*$", "", launch["name"])
-        kinds.setdefault(name, []).append(launch)
+        kinds.setdefault(f"`{name}`", []).append(launch)
+    rows = sorted(kinds.items(), key=lambda item: -time_of(item[1])) + [("all", step)]
     lines = ["| kernel | launches | us | share | MB read and written | GB/s |", "|---|---|---|---|---|---|"]
-    for name, of in sorted(kinds.items(), key=lambda item: -sum(launch[TIME] for launch in item[1])):
-        time = sum(launch[TIME] for launch in of)
-        moved = sum(launch.get(READ, 0) + launch.get(WRITTEN, 0) for launch in of)
-        lines.append(
-            f"| `{name}` | {len(of)} | {time / 1e3:.0f} | {100 * time / total:.0f} % | {moved / 1e6:.0f} | {moved / time:.0f} |"
-        )
-    moved = sum(launch.get(READ, 0) + launch.get(WRITTEN, 0) for launch in step)
-    lines.append(f"| all | {len(step)} | {total / 1e3:.0f} | 100 % | {moved / 1e6:.0f} | {moved / total:.0f} |")
+    for name, some in rows:
+        time, moved = time_of(some), sum(launch.get(READ, 0) + launch.get(WRITTEN, 0) for launch in some)
+        share = f"{100 * time / time_of(step):.0f} %"
+        lines.append(f"| {name} | {len(some)} | {time / 1e3:.0f} | {share} | {moved / 1e6:.0f} | {moved / time:.0f} |")
     return "\n".join(lines)
 
 
