@@ -13,8 +13,14 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __CUDACC__
+#define QGK_FMATH static __host__ __device__ inline
+#else
+#define QGK_FMATH static inline
+#endif
+
 /* 2^n for -1022 <= n <= 1023. */
-static inline double qgk_exp2i(int n)
+QGK_FMATH double qgk_exp2i(int n)
 {
     uint64_t bits = (uint64_t)(n + 1023) << 52;
     double d;
@@ -23,7 +29,7 @@ static inline double qgk_exp2i(int n)
 }
 
 /* e^x; 0 below -708, where results would be denormal, and infinity above 709. */
-static inline double qgk_exp(double x)
+QGK_FMATH double qgk_exp(double x)
 {
     static const double reciprocal_factorial[] = {1.0 / 6227020800,
                                                   1.0 / 479001600,
@@ -56,7 +62,7 @@ static inline double qgk_exp(double x)
 
 /* 1 - erf(x), within 2^-36 relative where it is over 2^-300, else within 2^-300. Up to 3 the series
  * of erf whose terms are all positive, from there the continued fraction of Laplace. */
-static inline double qgk_erfc(double x)
+QGK_FMATH double qgk_erfc(double x)
 {
     double z = x < 0 ? -x : x, tail = 0;
 
@@ -77,7 +83,7 @@ static inline double qgk_erfc(double x)
 }
 
 /* ln x of a positive normal number. */
-static inline double qgk_log(double x)
+QGK_FMATH double qgk_log(double x)
 {
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
@@ -94,14 +100,14 @@ static inline double qgk_log(double x)
 }
 
 /* x less the nearest multiple n of pi/2, for |x| < 2^20; returns n. */
-static inline int qgk_reduce_half_pi(double *r, double x)
+QGK_FMATH int qgk_reduce_half_pi(double *r, double x)
 {
     int n = (int)(x * 0x1.45f306dc9c883p-1 + (x < 0 ? -0.5 : 0.5));
     *r = ((x - n * 0x1.921fb544p0) - n * 0x1.0b4611a6p-34) - n * 0x1.3198a2e037073p-69;
     return n;
 }
 
-static inline double qgk_sin_reduced(double r)
+QGK_FMATH double qgk_sin_reduced(double r)
 {
     double r2 = r * r, sum = 0;
     for (int i = 17; i > 1; i -= 2)
@@ -109,7 +115,7 @@ static inline double qgk_sin_reduced(double r)
     return r + r * sum;
 }
 
-static inline double qgk_cos_reduced(double r)
+QGK_FMATH double qgk_cos_reduced(double r)
 {
     double r2 = r * r, sum = 0;
     for (int i = 18; i > 0; i -= 2)
@@ -118,7 +124,7 @@ static inline double qgk_cos_reduced(double r)
 }
 
 /* sin x and cos x for |x| < 2^20, in radians. */
-static inline double qgk_sin(double x)
+QGK_FMATH double qgk_sin(double x)
 {
     double r;
     switch (qgk_reduce_half_pi(&r, x) & 3) {
@@ -133,7 +139,7 @@ static inline double qgk_sin(double x)
     }
 }
 
-static inline double qgk_cos(double x)
+QGK_FMATH double qgk_cos(double x)
 {
     double r;
     switch (qgk_reduce_half_pi(&r, x) & 3) {

@@ -44,6 +44,7 @@ static const struct {
     {"avx512", QGK_CPU_ALL, QGK_CPU_AVX512},
     {"portable", QGK_CPU_ALL | QGK_PORTABLE, 0},
     {"cuda", QGK_CPU_ALL, 0},
+    {"portable-cuda", QGK_CPU_ALL | QGK_PORTABLE, 0},
 };
 enum { N_TIERS = sizeof tiers / sizeof *tiers };
 
@@ -105,7 +106,7 @@ static float random_normal(void)
 
 static int is_cuda(void)
 {
-    return strcmp(tiers[kc.tier].name, "cuda") == 0;
+    return strstr(tiers[kc.tier].name, "cuda") != NULL;
 }
 
 /* Whether activations are halves. */
@@ -265,7 +266,9 @@ int kc_enter(size_t slot, const char *name, ...)
     vsnprintf(kc.name, sizeof kc.name, name, args);
     va_end(args);
     memcpy(&mine, (const char *)kc_table() + slot, sizeof mine);
-    for (int t = 0; t < kc.tier; t++) {
+    if (is_cuda() && !kc_cuda_is_new(slot))
+        return 0;
+    for (int t = 0; t < kc.tier && !is_cuda(); t++) {
         memcpy(&other, (const char *)&kc.table[t] + slot, sizeof other);
         if (other == mine)
             return 0;
@@ -665,7 +668,8 @@ kc_counts kc_run(const kc_options *options)
         qgk_table_init(&kc.table[t], tiers[t].features);
         int absent = (tiers[t].needs & ~qgk_cpu_features()) != 0;
         if (is_cuda()) /* a list needs no device */
-            absent = !kc_cuda_slots(&kc.table[t]) || (!options->list && !kc_cuda_open());
+            absent = !kc_cuda_slots(&kc.table[t], (tiers[t].features & QGK_PORTABLE) != 0) ||
+                     (!options->list && !kc_cuda_open());
         if (options->tier && strcmp(options->tier, tiers[t].name) != 0)
             continue;
         if (absent) {

@@ -90,7 +90,8 @@ const qgk_table *kc_table(void); /* of the tier at hand: to prepare weights */
 
 /* kcheck_cuda.cu: slots that run the CUDA kernels for the host's float32; 0: not built in. Opening
  * the device they run on; 0: there is none. */
-int kc_cuda_slots(qgk_table *table);
+int kc_cuda_slots(qgk_table *table, int is_portable);
+int kc_cuda_is_new(size_t slot); /* beside the plain CUDA tier, if it is not that itself */
 int kc_cuda_open(void);
 extern double *kc_device_ns; /* where the time of a launch goes; NULL: nobody asks */
 

@@ -15,6 +15,7 @@ extern "C" {
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 extern "C" double *kc_device_ns = NULL; /* of one launch; NULL: not asked for */
 
@@ -22,7 +23,8 @@ enum { RUNS = 11 };
 static const size_t POOL_BYTES = (size_t)6 << 30, FLUSH_BYTES = (size_t)128 << 20;
 
 static struct {
-    qgk_table table; /* of the kernels themselves */
+    qgk_table table; /* of the kernels themselves                     */
+    qgk_table plain; /* without what the portable tier puts over them */
     qgk_ctx ctx;
     qgk_blas blas;
     char *pool, *flush;
@@ -471,11 +473,13 @@ static void product(qgk_ctx *, void *out, const qgk_act *x, const qgk_weight *w,
 
 /* ---- the door ---- */
 
-extern "C" int kc_cuda_slots(qgk_table *table)
+extern "C" int kc_cuda_slots(qgk_table *table, int is_portable)
 {
-    qgk_table_init(&dev.table, 0);
-    qgk_table_init_cuda(&dev.table);
-    table->tier = "cuda";
+    qgk_table_init(&dev.plain, 0);
+    dev.table = dev.plain;
+    qgk_table_init_cuda(&dev.plain, 0);
+    qgk_table_init_cuda(&dev.table, is_portable ? QGK_PORTABLE : 0);
+    table->tier = dev.table.tier;
     table->embed = embed;
     table->embed_add = embed_add;
     table->gather = gather;
@@ -505,6 +509,13 @@ static int can_overlap()
 
     must(cudaGetDeviceProperties(&p, 0), "asking for the device");
     return p.major >= 9;
+}
+
+extern "C" int kc_cuda_is_new(size_t slot)
+{
+    return dev.table.tier == dev.plain.tier ||
+           memcmp((char *)&dev.table + slot, (char *)&dev.plain + slot, sizeof(void (*)(void))) !=
+               0;
 }
 
 extern "C" int kc_cuda_open(void)

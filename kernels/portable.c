@@ -1,12 +1,12 @@
 /* The tier "portable": models of 8-bit products whose hidden states have the same bits on every
- * CPU.
+ * CPU and GPU.
  *
  * Rounding activations to 8 bits turns the last bit of a sum into a step, and the next layer makes
  * more of it: tiers that add in another order soon say something else. So nothing here depends on
  * an order. Sums of codes are exact already, in any tier; all else is the reference's, in double,
  * and each activation is then rounded to a float and to a half, which the error of a double, some
- * 2^-50, moves once in a million million times: so a device that keeps halves, and sums in any
- * order, can say the same.
+ * 2^-50, moves once in a million million times. The CUDA backend does the same on its halves
+ * (portable_cuda.cu).
  *
  * Products of other formats, so of the head too, are the best tier's: logits are near, some 1e-6.
  */

@@ -187,8 +187,9 @@ unsigned qgk_cpu_features(void);
 unsigned qgk_features_parse(const char *tier);
 /* Fills every slot; features that this CPU lacks are ignored, so that no table can crash it. */
 void qgk_table_init(qgk_table *table, unsigned features);
-/* Overrides every slot of a forward pass with its CUDA kernel; activations are halves then. What is
- * said to be on the host, and what quantizers use, stays. Only in programs built with CUDA. */
-void qgk_table_init_cuda(qgk_table *table);
+/* Overrides every slot of a forward pass with its CUDA kernel, that of the portable tier where
+ * `features` say so; activations are halves then. What is said to be on the host, and what
+ * quantizers use, stays. Only in programs built with CUDA. */
+void qgk_table_init_cuda(qgk_table *table, unsigned features);
 
 #endif

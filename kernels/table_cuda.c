@@ -1,4 +1,4 @@
-/* The CUDA rung of the ladder: every slot of a forward pass. */
+/* The CUDA rung of the ladder: every slot of a forward pass; and the portable tier over it. */
 #include "kernels/tiers.h"
 
 static size_t larger(size_t a, size_t b)
@@ -15,7 +15,7 @@ static size_t scratch_cuda(const qgk_limits *limits)
                          limits->formats & grouped ? qgk_grouped_cuda_scratch(limits) : 0));
 }
 
-void qgk_table_init_cuda(qgk_table *t)
+void qgk_table_init_cuda(qgk_table *t, unsigned features)
 {
     t->tier = "cuda";
     t->act_bytes = (int)sizeof(qgk_half);
@@ -30,4 +30,6 @@ void qgk_table_init_cuda(qgk_table *t)
     qgk_f16_cuda(t);
     qgk_i8_cuda(t);
     qgk_grouped_cuda(t);
+    if (features & QGK_PORTABLE)
+        qgk_portable_cuda(t);
 }

@@ -56,6 +56,7 @@ void qgk_gram_avx512(qgk_table *t);
 size_t qgk_attention_avx512_scratch(const qgk_limits *limits);
 size_t qgk_i8_avx512_scratch(const qgk_limits *limits);
 
+void qgk_portable_cuda(qgk_table *t); /* over all the others: portable_cuda.cu */
 void qgk_embed_cuda(qgk_table *t);
 void qgk_norm_cuda(qgk_table *t);
 void qgk_rope_cuda(qgk_table *t);

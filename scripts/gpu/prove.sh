@@ -45,7 +45,16 @@ step() {
 
 models=(golden/models/tiny-llama golden/models/tiny-opt)
 variants=("golden/models/tiny-llama" "golden/models/tiny-llama --quantization int8"
-    "golden/models/tiny-llama --quantization int8 --activations float" "golden/models/tiny-opt")
+    "golden/models/tiny-llama --quantization int8 --activations float" "golden/models/tiny-opt"
+    "golden/models/tiny-opt --quantization int8 --tier portable")
+
+kcheck() {
+    local tier failed=0
+    for tier in "" portable-; do
+        "$kcheck" --tier "$tier${device%%:*}" --most 1e9 --threads "$threads" || failed=1
+    done
+    return $failed
+}
 
 # Each variant, and a GPTQ and an AWQ model made for it, under a tool of compute-sanitizer.
 sanitize() {
@@ -86,7 +95,7 @@ forms=("" "--bits 4 --group-size 128" "--quantization int8" "--quantization int8
 
 likeness() {
     local failed=0
-    for form in "${forms[@]}"; do
+    for form in "${forms[@]}" "--quantization int8 --tier portable"; do
         # shellcheck disable=SC2086 # options are words
         "$program" bench --synth llama2-7b $form --device "$device" --invariance --beside cpu --batch 2,8,32 \
             --input-len 32 --output-len 8 || failed=1
@@ -136,7 +145,7 @@ peer() {
 }
 
 step doctor "$program" doctor
-step kcheck "$kcheck" --tier "${device%%:*}" --most 1e9 --threads "$threads"
+step kcheck kcheck
 for tool in memcheck racecheck initcheck; do
     step $tool sanitize $tool
 done

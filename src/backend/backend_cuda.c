@@ -332,8 +332,6 @@ qg_status qg_backend_cuda_open(qg_backend **out, qg_arena *arena, const qg_backe
 
     QG_NEED(b, err);
     QG_PASS(qg_backend_cpu_open(&host, arena, &on_host, err)); /* threads, and what stays there */
-    if (qgk_features_parse(options->tier ? options->tier : "auto") & QGK_PORTABLE)
-        return qg_fail(err, QG_ENOSUP, "kernel tier 'portable' is the CPU's: on CUDA leave it out");
     QG_PASS(make_device(&d, arena, options->device, err));
     *b = (qg_backend){.name = "cuda",
                       .about = d->about,
@@ -350,7 +348,7 @@ qg_status qg_backend_cuda_open(qg_backend **out, qg_arena *arena, const qg_backe
                       .driver = d->nvml ? qg_nvml_driver(d->nvml) : NULL,
                       .observe = d->nvml ? cuda_observe : NULL,
                       .unobserved = d->nvml ? NULL : d->unobserved.message};
-    qgk_table_init_cuda(&b->table);
+    qgk_table_init_cuda(&b->table, qgk_features_parse(options->tier ? options->tier : "auto"));
     b->ctx = (qgk_ctx){.table = &b->table,
                        .n_threads = host->ctx.n_threads,
                        .stream = d->stream,

@@ -6,6 +6,7 @@
 #include "base/units.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void on_progress(void *user, double done)
 {
@@ -43,7 +44,9 @@ static qg_status measure(result *r, const qg_bench_invariance *b, qg_arena *aren
     qg_progress_end(&bar);
     if (s != QG_OK || !b->beside)
         return s;
-    QG_PASS(open(&reference, b, b->beside, NULL, arena, err));
+    /* the best tier there is, unless one is asked for that says the same everywhere */
+    bool portable = b->options.tier && strcmp(b->options.tier, "portable") == 0;
+    QG_PASS(open(&reference, b, b->beside, portable ? b->options.tier : NULL, arena, err));
     r->beside = qg_engine_describe(reference);
     qg_progress_begin(&bar, stderr, "beside");
     s = qg_likeness_measure(&r->likeness, arena, e, reference, &b->task, on_progress, &bar, err);

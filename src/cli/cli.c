@@ -29,7 +29,7 @@ const qg_option qg_cli_model_options[] = {
     QG_INT("threads", qg_cli_model, threads, "N", 0, 4096, "CPU threads, 0: all (0)"),
     QG_TEXT("tier", qg_cli_model, tier, "NAME",
             "highest kernel tier: ref, avx2, avx512, auto; portable: INT8 says the same on every "
-            "CPU (auto)"),
+            "CPU and GPU (auto)"),
     QG_INT("max-model-len", qg_cli_model, max_model_len, "N", 0, 1 << 24,
            "most tokens of a sequence, 0: the model's, at most 4096 (0)"),
     QG_TEXT("quantization", qg_cli_model, quantization, "METHOD",

@@ -24,7 +24,7 @@ const qg_option qg_gate_option_table[] = {
             "fail with exit code 3 where this device is missing"),
     QG_TEXT("tier", qg_gate_options, tier, "NAME",
             "highest kernel tier: ref, avx2, avx512, auto; portable: INT8 says the same on every "
-            "CPU (auto); a model's own stays"),
+            "CPU and GPU (auto); a model's own stays"),
     QG_INT("threads", qg_gate_options, threads, "N", 0, 4096,
            "CPU threads, 0: as the suite says (0)"),
     QG_INT("seed", qg_gate_options, seed, "S", 0, 2147483647, "instead of the suite's"),

@@ -291,7 +291,7 @@ static const qg_key engine_keys[] = {
      .fallback = "auto",
      .example = "avx2",
      .help = "highest kernel tier; auto: the best of this CPU; portable: slower, and INT8 says the "
-             "same on every CPU, so that its goldens travel"},
+             "same on every CPU and GPU, so that its goldens travel"},
     TABLE_END,
 };
 

@@ -84,6 +84,12 @@ static __global__ void round_tokens(int8_t *codes, float *scales, const __half *
         scales[blockIdx.x] = isinf(most) ? NAN : most / 127;
 }
 
+/* The bits of i8_ref.c: nothing may join the product with the bias that follows. */
+static __device__ inline float scaled(int sum, float scale, float token_scale)
+{
+    return __fmul_rn((float)sum, __fmul_rn(scale, token_scale));
+}
+
 static __device__ inline const float *scales_of(const qgk_segment &s, int k)
 {
     return (const float *)((const char *)s.data + (size_t)s.n * (size_t)padded(k));
@@ -105,7 +111,7 @@ static __global__ void __launch_bounds__(SPLITS *HEIGHT *QGK_WARP,
     skinny_finish<SPLITS, HEIGHT, TILES>(acc, [&](int output, int token, int sum) {
         if (is_ours && row0 + output < s->n && token0 + token < a.rows)
             skinny_put(a, token0 + token, s->at + row0 + output,
-                       (float)sum * (scales[row0 + output] * token_scales[token0 + token]));
+                       scaled(sum, scales[row0 + output], token_scales[token0 + token]));
     });
 }
 
@@ -119,8 +125,8 @@ static __global__ void scale_strip(skinny_args a, const qgk_segment s, const int
     wait_for_others();
     if (i < n)
         skinny_put(a, token, s.at + from + i,
-                   (float)strip[(size_t)token * (size_t)n + (size_t)i] *
-                       (scales_of(s, a.w.k)[from + i] * token_scales[token]));
+                   scaled(strip[(size_t)token * (size_t)n + (size_t)i],
+                          scales_of(s, a.w.k)[from + i], token_scales[token]));
 }
 
 static void product_many(qgk_ctx *ctx, const skinny_args &a, const i8_room &room)
