@@ -20,6 +20,16 @@ static inline uint64_t qgk_spread_nibbles(uint32_t word)
     return (v | v << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
 }
 
+/* A row of a tile of codes to where it belongs: one length is known, so that it is a few moves. */
+enum { QGK_TILE_K = 64 };
+static inline void qgk_copy_codes(uint8_t *to, const uint8_t *row, int n)
+{
+    if (n == QGK_TILE_K)
+        memcpy(to, row, QGK_TILE_K);
+    else
+        memcpy(to, row, (size_t)n);
+}
+
 /* 1 where all `count` scales of part `part` (F16, BF16, F32) are finite and not zero, else 0 and
  * the first fault. Negative ones are fine: AutoRound writes them. */
 int qgk_group_check_scales(qgk_fault *out, const qgk_stored *w, int part, int64_t count);

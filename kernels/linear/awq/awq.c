@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 enum { QWEIGHT, QZEROS, SCALES };
-enum { PER_WORD = 8, TILE_WORDS = 8, TILE_N = TILE_WORDS * PER_WORD, TILE_K = 64 };
+enum { PER_WORD = 8, TILE_WORDS = 8, TILE_N = TILE_WORDS * PER_WORD, TILE_K = QGK_TILE_K };
 
 static const int column_of_nibble[PER_WORD] = {0, 2, 4, 6, 1, 3, 5, 7};
 
@@ -69,7 +69,11 @@ static void unpack_tile(uint8_t tile[TILE_N][TILE_K], const qgk_stored *w, int a
                         int k0, int n_cols)
 {
     size_t stride = (size_t)(w->shape.n / PER_WORD);
+    const char *words = w->part[QWEIGHT];
 
+    /* each input's words lie on a page of their own, where no processor looks ahead by itself */
+    for (int k = k0 + TILE_K; k < k0 + 2 * TILE_K && k < w->shape.k; k++)
+        __builtin_prefetch(words + ((size_t)k * stride + (size_t)at) * 4);
     for (int j = 0; j < n_cols; j += 8)
         for (int a = 0; a < n_words; a++) {
             uint64_t m[8] = {0};
@@ -118,7 +122,7 @@ static size_t unpack(qgk_canon *rows, const qgk_stored *w, const int32_t *order,
             for (int i = 0; i < n_words * PER_WORD; i++) {
                 int n = at * PER_WORD + i;
                 if (n >= row0 && n < end)
-                    memcpy(codes + (size_t)(n - row0) * (size_t)s.k + j, tile[i], (size_t)n_cols);
+                    qgk_copy_codes(codes + (size_t)(n - row0) * (size_t)s.k + j, tile[i], n_cols);
             }
         }
     for (int r = 0; r < rows->n_rows; r++)

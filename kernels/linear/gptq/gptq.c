@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 enum { QWEIGHT, QZEROS, SCALES, G_IDX };
-enum { TILE_K = 64, TILE_N = 64 };
+enum { TILE_K = QGK_TILE_K, TILE_N = 64, LINE_WORDS = 16 };
 
 static const qgk_part parts[] = {
     {"qweight", 1u << QGK_I32, {QGK_DIM_K_WORDS, QGK_DIM_N}, 0},
@@ -87,6 +87,20 @@ static int order_of(int32_t *order, const qgk_stored *w)
 
 /* ---- disk to canonical ---- */
 
+/* Asks for the words of the tile of columns from j0 on: each row of words lies on a page of its
+ * own, where no processor looks ahead by itself. */
+static inline void prefetch_words(const qgk_stored *w, int j0, int n0, int n_rows)
+{
+    int per_word = 32 / w->shape.bits;
+    const char *words = w->part[QWEIGHT];
+
+    for (int j = j0; j < j0 + TILE_K && j < w->shape.k; j += per_word) {
+        size_t at = (size_t)(j / per_word) * (size_t)w->shape.n + (size_t)n0;
+        for (int r = 0; r < n_rows; r += LINE_WORDS)
+            __builtin_prefetch(words + (at + (size_t)r) * 4);
+    }
+}
+
 /* Columns as they stand: all codes of a word at once. Tiles begin and end with a word. */
 static void read_words(uint8_t tile[TILE_N][TILE_K], const qgk_stored *w, int j0, int n_cols,
                        int n0, int n_rows)
@@ -97,8 +111,11 @@ static void read_words(uint8_t tile[TILE_N][TILE_K], const qgk_stored *w, int j0
         size_t at = (size_t)((j0 + j) / per_word) * (size_t)w->shape.n + (size_t)n0;
         for (int r = 0; r < n_rows; r++) {
             uint32_t word = qgk_word_at(w->part[QWEIGHT], at + (size_t)r);
-            uint64_t codes = w->shape.bits == 4 ? qgk_spread_nibbles(word) : word;
-            memcpy(&tile[r][j], &codes, (size_t)per_word);
+            uint64_t codes = qgk_spread_nibbles(word);
+            if (w->shape.bits == 4)
+                memcpy(&tile[r][j], &codes, sizeof codes);
+            else
+                memcpy(&tile[r][j], &word, sizeof word);
         }
     }
 }
@@ -126,10 +143,12 @@ static void unpack_tile(uint8_t *to, const qgk_stored *w, const int32_t *order, 
 
     if (order)
         read_codes(tile, w, order + j0, n_cols, n0, n_rows);
-    else
+    else {
+        prefetch_words(w, j0 + TILE_K, n0, n_rows);
         read_words(tile, w, j0, n_cols, n0, n_rows);
-    for (int r = 0; r < n_rows; r++)
-        memcpy(to + (size_t)r * (size_t)w->shape.k, tile[r], (size_t)n_cols);
+    }
+    for (int r = 0; r < n_rows; r++, to += w->shape.k)
+        qgk_copy_codes(to, tile[r], n_cols);
 }
 
 /* Scales and zero points of row n: [K / group] each */

@@ -8,6 +8,7 @@
 #include "kernels/linear/linear.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stddef.h>
 
 enum { BLOCK = 128 };
@@ -30,66 +31,95 @@ static const char *accepts(const qgk_quant_config *config)
 
 /* ---- numbers to canonical ---- */
 
-/* n <= BLOCK numbers as float32, zeros behind them; infinities and NaN of halves come out finite.
- */
-static void load(float to[static BLOCK], const char *from, qgk_dtype d, int n)
-{
-    uint16_t h[BLOCK] = {0};
-    uint32_t bits[BLOCK] = {0};
+typedef union block {
+    uint16_t half[BLOCK];
+    uint32_t bits[BLOCK];
+    float number[BLOCK];
+} block;
 
-    if (d == QGK_F32) {
-        memcpy(bits, from, (size_t)n * 4);
-        memcpy(to, bits, sizeof bits);
-        return;
+/* n <= BLOCK numbers as they stand, zeros behind them. */
+static void take(block *b, const char *from, qgk_dtype d, int n)
+{
+    size_t bytes = (size_t)n * qgk_dtype_bytes(d);
+
+    memcpy(b, from, bytes);
+    memset((char *)b + bytes, 0, BLOCK * qgk_dtype_bytes(d) - bytes);
+}
+
+/* The largest of n <= BLOCK numbers without their signs, as bits: in the order of the numbers, NaN
+ * on top. */
+static uint32_t largest_bits(const char *from, qgk_dtype d, int n)
+{
+    int16_t max_16 = 0;
+    int32_t max_32 = 0;
+    block b;
+
+    take(&b, from, d, n);
+    for (int i = 0; d == QGK_F32 && i < BLOCK; i++) {
+        int32_t magnitude = (int32_t)(b.bits[i] & INT32_MAX);
+        max_32 = magnitude > max_32 ? magnitude : max_32;
     }
-    memcpy(h, from, (size_t)n * 2);
-    for (int i = 0; i < BLOCK; i++) /* a half is 2^-112 of its bits in a float's place */
-        bits[i] = d == QGK_BF16 ? (uint32_t)h[i] << 16
-                                : (uint32_t)(h[i] & 0x8000) << 16 | (uint32_t)(h[i] & 0x7fff) << 13;
-    memcpy(to, bits, sizeof bits);
-    for (int i = 0; d == QGK_F16 && i < BLOCK; i++)
-        to[i] *= 0x1p112f;
+    for (int i = 0; d != QGK_F32 && i < BLOCK; i++) {
+        int16_t magnitude = (int16_t)(b.half[i] & INT16_MAX);
+        max_16 = magnitude > max_16 ? magnitude : max_16;
+    }
+    return (uint32_t)(max_32 | max_16);
 }
 
 /* The largest magnitude of a row, and how many of its numbers are not finite. */
 static float largest(const char *row, qgk_dtype d, int k, size_t *n_bad)
 {
-    float f[BLOCK];
-    int32_t bits[BLOCK], max[BLOCK] = {0}, m = 0;
+    uint32_t bits = 0;
 
     for (int at = 0; at < k; at += BLOCK) {
-        load(f, row + (size_t)at * qgk_dtype_bytes(d), d, k - at < BLOCK ? k - at : BLOCK);
-        memcpy(bits, f, sizeof bits);
-        for (int i = 0; i < BLOCK; i++) {
-            int32_t magnitude = bits[i] & INT32_MAX; /* in the order of the floats, NaN on top */
-            max[i] = magnitude > max[i] ? magnitude : max[i];
-        }
+        uint32_t b =
+            largest_bits(row + (size_t)at * qgk_dtype_bytes(d), d, k - at < BLOCK ? k - at : BLOCK);
+        bits = b > bits ? b : bits;
     }
-    for (int i = 0; i < BLOCK; i++)
-        m = max[i] > m ? max[i] : m;
-    if (m < (d == QGK_F16 ? 0x47800000 /* 65536 */ : 0x7f800000))
-        return qgk_float_from_bits((uint32_t)m);
+    uint16_t half = (uint16_t)bits;
+    float most = d == QGK_F32 ? qgk_float_from_bits(bits) : qgk_float_at(&half, d, 0);
+    if (most < INFINITY)
+        return most;
     for (int i = 0; i < k; i++)
         *n_bad +=
             (qgk_bits_from_float(qgk_float_at(row, d, (size_t)i)) & 0x7f800000u) == 0x7f800000u;
     return 0;
 }
 
-/* Codes of a row, signed, plus `offset`: [K]. A multiple of 2^23 more and the sum ends in the
- * nearest integer; its low byte is the code. */
+/* n <= BLOCK finite numbers as float32, zeros behind them. */
+static void load(block *to, const char *from, qgk_dtype d, int n)
+{
+    block b;
+
+    if (d == QGK_F32) {
+        take(to, from, d, n);
+        return;
+    }
+    take(&b, from, d, n);
+    for (int i = 0; d == QGK_BF16 && i < BLOCK; i++)
+        to->bits[i] = (uint32_t)b.half[i] << 16;
+    for (int i = 0; d == QGK_F16 && i < BLOCK; i++) /* 2^-112 of a half */
+        to->bits[i] = (uint32_t)(b.half[i] & 0x8000) << 16 | (uint32_t)(b.half[i] & 0x7fff) << 13;
+    for (int i = 0; d == QGK_F16 && i < BLOCK; i++)
+        to->number[i] *= 0x1p112f;
+}
+
+/* Codes of a row, signed, plus `offset`: [K]. */
 static void quantize(uint8_t *to, const char *row, qgk_dtype d, int k, float scale, int offset)
 {
-    float f[BLOCK];
     uint8_t codes[BLOCK];
+    block b;
 
     for (int at = 0; at < k; at += BLOCK) {
         int n = k - at < BLOCK ? k - at : BLOCK;
-        load(f, row + (size_t)at * qgk_dtype_bytes(d), d, n);
+        load(&b, row + (size_t)at * qgk_dtype_bytes(d), d, n);
+        for (int i = 0; i < BLOCK; i++) /* the sum ends in the nearest integer */
+            b.number[i] = b.number[i] / scale + 0x1.8p23f;
         for (int i = 0; i < BLOCK; i++) {
-            float q = f[i] / scale;
-            q = q > 127 ? 127 : q; /* a denormal scale is coarse */
-            q = q < -127 ? -127 : q;
-            codes[i] = (uint8_t)(qgk_bits_from_float(q + 0x1.8p23f) + (uint32_t)offset);
+            int32_t code = (int32_t)b.bits[i] - 0x4b400000;
+            code = code > 127 ? 127 : code; /* a denormal scale is coarse */
+            code = code < -127 ? -127 : code;
+            codes[i] = (uint8_t)(code + offset);
         }
         memcpy(to + at, codes, (size_t)n);
     }
