@@ -74,7 +74,7 @@ TIER = -fopenmp
 USE_CUDA := $(if $(filter auto,$(CUDA)),$(if $(filter release,$(MODE)),$(if $(NVCC),1)),$(filter 1,$(CUDA)))
 ifeq ($(USE_CUDA),1)
 CUDA_HOME  := $(patsubst %/bin/,%,$(dir $(realpath $(lastword $(NVCC)))))
-NVCC_FLAGS := -O3 -std=c++17 -Isrc -I. -Xcompiler -Wall,-Wextra $(foreach gpu,$(GPUS),-gencode arch=compute_$(gpu),code=sm_$(gpu)) \
+NVCC_FLAGS := -O3 -std=c++17 -Isrc -I. $(if $(filter 90a,$(GPUS)),-DQGK_HOPPER) -Xcompiler -Wall,-Wextra $(foreach gpu,$(GPUS),-gencode arch=compute_$(gpu),code=sm_$(gpu)) \
               -gencode arch=compute_$(firstword $(GPUS)),code=compute_$(firstword $(GPUS)) $(if $(filter 1,$(WERROR)),-Werror all-warnings)
 CUDA_LIBS  := -L$(CUDA_HOME)/lib64 -L$(CUDA_HOME)/lib -lcudart_static -lstdc++ -lrt -ldl -lpthread
 CU_ALL     := $(shell find kernels -name '*.cu' 2>/dev/null | LC_ALL=C sort)

@@ -30,25 +30,43 @@ static inline cudaStream_t qgk_stream(const qgk_ctx *ctx)
     return (cudaStream_t)ctx->stream;
 }
 
+/* As qgk_launch() does, `cluster` blocks of the grid's third dimension at a time: on Hopper, where
+ * it is more than one. */
+template <typename... Params, typename... Args>
+static inline void qgk_launch_clusters(qgk_ctx *ctx, const char *name, void (*kernel)(Params...),
+                                       dim3 grid, int cluster, dim3 block, size_t shared_bytes,
+                                       Args... args)
+{
+    cudaLaunchConfig_t config = {};
+    cudaLaunchAttribute attributes[2] = {};
+    unsigned n = 0;
+
+    if (ctx->capability >= 90) {
+        attributes[n].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+        attributes[n++].val.programmaticStreamSerializationAllowed = 1;
+    }
+    if (cluster > 1) {
+        attributes[n].id = cudaLaunchAttributeClusterDimension;
+        attributes[n].val.clusterDim.x = attributes[n].val.clusterDim.y = 1;
+        attributes[n++].val.clusterDim.z = (unsigned)cluster;
+    }
+    config.gridDim = grid;
+    config.blockDim = block;
+    config.dynamicSmemBytes = shared_bytes;
+    config.stream = qgk_stream(ctx);
+    config.attrs = attributes;
+    config.numAttrs = n;
+    if (cudaLaunchKernelEx(&config, kernel, Params(args)...) != cudaSuccess && !ctx->failed)
+        ctx->failed = name;
+}
+
 /* Starts a kernel on ctx->stream. The first that could not be started stays in ctx->failed, by
  * `name`. */
 template <typename... Params, typename... Args>
 static inline void qgk_launch(qgk_ctx *ctx, const char *name, void (*kernel)(Params...), dim3 grid,
                               dim3 block, size_t shared_bytes, Args... args)
 {
-    cudaLaunchConfig_t config = {};
-    cudaLaunchAttribute overlap = {};
-
-    overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    overlap.val.programmaticStreamSerializationAllowed = 1;
-    config.gridDim = grid;
-    config.blockDim = block;
-    config.dynamicSmemBytes = shared_bytes;
-    config.stream = qgk_stream(ctx);
-    config.attrs = &overlap;
-    config.numAttrs = ctx->overlaps ? 1 : 0;
-    if (cudaLaunchKernelEx(&config, kernel, Params(args)...) != cudaSuccess && !ctx->failed)
-        ctx->failed = name;
+    qgk_launch_clusters(ctx, name, kernel, grid, 1, block, shared_bytes, args...);
 }
 
 /* Until all kernels before have ended and what they wrote is seen here. */

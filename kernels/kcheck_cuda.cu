@@ -503,12 +503,12 @@ extern "C" int kc_cuda_slots(qgk_table *table, int is_portable)
     return 1;
 }
 
-static int can_overlap()
+static int capability()
 {
     cudaDeviceProp p;
 
     must(cudaGetDeviceProperties(&p, 0), "asking for the device");
-    return p.major >= 9;
+    return 10 * p.major + p.minor;
 }
 
 extern "C" int kc_cuda_is_new(size_t slot)
@@ -540,7 +540,7 @@ extern "C" int kc_cuda_open(void)
         dev.ctx.n_threads = 1;
         dev.ctx.stream = stream;
         dev.ctx.blas = &dev.blas;
-        dev.ctx.overlaps = can_overlap();
+        dev.ctx.capability = capability();
         dev.ctx.scratch_bytes = dev.table.scratch_bytes(&most);
         must(cudaMalloc(&dev.ctx.scratch, dev.ctx.scratch_bytes), "taking memory");
         must(cudaMemset(dev.ctx.scratch, 0xff, dev.ctx.scratch_bytes), "poisoning");

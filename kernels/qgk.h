@@ -42,7 +42,7 @@ typedef struct qgk_ctx {
     size_t scratch_bytes;
     void *stream;         /* CUDA */
     const qgk_blas *blas; /* CUDA */
-    int overlaps;         /* CUDA: a kernel's blocks may come up before the one before has ended */
+    int capability;       /* CUDA: of the GPU, 90 for 9.0 */
     const char *failed;   /* the first kernel that could not be launched, or NULL; sticky */
 } qgk_ctx;
 

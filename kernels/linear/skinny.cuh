@@ -60,19 +60,24 @@ static __host__ __device__ inline int skinny_tiles(const skinny_args &a)
     return a.first_tile[a.w.n_segments];
 }
 
-/* The segment that this warp works on, and its first output there; false: the tile is one too many,
- * and only keeps the others company. */
-static __device__ inline bool skinny_place(const skinny_args &a, const qgk_segment **segment,
-                                           int *row0)
+/* The segment that tile `wanted` lies in, and its first output there; false: it is one too many,
+ * and who works on it only keeps the others company. */
+static __device__ inline bool skinny_place(const skinny_args &a, int wanted,
+                                           const qgk_segment **segment, int *row0)
 {
-    int wanted = (int)(blockIdx.x * blockDim.y + threadIdx.y), s = 0;
-    int tile = min(wanted, skinny_tiles(a) - 1);
+    int tile = min(wanted, skinny_tiles(a) - 1), s = 0;
 
     while (s + 1 < a.w.n_segments && tile >= a.first_tile[s + 1])
         s++;
     *row0 = (tile - a.first_tile[s]) * SKINNY_ROWS;
     *segment = &a.w.segment[s];
     return wanted == tile;
+}
+
+/* The tile of this warp of a block of the frame. */
+static __device__ inline int skinny_tile()
+{
+    return (int)(blockIdx.x * blockDim.y + threadIdx.y);
 }
 
 /* One output. */

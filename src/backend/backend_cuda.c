@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT = 64, N_STAGES = 2, LEAST_CAPABILITY = 80, OVERLAPS = 90, N_RECORDS = 64 };
+enum { ALIGNMENT = 64, N_STAGES = 2, LEAST_CAPABILITY = 80, N_RECORDS = 64 };
 static const size_t STAGE_BYTES = (size_t)8 << 20, SHARE_BYTES = (size_t)512 << 10;
 
 typedef struct stage {
@@ -40,7 +40,7 @@ typedef struct device {
     qgk_blas blas;
     cudaError_t error; /* the first */
     const char *doing;
-    bool overlaps;
+    int capability;
     char about[128];
     qg_nvml *nvml; /* NULL: see unobserved */
     qg_err unobserved;
@@ -254,10 +254,10 @@ static qg_status describe_device(device *d, int index, qg_err *err)
     }
     if (error != cudaSuccess)
         return fail_driver(err, error);
-    if (10 * p.major + p.minor < LEAST_CAPABILITY)
+    d->capability = 10 * p.major + p.minor;
+    if (d->capability < LEAST_CAPABILITY)
         return qg_fail(err, QG_EDEVICE, "'%s' has compute capability %d.%d, 8.0 is needed", p.name,
                        p.major, p.minor);
-    d->overlaps = 10 * p.major + p.minor >= OVERLAPS;
     cudaDriverGetVersion(&driver);
     const char *version = d->nvml ? qg_nvml_driver(d->nvml) : NULL;
     snprintf(d->about, sizeof d->about, "%.80s, driver %.24s%sfor CUDA %d.%d", p.name,
@@ -353,7 +353,7 @@ qg_status qg_backend_cuda_open(qg_backend **out, qg_arena *arena, const qg_backe
                        .n_threads = host->ctx.n_threads,
                        .stream = d->stream,
                        .blas = &d->blas,
-                       .overlaps = d->overlaps};
+                       .capability = d->capability};
     QG_PASS(cuda_alloc(&workspace, b, QG_CUBLAS_BYTES, QG_PURPOSE_WORKSPACE, err));
     QG_PASS(qg_cublas_open(&d->blas, arena, d->stream, workspace, err));
     *out = b;

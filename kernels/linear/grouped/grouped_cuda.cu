@@ -1,9 +1,11 @@
 /* Products of 4- and 8-bit codes that have a scale and a zero point a group of inputs, with float
  * activations, from the packed weights of grouped_tiles.cuh.
  *
- * Few rows: the frame of skinny.cuh; more: grouped_wide.cuh. Many: rows of the weight as halves, a
- * strip at a time, and the library's product. Groups that are not tiled: a warp an output.
+ * Few rows: the frame of skinny.cuh; more: grouped_wide.cuh, and on Hopper grouped_hopper.cuh.
+ * Many: rows of the weight as halves, a strip at a time, and the library's product. Groups that are
+ * not tiled: a warp an output.
  */
+#include "kernels/linear/grouped/grouped_hopper.cuh"
 #include "kernels/linear/grouped/grouped_wide.cuh"
 
 #include <type_traits>
@@ -11,6 +13,8 @@
 enum {
     FEW = 2 * SKINNY_TOKENS, /* rows up to which the frame is the fastest */
     WIDE = 192,              /* rows up to which grouped_wide.cuh is      */
+    HOPPER_LEAST = 64,       /* rows above which grouped_hopper.cuh is ... */
+    HOPPER_MOST = 512,       /* ... and up to which */
     STRIP_BYTES = 64 << 20,  /* of halves */
     PLAIN_WARPS = 4,
     WIDEN_WARPS = 8,
@@ -165,7 +169,7 @@ static __global__ void __launch_bounds__(SPLITS *HEIGHT *QGK_WARP,
     int row0, g = lane_id() / 4, t = lane_id() % 4, k = a.w.k, first, end;
     int token0 = (int)blockIdx.y * TILES * SKINNY_TOKENS;
     const qgk_segment *s;
-    bool is_ours = skinny_place(a, &s, &row0);
+    bool is_ours = skinny_place(a, skinny_tile(), &s, &row0);
     tile_at tile = find_tile<BITS>(*s, k, row0);
     float acc[TILES][4] = {}, part[TILES][4] = {};
     const __half *x[TILES];
@@ -346,10 +350,23 @@ static __global__ void order_inputs(__half *out, const __half *x, const int32_t 
         out[row + (size_t)i] = x[row + (size_t)order[i]];
 }
 
-/* Scratch: ordered inputs, the strip. */
+/* Scratch: inputs in another order, the strip. */
 static size_t ordered_bytes(int rows, int k)
 {
-    return ((size_t)rows * (size_t)k * sizeof(qgk_half) + 63) / 64 * 64;
+    size_t ordered = (size_t)rows * (size_t)k * sizeof(qgk_half);
+    size_t arranged = rows > HOPPER_LEAST ? hopper_bytes(min(rows, (int)HOPPER_MOST), k) : 0;
+
+    return (max(ordered, arranged) + 63) / 64 * 64;
+}
+
+/* Whether the device has the instructions of grouped_hopper.cuh, and these are the fastest. */
+static bool is_for_hopper(const qgk_ctx *ctx, int rows)
+{
+#ifdef QGK_HOPPER
+    return ctx->capability == 90 && rows > HOPPER_LEAST && rows <= HOPPER_MOST;
+#else
+    return false && ctx && rows;
+#endif
 }
 
 extern "C" size_t qgk_grouped_cuda_scratch(const qgk_limits *limits)
@@ -372,14 +389,19 @@ static bool has_small_groups(const qgk_weight *w)
     return has;
 }
 
+template <int BITS, bool SMALL> static void launch_tiled(qgk_ctx *ctx, const skinny_args &a)
+{
+    if (is_for_hopper(ctx, a.rows))
+        launch_hopper<BITS, SMALL>(ctx, a, (char *)ctx->scratch);
+    else if (a.rows <= FEW)
+        launch_few<BITS, SMALL>(ctx, a);
+    else
+        launch_wide<BITS, SMALL>(ctx, a);
+}
+
 template <int BITS> static void launch_codes(qgk_ctx *ctx, const skinny_args &a)
 {
-    bool is_small = has_small_groups(&a.w);
-
-    if (a.rows <= FEW)
-        (is_small ? launch_few<BITS, true> : launch_few<BITS, false>)(ctx, a);
-    else
-        (is_small ? launch_wide<BITS, true> : launch_wide<BITS, false>)(ctx, a);
+    (has_small_groups(&a.w) ? launch_tiled<BITS, true> : launch_tiled<BITS, false>)(ctx, a);
 }
 
 /* Segments that share an order and can go in one launch: all, or one alone. */
@@ -388,25 +410,26 @@ static void product_segments(qgk_ctx *ctx, skinny_args a)
     const qgk_segment &s = a.w.segment[0];
     __half *ordered = (__half *)ctx->scratch;
     __half *strip = (__half *)((char *)ctx->scratch + ordered_bytes(a.rows, a.w.k));
+    bool tiled = is_tiled(a.w.k, s.group), hopper = tiled && is_for_hopper(ctx, a.rows);
 
-    if (s.order) {
+    if (s.order && !hopper) { /* there it is part of arranging */
         dim3 grid((unsigned)qgk_ceil_div(a.w.k, 256), (unsigned)a.rows);
         qgk_launch(ctx, "ordering", order_inputs, grid, 256, 0, ordered, a.x, s.order, a.w.k);
         a.x = ordered;
     }
-    if (!is_tiled(a.w.k, s.group)) {
+    if (!tiled) {
         dim3 grid((unsigned)qgk_ceil_div(s.n, (int)PLAIN_WARPS), (unsigned)a.rows);
         qgk_launch(ctx, "grouped", grouped_plain, grid, PLAIN_WARPS * QGK_WARP, 0, a, s);
-    } else if (a.rows > WIDE) {
-        launch_many(ctx, a, strip);
-    } else {
+    } else if (hopper || a.rows <= WIDE) {
         (a.w.format == QGK_FORMAT_W4A16 ? launch_codes<4> : launch_codes<8>)(ctx, a);
+    } else {
+        launch_many(ctx, a, strip);
     }
 }
 
-static bool go_together(const qgk_weight *w, int rows)
+static bool go_together(const qgk_ctx *ctx, const qgk_weight *w, int rows)
 {
-    bool together = rows <= WIDE;
+    bool together = rows <= WIDE || is_for_hopper(ctx, rows);
 
     for (int i = 0; i < w->n_segments; i++)
         together = together && w->segment[i].order == w->segment[0].order &&
@@ -421,7 +444,7 @@ static void product(qgk_ctx *ctx, void *out, const qgk_act *x, const qgk_weight 
     if (rows == 0)
         return;
     assert(ordered_bytes(rows, w->k) <= ctx->scratch_bytes);
-    if (go_together(w, rows)) {
+    if (go_together(ctx, w, rows)) {
         product_segments(ctx, skinny_of(out, x, w, rows, f32_out));
     } else {
         for (int i = 0; i < w->n_segments; i++) {

@@ -221,6 +221,9 @@ static const shape odd_shapes[] = {
     {{130, 66}, 896, 128, 129, 1, ONE_ORDER},
     {{70, 2}, 1600, 320, 33, 0, NO_ORDER},
     {{17}, 4160, 64, 192, 1, NO_ORDER},
+    {{150, 3}, 1920, 320, 90, 1, ONE_ORDER},
+    {{40}, 1152, 96, 70, 0, NO_ORDER},
+    {{200, 130, 18}, 1024, 512, 257, 1, NO_ORDER},
 };
 
 /* of rows that decode, and of prompts */
@@ -261,6 +264,9 @@ static const shape model_shapes[] = {
     {{11008, 11008}, 4096, 128, 32, 0, NO_ORDER},
     {{4096}, 11008, 128, 32, 0, NO_ORDER},
     {{4096}, 4096, 128, 200, 0, ONE_ORDER},
+    {{4096}, 4096, 128, 256, 0, NO_ORDER},
+    {{4096}, 4096, 128, 512, 0, NO_ORDER},
+    {{11008, 11008}, 4096, 128, 512, 0, NO_ORDER},
 };
 
 static void prove_format(qgk_format format)

@@ -102,7 +102,7 @@ static __global__ void __launch_bounds__(SPLITS *HEIGHT *QGK_WARP,
 {
     int row0, token0 = (int)blockIdx.y * TILES * SKINNY_TOKENS;
     const qgk_segment *s;
-    bool is_ours = skinny_place(a, &s, &row0);
+    bool is_ours = skinny_place(a, skinny_tile(), &s, &row0);
     int acc[TILES][4] = {};
 
     skinny_rows<SPLITS, TILES, AHEAD>(acc, (const int8_t *)s->data, codes, padded(a.w.k), s, row0,
