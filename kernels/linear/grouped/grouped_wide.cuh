@@ -229,7 +229,10 @@ static __global__ void __launch_bounds__(WIDE_THREADS, wide_shape<TILES, HEIGHT>
             if (stage >= end)
                 break;
             copy_async_wait<0>();
-            meet(1 + group, shape::GROUP_THREADS);
+            if (HEIGHT == 1)
+                __syncwarp();
+            else
+                meet(1 + group, shape::GROUP_THREADS);
             fill(stage + 1, (i + 1) % 2);
             if (SMALL)
                 w.enter(at + 32, k);
