@@ -35,4 +35,7 @@ quantgate bench $model --invariance --batch 1,4 --input-len 20 --output-len 3 --
 quantgate bench $model --invariance --batch 2 --input-len 20 --output-len 3 --tier ref --threads 1
 quantgate bench $model --invariance --batch 2 --input-len 20 --output-len 3 --threads 1 --tier ref --beside cpu --json |
     jq -c '.beside | [.device, .positions, .same_top, .state_error < 1e-4, .state_worst >= .state_error]'
+# what says the same everywhere is held to it
+quantgate bench $model --invariance --batch 2 --input-len 20 --output-len 3 --threads 1 --quantization int8 --tier portable \
+    --beside cpu --json | jq -c '[.tier, .beside.tier, .beside.state_error]'
 try $model --beside cpu

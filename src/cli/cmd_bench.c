@@ -434,7 +434,8 @@ const qg_command qg_cmd_bench = {
                "--invariance reads random sequences alone, continues them greedily, and gives the "
                "same tokens to\neach batch, twice: it tells how far log-probabilities move, how "
                "often the best token stays, and\nwhether the bits come again; with --beside cpu "
-               "also how far log-probabilities and final hidden\nstates are from the CPU's.",
+               "also how far log-probabilities and final hidden\nstates are from the CPU's best "
+               "tier, or from its portable one where that is asked for.",
     .example = "quantgate bench golden/models/tiny-llama --batch 1,2,4 --input-len 64 "
                "--output-len 32\n"
                "  quantgate bench --synth llama2-7b --bits 4 --device cuda --batch 1,8,32",
