@@ -126,8 +126,9 @@ load() {
 kernels() {
     local cases
     for cases in 'f16_*x4096_r1' 'f16_4096x11008_r1' 'i8_*x4096_r1' 'w8_*x4096_g128_r1' 'w4_*x4096_g128_r1' \
-        'w4_4096x11008_g128_r1' 'attention_1x512*' 'attention_*2048*' 'swiglu_1x11008'; do
-        "$kcheck" --tier "${device%%:*}" --bench --most 1e9 --threads "$threads" --case "$cases" || return 1
+        'w4_4096x11008_g128_r1' 'attention_1x512*' 'attention_*2048*' 'swiglu_1x11008' \
+        'w[48]_*_g128_r32' 'w[48]_*_g128_r128' 'w[48]_4096x4096_g128_r512'; do
+        "$kcheck" --tier "${device%%:*}" --bench --most 2e10 --threads "$threads" --case "$cases" || return 1
     done
 }
 
