@@ -30,10 +30,10 @@ enum {
     HOPPER_OUTPUTS = HOPPER_WARPS * SKINNY_ROWS,
     HOPPER_PART_K = 64, /* inputs of a token in a row of shared memory */
     HOPPER_STAGE_K = 2 * HOPPER_PART_K,
-    HOPPER_STAGES = 4,          /* under way */
-    HOPPER_MOST_RANKS = 8,      /* blocks of a cluster */
-    HOPPER_BLOCK_COST = 6,      /* of a block beside its stages, in stages */
-    PIECES = HOPPER_PART_K / 8, /* of 16 bytes, of a row */
+    HOPPER_STAGES = 4,                 /* under way */
+    HOPPER_MOST_RANKS = 8,             /* blocks of a cluster */
+    HOPPER_BLOCK_COST = 6,             /* of a block beside its stages, in stages */
+    HOPPER_PIECES = HOPPER_PART_K / 8, /* of 16 bytes, of a row */
 };
 
 /* A stage of a tile: codes, scales, zeros as in grouped_tiles.cuh. */
@@ -67,8 +67,8 @@ template <int BITS, bool SMALL> struct hopper_shape {
 static __global__ void arrange(uint4 *out, const __half *x, const int32_t *order, int rows, int k,
                                int n_parts, int n_pieces)
 {
-    int i = (int)(blockIdx.x * blockDim.x + threadIdx.x), line = i / PIECES;
-    int piece = i % PIECES ^ line % SWIZZLE_ROWS, part = line / HOPPER_TOKENS % n_parts;
+    int i = (int)(blockIdx.x * blockDim.x + threadIdx.x), line = i / HOPPER_PIECES;
+    int piece = i % HOPPER_PIECES ^ line % SWIZZLE_ROWS, part = line / HOPPER_TOKENS % n_parts;
     int row = line / HOPPER_TOKENS / n_parts * HOPPER_TOKENS + line % HOPPER_TOKENS;
     /* of every 32 inputs two instructions of 16 take two neighbours of each lane's eight twice */
     int first = part * HOPPER_PART_K + piece / 4 * 32 + piece % 4 * 2;
@@ -434,11 +434,10 @@ static void launch_hopper(qgk_ctx *ctx, const skinny_args &a, char *arranged)
     int blocks = qgk_ceil_div(skinny_tiles(a), (int)HOPPER_WARPS);
     int n_pieces = (int)(hopper_bytes(a.rows, a.w.k) / 16);
 
-    if (!clusters[1]) {
-        cudaFuncSetAttribute(grouped_hopper<BITS, SMALL>,
-                             cudaFuncAttributeMaxDynamicSharedMemorySize, shape::BYTES);
+    cudaFuncSetAttribute(grouped_hopper<BITS, SMALL>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                         shape::BYTES); /* of the device at hand */
+    if (!clusters[1])
         hopper_clusters(clusters, (const void *)grouped_hopper<BITS, SMALL>, shape::BYTES);
-    }
     int ranks = hopper_ranks(clusters, blocks * tiles, n_stages);
     qgk_launch(ctx, "arranging", arrange, (unsigned)qgk_ceil_div(n_pieces, 256), 256, 0,
                (uint4 *)arranged, a.x, a.w.segment[0].order, a.rows, a.w.k, 2 * n_stages, n_pieces);
