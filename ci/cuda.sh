@@ -19,6 +19,15 @@ for source in "${sources[@]}"; do
         strings -a "$object" | grep -q "$target" || fail "'$object' holds nothing for $target"
     done
 done
+# what is proved on a GPU: its own kernels, and of the portable tier those that differ from them
+listed=$(build/kcheck --list --tier cuda --most 1e6)
+grep -qE '^cuda (compare|gram)' <<<"$listed" && fail "kcheck would prove kernels of the CPU on a GPU"
+for kernel in attention f16 i8 w4 w8 rmsnorm argmax; do
+    grep -q "^cuda $kernel" <<<"$listed" || fail "kcheck would leave out '$kernel' on a GPU"
+done
+listed=$(build/kcheck --list --tier portable-cuda --most 1e6)
+grep -q '^portable-cuda attention' <<<"$listed" || fail "kcheck would leave out the portable tier on a GPU"
+grep -qE '^portable-cuda (i8|embed|relu)' <<<"$listed" && fail "kcheck would prove CUDA's own kernels twice"
 program=build/quantgate
 ldd "$program" | grep -E 'libcuda|libcublas|libnvidia' && fail "'$program' needs what a machine without a GPU lacks"
 "$program" score golden/models/tiny-llama --text "The capital of" --device cpu >/dev/null
