@@ -221,9 +221,9 @@ static const shape odd_shapes[] = {
     {{130, 66}, 896, 128, 129, 1, ONE_ORDER},
     {{70, 2}, 1600, 320, 33, 0, NO_ORDER},
     {{17}, 4160, 64, 192, 1, NO_ORDER},
-    {{150, 3}, 1920, 320, 90, 1, ONE_ORDER},
-    {{40}, 1152, 96, 70, 0, NO_ORDER},
-    {{200, 130, 18}, 1024, 512, 257, 1, NO_ORDER},
+    {{24, 3}, 960, 320, 90, 1, ONE_ORDER},
+    {{20}, 1152, 96, 70, 0, NO_ORDER},
+    {{9, 5, 1}, 1024, 512, 257, 1, NO_ORDER},
 };
 
 /* of rows that decode, and of prompts */
