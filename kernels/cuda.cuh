@@ -30,6 +30,17 @@ static inline cudaStream_t qgk_stream(const qgk_ctx *ctx)
     return (cudaStream_t)ctx->stream;
 }
 
+/* Blocks of the grid's third dimension that start together and see each other's shared memory. */
+static inline cudaLaunchAttribute qgk_cluster_of(int blocks)
+{
+    cudaLaunchAttribute a = {};
+
+    a.id = cudaLaunchAttributeClusterDimension;
+    a.val.clusterDim.x = a.val.clusterDim.y = 1;
+    a.val.clusterDim.z = (unsigned)blocks;
+    return a;
+}
+
 /* As qgk_launch() does, `cluster` blocks of the grid's third dimension at a time: on Hopper, where
  * it is more than one. */
 template <typename... Params, typename... Args>
@@ -45,11 +56,8 @@ static inline void qgk_launch_clusters(qgk_ctx *ctx, const char *name, void (*ke
         attributes[n].id = cudaLaunchAttributeProgrammaticStreamSerialization;
         attributes[n++].val.programmaticStreamSerializationAllowed = 1;
     }
-    if (cluster > 1) {
-        attributes[n].id = cudaLaunchAttributeClusterDimension;
-        attributes[n].val.clusterDim.x = attributes[n].val.clusterDim.y = 1;
-        attributes[n++].val.clusterDim.z = (unsigned)cluster;
-    }
+    if (cluster > 1)
+        attributes[n++] = qgk_cluster_of(cluster);
     config.gridDim = grid;
     config.blockDim = block;
     config.dynamicSmemBytes = shared_bytes;

@@ -104,9 +104,14 @@ static float random_normal(void)
     return (float)((sum / 65535 - 2) * sqrt(3));
 }
 
+static int is_cuda_tier(int t)
+{
+    return strstr(tiers[t].name, "cuda") != NULL;
+}
+
 static int is_cuda(void)
 {
-    return strstr(tiers[kc.tier].name, "cuda") != NULL;
+    return is_cuda_tier(kc.tier);
 }
 
 /* Whether activations are halves. */
@@ -270,7 +275,7 @@ int kc_enter(size_t slot, const char *name, ...)
         return 0;
     for (int t = 0; t < kc.tier; t++) { /* the CUDA tiers share what launches their kernels */
         memcpy(&other, (const char *)&kc.table[t] + slot, sizeof other);
-        if (other == mine && strstr(tiers[t].name, "cuda") == NULL)
+        if (other == mine && !is_cuda_tier(t))
             return 0;
     }
     if (kc.options.only && fnmatch(kc.options.only, kc.name, 0) != 0)

@@ -96,19 +96,24 @@ static void product(qgk_ctx *ctx, void *out, const qgk_act *x, const qgk_weight 
         to_halves(ctx, out, (size_t)rows * (size_t)w->n);
 }
 
-void qgk_portable(qgk_table *t)
+void qgk_portable_fused(qgk_table *t)
 {
     qgk_table ref = reference();
 
+    t->add_rmsnorm = ref.add_rmsnorm;
+    t->add_layernorm = ref.add_layernorm;
+    t->rope_append = ref.rope_append;
+}
+
+void qgk_portable(qgk_table *t)
+{
     t->tier = "portable";
     t->embed_add = embed_add;
     t->add = add;
     t->rmsnorm = rmsnorm;
-    t->add_rmsnorm = ref.add_rmsnorm; /* of the parts above */
     t->layernorm = layernorm;
-    t->add_layernorm = ref.add_layernorm;
     t->rope = rope;
-    t->rope_append = ref.rope_append;
+    qgk_portable_fused(t);
     t->attention = attention;
     t->swiglu = swiglu;
     t->gelu = gelu;

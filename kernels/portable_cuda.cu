@@ -5,6 +5,7 @@
  */
 #include "kernels/attention/paged.cuh"
 #include "kernels/fmath.h"
+#include "kernels/rope/rope.cuh"
 
 enum {
     THREADS = 256,
@@ -94,13 +95,11 @@ static __global__ void portable_rope(__half *x, int stride, const float *cos_sin
     wait_for_others();
     if (i >= heads * half_dim)
         return;
-    int head = i / half_dim, at = i - head * half_dim;
-    const float *angles = cos_sin + (size_t)row_pos[blockIdx.y] * (size_t)head_dim + at;
-    __half *low = x + (size_t)blockIdx.y * (size_t)stride + head * head_dim + at;
-    double a = value(low[0]), b = value(low[half_dim]);
-    double c = (double)angles[0], s = (double)angles[half_dim];
-    low[0] = rounded(a * c - b * s);
-    low[half_dim] = rounded(b * c + a * s);
+    rope_pairs p = rope_at(x, stride, cos_sin, row_pos, head_dim, i);
+    double a = value(p.low[0]), b = value(p.low[half_dim]);
+    double c = (double)p.angles[0], s = (double)p.angles[half_dim];
+    p.low[0] = rounded(a * c - b * s);
+    p.low[half_dim] = rounded(b * c + a * s);
 }
 
 static void rope(qgk_ctx *ctx, qgk_act *x, int stride, const float *cos_sin, const int32_t *row_pos,
@@ -275,16 +274,11 @@ static void gelu(qgk_ctx *ctx, qgk_act *x, size_t count)
 
 extern "C" void qgk_portable_cuda(qgk_table *t)
 {
-    qgk_table ref;
-
-    qgk_table_init(&ref, 0);
     t->tier = "portable-cuda";
     t->rmsnorm = rmsnorm;
-    t->add_rmsnorm = ref.add_rmsnorm; /* of the parts, whose tiers do not matter */
     t->layernorm = layernorm;
-    t->add_layernorm = ref.add_layernorm;
     t->rope = rope;
-    t->rope_append = ref.rope_append;
+    qgk_portable_fused(t);
     t->attention = attention;
     t->swiglu = swiglu;
     t->gelu = gelu;

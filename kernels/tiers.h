@@ -28,6 +28,8 @@ size_t qgk_grouped_ref_scratch(const qgk_limits *limits);
 
 /* over all of the ladder: portable.c */
 void qgk_portable(qgk_table *t);
+/* Fused operations from their parts, which the reference calls through the table. */
+void qgk_portable_fused(qgk_table *t);
 
 void qgk_embed_avx2(qgk_table *t);
 void qgk_norm_avx2(qgk_table *t);

@@ -1,6 +1,7 @@
 /* Rotary positions: a thread VEC pairs, blocks over a row; and the same on the way into the cache,
  * where further threads take the values along. */
 #include "kernels/attention/paged.cuh"
+#include "kernels/rope/rope.cuh"
 
 enum { THREADS = 128 };
 
@@ -32,10 +33,8 @@ static __global__ void rope_kernel(__half *x, int stride, const float *cos_sin,
     wait_for_others();
     if (i >= heads * half_dim)
         return;
-    int head = i / half_dim, at = i - head * half_dim;
-    const float *angles = cos_sin + (size_t)row_pos[blockIdx.y] * (size_t)head_dim + at;
-    __half *low = x + (size_t)blockIdx.y * (size_t)stride + head * head_dim + at;
-    turn<VEC>(low, low, angles, half_dim);
+    rope_pairs p = rope_at(x, stride, cos_sin, row_pos, head_dim, i);
+    turn<VEC>(p.low, p.low, p.angles, half_dim);
 }
 
 static int vec_of(int head_dim, int stride)

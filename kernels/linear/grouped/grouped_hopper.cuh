@@ -232,8 +232,7 @@ template <int BITS, bool SMALL> struct hopper_weights {
     __device__ void operands_of(unsigned w[2][4], int quarter) const
     {
         operands<BITS>(w, codes[BITS == 4 ? quarter / 2 : quarter], quarter % 2, state);
-        for (int i = 0; i < 8; i++) /* output g, output g + 8, in turn */
-            w[i / 4][i % 4] = word_of(__hmul2(halves_of(w[i / 4][i % 4]), scale[i % 2]));
+        scale_operands(w, scale);
     }
 };
 
@@ -385,10 +384,7 @@ static inline void hopper_clusters(int clusters[], const void *kernel, int bytes
 {
     for (int ranks = 1; ranks <= HOPPER_MOST_RANKS; ranks++) {
         cudaLaunchConfig_t config = {};
-        cudaLaunchAttribute attribute = {};
-        attribute.id = cudaLaunchAttributeClusterDimension;
-        attribute.val.clusterDim.x = attribute.val.clusterDim.y = 1;
-        attribute.val.clusterDim.z = (unsigned)ranks;
+        cudaLaunchAttribute attribute = qgk_cluster_of(ranks);
         config.gridDim = dim3(1, 1, (unsigned)ranks);
         config.blockDim = HOPPER_THREADS;
         config.dynamicSmemBytes = (size_t)bytes;

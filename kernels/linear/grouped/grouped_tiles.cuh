@@ -150,6 +150,13 @@ static __device__ inline void operands(unsigned a[2][4], uint4 codes, int half,
     }
 }
 
+/* Operands of output g and of output g + 8, in turn, times the scale of each. */
+static __device__ inline void scale_operands(unsigned a[2][4], const __half2 scale[2])
+{
+    for (int i = 0; i < 8; i++)
+        a[i / 4][i % 4] = word_of(__hmul2(halves_of(a[i / 4][i % 4]), scale[i % 2]));
+}
+
 /* A tile of a segment, as a lane reads it. */
 typedef struct tile_at {
     const uint4 *codes;   /* of this lane: step s is s * QGK_WARP on */

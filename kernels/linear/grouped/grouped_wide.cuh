@@ -127,9 +127,7 @@ template <int BITS, int STAGES_AHEAD> struct wide_weights {
     {
         for (int tile = 0; tile < 2; tile++) {
             operands<BITS>(w[tile], ahead[slot][tile][BITS == 4 ? 0 : half], half, state[tile]);
-            for (int i = 0; i < 8; i++) /* output g, output g + 8, in turn */
-                w[tile][i / 4][i % 4] =
-                    word_of(__hmul2(halves_of(w[tile][i / 4][i % 4]), scale[tile][i % 2]));
+            scale_operands(w[tile], scale[tile]);
         }
     }
 };
